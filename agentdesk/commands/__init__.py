@@ -1,0 +1,1 @@
+"""Verbs: everything agentdesk can be told to do, declared once."""

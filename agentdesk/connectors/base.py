@@ -1,0 +1,73 @@
+"""The protocol that every connector follows.
+
+A connector translates one platform's dialect into the model at its edge and declares what it can do; nothing above
+ever asks for a platform's name. Errors are those under ``errors.SourceError``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol, TypeAlias
+
+from agentdesk.model.capability import Caps
+from agentdesk.model.customer import Profile
+from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, Receipt, Unsure
+from agentdesk.model.page import Account, Page
+
+Verdict: TypeAlias = Found | Absent | Unsure
+"""What reading back said of a send whose outcome was unknown."""
+
+
+class Connector(Protocol):
+    """One configured account on one platform or help desk."""
+
+    name: str
+    """The source's name, such as ``rt:support``."""
+    caps: Caps
+
+    async def verify(self) -> Account:
+        """Ask the server who we are and what we may; AuthError when the token is dead."""
+        ...
+
+    async def pull(self, cursor: str | None, limit: int = 100) -> Page:
+        """Bring what is new since ``cursor`` (None: first connect), oldest first.
+
+        The cursor is opaque to everybody else and safe to store; pulling the same one twice brings the same or more.
+        """
+        ...
+
+    async def thread(self, conversation_ref: str) -> Page:
+        """Bring one whole conversation as it stands now; Gone when it is not there any more."""
+        ...
+
+    async def customer(self, customer_ref: str) -> Profile:
+        """Bring one person's profile."""
+        ...
+
+    async def history(self, customer_ref: str, limit: int = 20) -> Page:
+        """Bring that person's earlier conversations with us, as far as the server tells."""
+        ...
+
+    def freeze(self, out: Outgoing) -> str:
+        """What must be fixed before the first attempt (a record key, the whole record), as JSON; usually empty."""
+        ...
+
+    async def send(self, out: Outgoing) -> Receipt:
+        """Send a reply or note. Ambiguous when the outcome is unknown: never guess."""
+        ...
+
+    async def reconcile(self, out: Outgoing, first_try_at: int) -> Verdict:
+        """Look on the far side for a send whose outcome is unknown."""
+        ...
+
+    async def act(self, action: Action) -> None:
+        """Do one repeatable thing; Conflict when a colleague was first."""
+        ...
+
+    def hints(self) -> AsyncIterator[None] | None:
+        """Yield whenever something may be new; None where the platform cannot say. Pulling stays the truth."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,73 @@
+"""What a source can do, declared by its connector and asked by everybody above it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class SendStrength(StrEnum):
+    """What keeps a reply from landing twice on this platform.
+
+    KEY: a header with our id. CLIENT_KEY: we choose the record's id. PUT: sent to a fixed place. CONTENT: the server
+    refuses the same text for a while. ONCE: only one reply is ever possible. NONE: only reading back can tell.
+    """
+
+    KEY = "key"
+    CLIENT_KEY = "client_key"
+    PUT = "put"
+    CONTENT = "content"
+    ONCE = "once"
+    NONE = "none"
+
+
+class Counter(StrEnum):
+    """How the channel counts the length of a text."""
+
+    CODEPOINT = "codepoint"
+    GRAPHEME = "grapheme"
+    GRAPHEME_URL23 = "grapheme_url23"
+    GRAPHEME_BYTES = "grapheme_bytes"
+    WEIGHTED = "weighted"
+    BYTES = "bytes"
+
+
+class Caps(msgspec.Struct, frozen=True, kw_only=True):
+    """The capabilities of one source; ``verify()`` may narrow them."""
+
+    letter: str
+    """One letter that stands for the channel in the queue."""
+    can_reply: bool = True
+    can_dm: bool = False
+    can_note: bool = False
+    can_assign: bool = False
+    can_status: bool = False
+    can_tag: bool = False
+    can_priority: bool = False
+    can_like: bool = False
+    can_follow: bool = False
+    can_edit: bool = False
+    can_delete: bool = False
+    can_search: bool = False
+    can_attach: bool = False
+    statuses: tuple[str, ...] = ()
+    closed_status: str = ""
+    """The status a conversation gets when it is done; empty where there is none."""
+    send_strength: SendStrength = SendStrength.NONE
+    replay_s: int | None = None
+    """Seconds for which the server remembers our id."""
+    max_chars: int | None = None
+    """Longest reply in the counter's units; None for no limit."""
+    max_bytes: int | None = None
+    counter: Counter = Counter.GRAPHEME
+    url_length: int = 23
+    visibilities: tuple[str, ...] = ("public",)
+    """What a reply may be, first the usual one."""
+    single_reply: bool = False
+    consistency_lag_s: int = 0
+    """Seconds after a send before reading back can prove its absence."""
+    poll_s: float = 30.0
+    """Seconds between pulls when all is well."""
+    live: bool = False
+    """True when pulls cost nothing (in process or a local file)."""

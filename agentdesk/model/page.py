@@ -1,0 +1,61 @@
+"""What a pull brings: a page of messages with what belongs to them, and where to go on."""
+
+from __future__ import annotations
+
+import msgspec
+
+from agentdesk.model.clock import Millis
+from agentdesk.model.conversation import RemoteConversation
+from agentdesk.model.customer import Profile
+from agentdesk.model.message import Message
+from agentdesk.model.text import Inert
+
+
+class Reject(msgspec.Struct, frozen=True, kw_only=True):
+    """An item that could not be understood: kept and shown, never dropped."""
+
+    where: str
+    """Id, line number or place in the answer."""
+    reason: str
+    raw: str
+    """The item itself, at most a few thousand characters."""
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch that the source could not show us; continuity is not proven over it."""
+
+    reason: str
+    since: Millis | None = None
+    until: Millis | None = None
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer to a pull; messages oldest first. The same cursor again brings the same or more."""
+
+    messages: tuple[Message, ...] = ()
+    conversations: tuple[RemoteConversation, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    rejects: tuple[Reject, ...] = ()
+    cursor: str | None = None
+    more: bool = False
+    """True when another pull right away would bring more."""
+    gap: Gap | None = None
+    backfill: bool = False
+    """True for history brought in on first connect: it raises no alarms."""
+    total: int | None = None
+    """How much there is in all, for progress, when known."""
+    done: int | None = None
+    removed: tuple[str, ...] = ()
+    """Refs of messages that the source says were deleted."""
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """Who we are on a source, as it says."""
+
+    ref: str
+    handle: Inert
+    name: Inert = Inert("")
+    server: str = ""
+    scopes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What the server hides from us or cannot do, in words."""

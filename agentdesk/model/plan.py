@@ -1,0 +1,66 @@
+"""What a page means for what we hold: the actions that one transaction will carry out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from agentdesk.model.conversation import RemoteConversation
+from agentdesk.model.customer import Profile
+from agentdesk.model.message import Message
+from agentdesk.model.page import Gap, Reject
+
+
+class HeldMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """The little we need to know of a message that is stored already."""
+
+    id: int
+    conversation_ref: str
+    text: str
+    edited_at: int | None
+    deleted: bool
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What the cache holds of the things on a page."""
+
+    messages: dict[str, HeldMessage] = {}
+    open_conversations: int = 0
+    """Open ones on this source, to judge a suddenly empty answer."""
+    own_sends: dict[str, str] = {}
+    """client id → remote ref of our own replies, so that they are not taken for a colleague's."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The actions for one page of one source; carried out together with the move of its cursor."""
+
+    source: str
+    conversations: tuple[RemoteConversation, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    add: tuple[Message, ...] = ()
+    edit: tuple[Message, ...] = ()
+    """Stored already, with another text now: the earlier text is kept."""
+    delete: tuple[str, ...] = ()
+    """Refs of messages that their authors deleted: marked, never removed."""
+    same: int = 0
+    rejects: tuple[Reject, ...] = ()
+    gap: Gap | None = None
+    cursor: str | None = None
+    backfill: bool = False
+    purpose: Literal["pull", "thread", "history"] = "pull"
+    """Only a pull moves the cursor."""
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """What the transaction did."""
+
+    arrived: tuple[int, ...] = ()
+    """Conversations with new inbound messages."""
+    touched: tuple[int, ...] = ()
+    """Conversations that look different now."""
+    messages: int = 0
+    """New inbound messages."""
+    reopened: tuple[int, ...] = ()
+    answered_twice: tuple[int, ...] = ()
+    """Conversations in which a colleague's answer crossed ours."""

@@ -1,0 +1,1 @@
+"""Canned replies, length counting and guards, all pure."""

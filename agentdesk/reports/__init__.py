@@ -1,0 +1,1 @@
+"""Ledger and messages to rows of figures."""

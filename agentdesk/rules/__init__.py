@@ -1,0 +1,1 @@
+"""Pure decisions: clocks, calendars, priority, queries, order."""

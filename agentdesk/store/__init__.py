@@ -1,0 +1,1 @@
+"""The local cache and the precious tables: the only package that imports apsw."""

@@ -1,0 +1,156 @@
+"""The schema, as numbered steps that are only ever appended to.
+
+Cache tables can be fetched again; the precious ones (draft, outbox, ledger, claim, promise, customer notes) cannot,
+so a checked backup precedes every step on an existing file, and each step commits together with its own number.
+"""
+
+from __future__ import annotations
+
+SCHEMA_1 = """
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+-- cache -----------------------------------------------------------------------------------------------------------
+CREATE TABLE source (
+  name TEXT PRIMARY KEY, kind TEXT NOT NULL, letter TEXT NOT NULL,
+  cursor TEXT, cursor_at INTEGER,
+  backfilled INTEGER NOT NULL DEFAULT 0,
+  account TEXT NOT NULL DEFAULT '',             -- JSON of Account
+  state TEXT NOT NULL DEFAULT 'new',            -- new | ok | retry | offline | auth | stopped | paused
+  last_try_at INTEGER, last_ok_at INTEGER, next_try_at INTEGER,
+  title TEXT NOT NULL DEFAULT '', cause TEXT NOT NULL DEFAULT '', remedy TEXT NOT NULL DEFAULT '',
+  failures INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+CREATE TABLE gap (
+  id INTEGER PRIMARY KEY, source TEXT NOT NULL, reason TEXT NOT NULL, since INTEGER, until INTEGER,
+  found_at INTEGER NOT NULL, closed_at INTEGER
+);
+CREATE TABLE quarantine (
+  id INTEGER PRIMARY KEY, source TEXT NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL, raw TEXT NOT NULL,
+  found_at INTEGER NOT NULL, UNIQUE (source, place, reason)
+);
+
+CREATE TABLE customer (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL, first_seen_at INTEGER NOT NULL,
+  vip INTEGER NOT NULL DEFAULT 0, note TEXT NOT NULL DEFAULT '', tags TEXT NOT NULL DEFAULT '[]'
+);
+CREATE TABLE identity (
+  source TEXT NOT NULL, ref TEXT NOT NULL, customer_id INTEGER NOT NULL REFERENCES customer(id),
+  handle TEXT NOT NULL, name TEXT NOT NULL, followers INTEGER, profile BLOB NOT NULL, seen_at INTEGER NOT NULL,
+  PRIMARY KEY (source, ref)
+) WITHOUT ROWID;
+CREATE INDEX identity_customer ON identity (customer_id);
+CREATE INDEX identity_handle ON identity (handle COLLATE NOCASE);
+
+CREATE TABLE conversation (
+  id INTEGER PRIMARY KEY,
+  source TEXT NOT NULL, ref TEXT NOT NULL, customer_id INTEGER NOT NULL REFERENCES customer(id),
+  subject TEXT NOT NULL DEFAULT '', url TEXT NOT NULL DEFAULT '',
+  state TEXT NOT NULL DEFAULT 'open',           -- model.conversation.State
+  status TEXT NOT NULL DEFAULT '', assignee TEXT NOT NULL DEFAULT '', priority TEXT NOT NULL DEFAULT '',
+  remote_queue TEXT NOT NULL DEFAULT '', locked_reason TEXT NOT NULL DEFAULT '',
+  tags TEXT NOT NULL DEFAULT '[]', fields TEXT NOT NULL DEFAULT '{}', server_due TEXT NOT NULL DEFAULT '[]',
+  incident TEXT NOT NULL DEFAULT '',
+  name TEXT NOT NULL DEFAULT '', preview TEXT NOT NULL DEFAULT '',
+  created_at INTEGER NOT NULL, first_in_at INTEGER, first_out_at INTEGER, unanswered_since INTEGER,
+  last_in_at INTEGER, last_out_at INTEGER, waiting_since INTEGER, waited INTEGER NOT NULL DEFAULT 0,
+  messages INTEGER NOT NULL DEFAULT 0, unread INTEGER NOT NULL DEFAULT 0, burst INTEGER NOT NULL DEFAULT 0,
+  snoozed_until INTEGER,
+  disposition TEXT, disposition_code TEXT NOT NULL DEFAULT '', disposed_at INTEGER,
+  severity TEXT NOT NULL DEFAULT 'normal', reasons TEXT NOT NULL DEFAULT '[]',
+  rank INTEGER NOT NULL DEFAULT 9000000000000000, due_at INTEGER, soon_at INTEGER, clock_kind TEXT,
+  calendar TEXT NOT NULL DEFAULT '', clocks TEXT NOT NULL DEFAULT '[]',
+  has_draft INTEGER NOT NULL DEFAULT 0, unsent INTEGER NOT NULL DEFAULT 0,
+  claim_agent TEXT NOT NULL DEFAULT '', claim_until INTEGER,
+  backfill INTEGER NOT NULL DEFAULT 0, indirect INTEGER NOT NULL DEFAULT 0,
+  version INTEGER NOT NULL DEFAULT 1,
+  UNIQUE (source, ref)
+);
+CREATE INDEX conversation_queue ON conversation (rank, id) WHERE state = 'open';
+CREATE INDEX conversation_due ON conversation (due_at) WHERE state = 'open';
+CREATE INDEX conversation_source ON conversation (source, rank, id) WHERE state = 'open';
+CREATE INDEX conversation_claim ON conversation (claim_agent, rank, id) WHERE state = 'open' AND claim_agent <> '';
+CREATE INDEX conversation_praise ON conversation (rank, id) WHERE state = 'open' AND severity = 'praise';
+CREATE INDEX conversation_snoozed ON conversation (snoozed_until) WHERE state = 'snoozed';
+CREATE INDEX conversation_waiting ON conversation (last_out_at, id) WHERE state = 'waiting';
+CREATE INDEX conversation_done ON conversation (disposed_at, id) WHERE state = 'done';
+CREATE INDEX conversation_customer ON conversation (customer_id, created_at);
+CREATE INDEX conversation_incident ON conversation (incident) WHERE incident <> '';
+
+CREATE TABLE message (
+  id INTEGER PRIMARY KEY, conversation_id INTEGER NOT NULL REFERENCES conversation(id),
+  source TEXT NOT NULL, ref TEXT NOT NULL, parent_ref TEXT NOT NULL DEFAULT '',
+  author_ref TEXT NOT NULL, author_name TEXT NOT NULL, author_handle TEXT NOT NULL,
+  direction TEXT NOT NULL, kind TEXT NOT NULL, visibility TEXT NOT NULL,
+  text TEXT NOT NULL, raw TEXT NOT NULL DEFAULT '',
+  created_at INTEGER NOT NULL, seen_at INTEGER NOT NULL, edited_at INTEGER, deleted_at INTEGER,
+  attachments TEXT NOT NULL DEFAULT '', url TEXT NOT NULL DEFAULT '', lang TEXT NOT NULL DEFAULT '',
+  rating INTEGER, client_id TEXT NOT NULL DEFAULT '', can_reply INTEGER NOT NULL DEFAULT 1,
+  indirect INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (source, ref)
+);
+CREATE INDEX message_thread ON message (conversation_id, created_at, id);
+CREATE INDEX message_client ON message (client_id) WHERE client_id <> '';
+CREATE TABLE message_edit (
+  id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL REFERENCES message(id), text TEXT NOT NULL,
+  replaced_at INTEGER NOT NULL
+);
+CREATE INDEX message_edit_message ON message_edit (message_id);
+CREATE VIRTUAL TABLE message_text USING fts5 (
+  text, author_name, content='message', content_rowid='id', prefix='2 3 4', tokenize='unicode61 remove_diacritics 2'
+);
+
+-- precious --------------------------------------------------------------------------------------------------------
+CREATE TABLE draft (
+  conversation_id INTEGER NOT NULL, agent TEXT NOT NULL, kind TEXT NOT NULL,
+  text TEXT NOT NULL, visibility TEXT NOT NULL, canned TEXT NOT NULL DEFAULT '', canned_text TEXT NOT NULL DEFAULT '',
+  reply_to_ref TEXT NOT NULL DEFAULT '', seen_message_id INTEGER NOT NULL DEFAULT 0,
+  started_at INTEGER NOT NULL, saved_at INTEGER NOT NULL, hash BLOB NOT NULL,
+  PRIMARY KEY (conversation_id, agent, kind)
+) WITHOUT ROWID;
+
+CREATE TABLE outbox (
+  id INTEGER PRIMARY KEY, client_id TEXT NOT NULL UNIQUE,
+  conversation_id INTEGER NOT NULL, source TEXT NOT NULL, kind TEXT NOT NULL, agent TEXT NOT NULL,
+  state TEXT NOT NULL, body BLOB NOT NULL,      -- JSON of Outgoing or Action, frozen
+  created_at INTEGER NOT NULL, hold_until INTEGER NOT NULL, next_try_at INTEGER NOT NULL,
+  first_try_at INTEGER, attempts INTEGER NOT NULL DEFAULT 0, checks INTEGER NOT NULL DEFAULT 0,
+  seen_message_id INTEGER NOT NULL DEFAULT 0, sender TEXT NOT NULL DEFAULT '',
+  remote_ref TEXT NOT NULL DEFAULT '', sent_at INTEGER,
+  title TEXT NOT NULL DEFAULT '', remedy TEXT NOT NULL DEFAULT '',
+  hash BLOB NOT NULL                            -- over client_id, conversation, kind, agent and body
+);
+CREATE INDEX outbox_work ON outbox (source, id) WHERE state NOT IN ('sent', 'cancelled');
+CREATE INDEX outbox_conversation ON outbox (conversation_id, id);
+
+CREATE TABLE ledger (
+  id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, at INTEGER NOT NULL,
+  agent TEXT NOT NULL, os_user TEXT NOT NULL, rule TEXT NOT NULL DEFAULT '',
+  conversation_id INTEGER, customer_id INTEGER, source TEXT NOT NULL DEFAULT '',
+  action TEXT NOT NULL, code TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT '{}',
+  undoes TEXT NOT NULL DEFAULT '', hash BLOB NOT NULL   -- chained: over the row and the hash before it
+);
+CREATE INDEX ledger_conversation ON ledger (conversation_id, id);
+CREATE INDEX ledger_action ON ledger (action, at);
+CREATE INDEX ledger_agent ON ledger (agent, id);
+
+CREATE TABLE promise (
+  id INTEGER PRIMARY KEY, conversation_id INTEGER NOT NULL, agent TEXT NOT NULL, words TEXT NOT NULL,
+  made_at INTEGER NOT NULL, due_at INTEGER NOT NULL, kept_at INTEGER
+);
+CREATE INDEX promise_open ON promise (conversation_id) WHERE kept_at IS NULL;
+CREATE TABLE link (
+  id INTEGER PRIMARY KEY, conversation_id INTEGER NOT NULL, other_id INTEGER, url TEXT NOT NULL DEFAULT '',
+  kind TEXT NOT NULL, made_at INTEGER NOT NULL, agent TEXT NOT NULL
+);
+CREATE INDEX link_conversation ON link (conversation_id);
+CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE import_job (
+  path TEXT PRIMARY KEY, source TEXT NOT NULL, size INTEGER NOT NULL, offset INTEGER NOT NULL,
+  lines INTEGER NOT NULL, stored INTEGER NOT NULL, rejected INTEGER NOT NULL, started_at INTEGER NOT NULL,
+  finished_at INTEGER
+) WITHOUT ROWID;
+"""
+
+STEPS: tuple[str, ...] = (SCHEMA_1,)
+"""Step n brings a file from version n to n + 1."""

@@ -1,0 +1,1 @@
+"""Pages in, replies out: plan first, then run."""
