@@ -1,0 +1,350 @@
+"""The configuration as frozen data; a ``Config()`` with nothing in it is complete and valid.
+
+Every field's docstring is also its description in the JSON Schema. Lengths of time are milliseconds here and text such
+as ``6h`` in the file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+import msgspec
+
+from agentdesk.config.shape import (
+    LABEL,
+    Between,
+    Checked,
+    Day,
+    Length,
+    Place,
+    Regex,
+    Text,
+    Unique,
+    Url,
+    Week,
+    Zone,
+)
+from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, Millis
+
+Duration: TypeAlias = Annotated[Millis, Length()]
+Target: TypeAlias = Annotated[Millis, Length(least=MINUTE, most=3_650 * DAY)]
+Label: TypeAlias = Annotated[str, LABEL]
+Line: TypeAlias = Annotated[str, Text()]
+Query: TypeAlias = Annotated[str, Checked("query")]
+FilePath: TypeAlias = Annotated[str, Place()]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the configuration."""
+
+
+class SecretRef(Section, frozen=True, kw_only=True):
+    """Where a token or password is kept; the value itself never stands in the file."""
+
+    kind: Literal["keyring", "command", "env", "file", "prompt"]
+    value: str = ""
+    """The keyring entry, variable or file."""
+    command: tuple[str, ...] = ()
+    """The argument list whose first line of output is the secret."""
+    backend: str = ""
+    """For keyring: the one backend to use, named in full; needed for those that keep plain text."""
+
+    def say(self) -> str:
+        """Name the place, never what is in it."""
+        match self.kind:
+            case "keyring":
+                return f"keyring entry {self.value}"
+            case "command":
+                return f"command {self.command[0]}"
+            case "env":
+                return f"environment variable {self.value}"
+            case "file":
+                return f"file {self.value}"
+            case "prompt":
+                return "asked for at start"
+
+
+class AgentConfig(Section, frozen=True, kw_only=True):
+    """Who works at this desk."""
+
+    name: Annotated[str, Text(0, 60)] = ""
+    """The name in claims, the ledger and reports; empty for the login name."""
+    signature: Annotated[str, Text(0, 60)] = ""
+    """Added under replies and counted by itself, such as ^AB; empty for none."""
+    zone: Annotated[str, Zone()] = ""
+    """The time zone in which times are shown and typed; empty for the machine's own."""
+
+
+class SourceBase(Section, frozen=True, kw_only=True):
+    """What every source has, whatever its kind."""
+
+    kind: ClassVar[str]
+    name: Annotated[str, Text(1, 40, r"[a-z0-9][a-z0-9_.-]*", "small letters, digits, dot, dash and underscore")]
+    """The label after the kind: kind rt and name support make the source rt:support."""
+    letter: Annotated[str, Text(0, 1, r"[A-Za-z0-9]?", "one letter or digit")] = ""
+    """The letter that stands for it in the queue; empty for the connector's own."""
+    token: SecretRef | None = None
+    """Where the token is kept: keyring, command, env, file or prompt."""
+    ca_file: FilePath = ""
+    """A file of certificate authorities to trust besides the system's; empty for none."""
+    timeout: Annotated[Millis, Length(SECOND, 10 * MINUTE)] = 30 * SECOND
+    """The longest that one request may take."""
+    poll: Annotated[Millis, Length(SECOND, DAY)] | None = None
+    """Time between two looks for news; off lets the connector choose."""
+    backfill: Annotated[Millis, Length(0, 3_650 * DAY)] = 7 * DAY
+    """How far back to fetch on first connect."""
+    backfill_items: Annotated[int, Between(0, 100_000)] = 200
+    """How much to fetch on first connect at most."""
+    paused: bool = False
+    """True to leave it alone for now: what is stored stays readable."""
+
+    @property
+    def full_name(self) -> str:
+        """The source's name everywhere else, such as ``rt:support``."""
+        return f"{self.kind}:{self.name}"
+
+
+class RtSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="rt"):
+    """A Request Tracker 5 (REST 2.0)."""
+
+    kind: ClassVar[str] = "rt"
+    url: Annotated[str, Url()]
+    """Where RT is, without /REST/2.0."""
+    queues: tuple[Line, ...] = ()
+    """The queues to watch; none for all that the token may see."""
+    query: Line = ""
+    """More TicketSQL that a ticket must match, such as Status != 'spam'."""
+    user: Annotated[str, Text(0, 120)] = ""
+    """The login whose token it is, to tell our own work from a colleague's; empty asks the server."""
+    take_on_reply: bool = True
+    """Take the ticket before replying, so that two agents do not both answer."""
+    closed_status: Annotated[str, Text(1, 60)] = "resolved"
+    """The status of a ticket that is done."""
+    tags_field: Annotated[str, Text(0, 60)] = ""
+    """The custom field that holds tags; empty for no tags."""
+    client_id_field: Annotated[str, Text(0, 60)] = ""
+    """The transaction custom field for our own id, so that a reply is never sent twice; empty if RT has none."""
+
+
+class FileSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="file"):
+    """Posts from a file or a folder of files; replies are written to another file."""
+
+    kind: ClassVar[str] = "file"
+    path: FilePath
+    """The file, or a folder whose files are read in order of their names."""
+    format: Literal["auto", "jsonl", "csv"] = "auto"
+    """How it is written; auto goes by the file's name."""
+    columns: dict[Annotated[str, Text(1, 40)], Annotated[str, Text(1, 200)]] = {}
+    """For CSV: our field's name, then the column that holds it."""
+    delimiter: Annotated[str, Text(0, 1, r"[^\w\"\r\n]?", "one sign such as ; or ,")] = ""
+    """For CSV: the sign between columns; empty to find out."""
+    encoding: Annotated[str, Text(1, 30, r"[A-Za-z0-9][A-Za-z0-9_.-]*", "an encoding's name such as utf-8")] = "utf-8"
+    """How its text is encoded."""
+    zone: Annotated[str, Zone()] = "UTC"
+    """The time zone of times that name none."""
+    ours: tuple[Line, ...] = ()
+    """Authors that are us: what they wrote is outgoing."""
+    out: FilePath = ""
+    """Where replies are written, one JSON object a line; empty for beside the path, with .replies.jsonl added."""
+
+
+class DemoSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="demo"):
+    """A made-up world that needs no network; started by the demo command, not from the file."""
+
+    kind: ClassVar[str] = "demo"
+    world: Annotated[str, Text(1, 40)] = "parcels"
+    """Which story is told."""
+    seed: int = 1
+    """The same seed tells the same story."""
+    speed: Annotated[float, Between(0, 100_000)] = 1.0
+    """How much faster than real time it runs."""
+    trouble: bool = True
+    """True to let the server fail now and then."""
+
+
+SourceConfig: TypeAlias = RtSource | FileSource | DemoSource
+SOURCE_KINDS: dict[str, type[SourceBase]] = {"rt": RtSource, "file": FileSource, "demo": DemoSource}
+USER_KINDS = ("rt", "file")
+"""The kinds that may stand in the file."""
+
+
+class Hours(msgspec.Struct, frozen=True, order=True):
+    """One stretch of opening hours: ``day`` 0 is Monday; minutes from midnight, ``closes`` at most 1440."""
+
+    day: int
+    opens: int
+    closes: int
+
+
+OFFICE_HOURS = tuple(Hours(day, 9 * 60, 17 * 60) for day in range(5))
+
+
+class CalendarConfig(Section, frozen=True, kw_only=True):
+    """Business hours in which clocks run."""
+
+    name: Label
+    """How policies call it."""
+    zone: Annotated[str, Zone()] = ""
+    """Its time zone; empty for the agent's."""
+    hours: Annotated[tuple[Hours, ...], Week()] = OFFICE_HOURS
+    """When the desk is open: mon-fri: 08:00-18:00, or a list of such lines for split shifts."""
+    holidays: Annotated[str, Text(0, 10, r"([A-Z]{2}(-[A-Z0-9]{1,4})?)?", "a country such as DE or DE-BY")] = ""
+    """Whose public holidays it is closed on; empty for none."""
+    closed: tuple[Annotated[str, Day()], ...] = ()
+    """More days on which it is closed."""
+    open: tuple[Annotated[str, Day()], ...] = ()
+    """Holidays on which it is open all the same, with that weekday's hours."""
+
+
+class PolicyConfig(Section, frozen=True, kw_only=True):
+    """Targets for the conversations that a query matches; the first policy that matches counts."""
+
+    name: Label
+    """How the screen and reports call it."""
+    when: Query = ""
+    """Which conversations it is for; empty for all."""
+    calendar: Annotated[str, Text(0, 40)] = "24x7"
+    """The calendar its clocks run in; 24x7 never closes."""
+    first: Target | None = 6 * HOUR
+    """Until the first reply; off for none."""
+    next: Target | None = 6 * HOUR
+    """Until every later reply; off for none."""
+    resolution: Target | None = 3 * DAY
+    """Until it is done; off for none."""
+    expectation: Target | None = HOUR
+    """When customers expect a reply, shown beside the target; off for none."""
+    soon: Target | None = None
+    """How long before the target a clock counts as soon; off for a quarter of the target."""
+
+
+class ViewConfig(Section, frozen=True, kw_only=True):
+    """A saved query over the queue, on a digit key."""
+
+    key: Annotated[str, Text(0, 1, r"[1-9]?", "a digit from 1 to 9")] = ""
+    """The key that opens it; empty for none."""
+    name: Label
+    """What stands on its tab."""
+    query: Query = ""
+    """What it shows."""
+
+
+class RepliesConfig(Section, frozen=True, kw_only=True):
+    """How replies are written and sent."""
+
+    packs: tuple[FilePath, ...] = ()
+    """Folders with canned replies, besides the packs folder beside this file."""
+    hold: Annotated[Millis, Length(0, 5 * MINUTE)] = 5 * SECOND
+    """How long a reply can be called back before it leaves; 0s sends at once."""
+    repeat_limit: Annotated[int, Between(1, 1_000)] = 3
+    """Warn when the same text went to this many other customers today."""
+    unedited: bool = True
+    """Warn before a canned reply goes out unedited."""
+    claim: bool = True
+    """Claim the conversation when a reply is begun."""
+    claim_for: Annotated[Millis, Length(MINUTE, DAY)] = 15 * MINUTE
+    """How long a claim lasts without work on it."""
+
+
+class UiConfig(Section, frozen=True, kw_only=True):
+    """How the screen looks and behaves."""
+
+    theme: Annotated[str, Checked("theme")] = "dark"
+    """A built-in theme or a file in the themes folder beside this file."""
+    ascii: bool = False
+    """True to draw with plain characters only."""
+    colours: Literal["auto", "truecolor", "16", "none"] = "auto"
+    """How many colours the terminal is given."""
+    wide: Annotated[int, Between(60, 1_000)] = 120
+    """From this many columns on, list, conversation and customer stand side by side."""
+    medium: Annotated[int, Between(40, 1_000)] = 100
+    """From this many columns on, list and conversation stand side by side."""
+    scroll: Literal["half_page", "smooth"] = "half_page"
+    """How a list moves when the cursor leaves it; half_page draws least over a slow line."""
+    idle_lock: Annotated[Millis, Length(0, DAY)] = 0
+    """Hide everything after this long without a key; 0m for never."""
+    editor: Annotated[str, Text(0, 400)] = ""
+    """The command that edits a reply outside; empty for $VISUAL or $EDITOR."""
+    bell: bool = False
+    """Ring the terminal's bell when a clock runs out."""
+    leader: Annotated[str, Text(1, 30)] = "space"
+    """What <leader> stands for in keys."""
+    key_hint: Annotated[Millis, Length(0, MINUTE)] | None = 300
+    """How long after a first key the possible next ones are shown; off for never."""
+
+
+class PrivacyConfig(Section, frozen=True, kw_only=True):
+    """What is kept and what is warned of."""
+
+    keep_done: Annotated[Millis, Length(DAY)] | None = None
+    """Remove the messages of conversations that have been done this long; off keeps everything."""
+    warn_public: dict[Annotated[str, Text(1, 60)], Annotated[str, Regex()]] = {}
+    """More private data to warn of in a public reply: its name, then a regular expression."""
+
+
+NOT_ACTIONABLE = {
+    "thanks": "Thanks or done, nothing asked",
+    "not-for-us": "Not meant for us",
+    "no-question": "Nothing we can act on",
+    "news": "News, a share or a quotation",
+    "handled-elsewhere": "Handled on another channel",
+}
+SPAM = {
+    "advert": "Advertising",
+    "scam": "Fraud or phishing",
+    "abuse": "Abuse without a request",
+    "bot": "Automatic post",
+}
+
+
+class CodesConfig(Section, frozen=True, kw_only=True):
+    """The reasons for closing without a reply: a code, then its title."""
+
+    not_actionable: dict[Label, Line] = msgspec.field(default_factory=NOT_ACTIONABLE.copy)
+    """Why nothing needs doing."""
+    spam: dict[Label, Line] = msgspec.field(default_factory=SPAM.copy)
+    """What kind of spam it is."""
+
+
+DEFAULT_VIEWS = (
+    ViewConfig(key="1", name="all", query="state:open"),
+    ViewConfig(key="2", name="mine", query="state:open mine"),
+    ViewConfig(key="3", name="late", query="state:open late"),
+    ViewConfig(key="4", name="praise", query="state:open praise"),
+    ViewConfig(key="5", name="waiting", query="state:waiting"),
+    ViewConfig(key="6", name="snoozed", query="state:snoozed"),
+    ViewConfig(key="7", name="unsent", query="unsent"),
+    ViewConfig(key="8", name="drafts", query="draft"),
+    ViewConfig(key="9", name="done", query="state:done"),
+)
+DEFAULT_POLICIES = (PolicyConfig(name="default"),)
+
+KeyMap: TypeAlias = dict[Annotated[str, Checked("keys")], Annotated[str, Checked("call")] | None]
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """Everything that can be set; what is left out has the default shown in config.example.yaml."""
+
+    version: Annotated[int, Between(1, 1)] = 1
+    """The version of this format."""
+    agent: AgentConfig = AgentConfig()
+    """Who works at this desk."""
+    sources: tuple[SourceConfig, ...] = ()
+    """The accounts on platforms and help desks."""
+    calendars: Annotated[tuple[CalendarConfig, ...], Unique("name")] = ()
+    """Business hours for policies."""
+    policies: Annotated[tuple[PolicyConfig, ...], Unique("name")] = DEFAULT_POLICIES
+    """Reply targets, the first that matches counts."""
+    views: Annotated[tuple[ViewConfig, ...], Unique("name"), Unique("key")] = DEFAULT_VIEWS
+    """Saved queries on the keys 1 to 9."""
+    replies: RepliesConfig = RepliesConfig()
+    """How replies are written and sent."""
+    ui: UiConfig = UiConfig()
+    """How the screen looks and behaves."""
+    keys: dict[Annotated[str, Checked("context")], KeyMap] = {}
+    """Keys by context: the keys, then the call they make; null takes a key away."""
+    signals: dict[Annotated[str, Text(1, 60)], Annotated[float, Between(-100, 100)]] = {}
+    """Words that raise (or, below zero, calm) a conversation's severity, added to the built-in ones; 0 removes one."""
+    privacy: PrivacyConfig = PrivacyConfig()
+    """What is kept and what is warned of."""
+    codes: CodesConfig = CodesConfig()
+    """The reasons for closing without a reply."""

@@ -1,0 +1,88 @@
+"""What a configuration value may look like, as marks on the schema's types.
+
+The same marks steer the conversion of the file, its error messages, and the JSON Schema for editors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentdesk.model.clock import DAY, Millis
+
+CENTURY: Millis = 36_525 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """A length of time as text, such as ``6h``; kept as milliseconds. ``off`` is None where the type allows it."""
+
+    least: Millis = 0
+    most: Millis = CENTURY
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A number within bounds, both included."""
+
+    least: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One line of text; ``pattern`` is matched in full and ``words`` say what it asks for."""
+
+    least: int = 0
+    most: int = 200
+    pattern: str = ""
+    words: str = ""
+    lines: bool = False
+    """True when it may hold line breaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A time zone's name, such as ``Europe/Berlin``; empty for the machine's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """An https address without user, password, query or fragment; http only towards this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file or folder; ``~`` is the home folder, anything relative is beside the configuration file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regex:
+    """A regular expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A calendar day, ``2026-12-24``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """Opening hours over the week, ``mon-fri: 08:00-18:00``; kept as a tuple of ``Hours``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Text judged by the validator of this name, handed to ``load()`` by the caller that knows the language."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """A list in which no two entries may share this field."""
+
+    field: str
+
+
+LABEL = Text(1, 40, r"[\w][\w.-]*", "letters, digits, dot, dash and underscore")
+"""A name that is typed in queries and commands."""
