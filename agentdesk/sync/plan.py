@@ -1,0 +1,166 @@
+"""What a page means for what we hold: a pure comparison that yields the actions of one transaction.
+
+Nothing on a page is dropped: what is understood is added, edited, marked or known already, and the rest is rejected
+into quarantine. What a source does not mention is never taken for deleted.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from agentdesk.model.clock import Millis
+from agentdesk.model.conversation import RemoteConversation
+from agentdesk.model.customer import Profile
+from agentdesk.model.message import Direction, Message
+from agentdesk.model.page import Gap, Page, Reject
+from agentdesk.model.plan import Held, HeldMessage, Plan
+from agentdesk.model.text import inert
+
+Purpose: TypeAlias = Literal["pull", "thread", "history"]
+"""Why a page was fetched; only a pull moves the cursor."""
+
+MANY_OPEN = 5
+"""With this many open conversations a first answer with nothing in it is suspicious."""
+RAW_LIMIT = 4_000
+
+
+def plan(source: str, page: Page, held: Held, purpose: Purpose, now: Millis, *, first: bool = False) -> Plan:
+    """Return what ``page`` changes in what is held; ``first`` says that it was asked for without a cursor."""
+    rejects = list(page.rejects)
+    usable = _usable(page.messages, rejects)
+    latest = _latest(usable)
+    add: list[Message] = []
+    edit: list[Message] = []
+    delete: list[str] = []
+    ours = {ref: client_id for client_id, ref in held.own_sends.items() if ref}
+    for message in latest:
+        _place(_clamped(_recognised(message, held, ours), now), held.messages.get(message.ref), add, edit, delete)
+    gap = page.gap or _suspicious(page, held, purpose, first)
+    delete += _removed(page, held, {m.ref for m in latest if m.deleted}) if gap is None else []
+    return Plan(
+        source=source, conversations=_conversations(page.conversations, latest, rejects),
+        profiles=_profiles(page.profiles, rejects), add=tuple(add), edit=tuple(edit), delete=tuple(delete),
+        same=len(usable) - len(add) - len(edit) - sum(m.deleted and m.ref in delete for m in latest),
+        rejects=_distinct(rejects), gap=gap, cursor=page.cursor if purpose == "pull" else None,
+        backfill=page.backfill or purpose == "history", purpose=purpose)
+
+
+def _usable(messages: tuple[Message, ...], rejects: list[Reject]) -> list[Message]:
+    """The messages that can be stored; the others join ``rejects``."""
+    usable = []
+    for place, message in enumerate(messages):
+        lacking = "id" if not message.ref else "conversation" if not message.conversation_ref else ""
+        if lacking:
+            rejects.append(_reject(message.ref or f"item {place}", f"The message has no {lacking}", message))
+        else:
+            usable.append(message)
+    return usable
+
+
+def _reject(where: str, reason: str, item: msgspec.Struct) -> Reject:
+    raw = msgspec.json.encode(item).decode("utf-8", "replace")
+    return Reject(where=where, reason=reason, raw=inert(raw, limit=RAW_LIMIT))
+
+
+def _latest(messages: list[Message]) -> list[Message]:
+    """One version of each message, the newest, oldest message first."""
+    chosen: dict[str, tuple[int, Message]] = {}
+    for place, message in enumerate(messages):
+        before = chosen.get(message.ref)
+        chosen[message.ref] = (place, message) if before is None else (before[0], _newer(before[1], message))
+    return [m for _, m in sorted(chosen.values(), key=lambda item: (item[1].created_at, item[0]))]
+
+
+def _newer(one: Message, other: Message) -> Message:
+    """The later of two versions of a message; a deletion is kept whichever of them tells it."""
+    if one.deleted != other.deleted:
+        living, dead = (one, other) if other.deleted else (other, one)
+        return msgspec.structs.replace(living, deleted=True) if not dead.text else dead
+    return other if (other.edited_at or 0) >= (one.edited_at or 0) else one
+
+
+def _recognised(message: Message, held: Held, ours: dict[str, str]) -> Message:
+    """The message with our own id where we sent it, and without one where a stranger copied it."""
+    if message.direction is Direction.IN:
+        return msgspec.structs.replace(message, client_id="") if message.client_id else message
+    client_id = message.client_id if message.client_id in held.own_sends else ours.get(message.ref, message.client_id)
+    return message if client_id == message.client_id else msgspec.structs.replace(message, client_id=client_id)
+
+
+def _clamped(message: Message, now: Millis) -> Message:
+    """The message with times that are not in the future, and with ours where the source gave none."""
+    created = message.created_at if 0 < message.created_at <= now else now
+    edited = None if message.edited_at is None else min(message.edited_at, now)
+    if created == message.created_at and edited == message.edited_at:
+        return message
+    return msgspec.structs.replace(message, created_at=created, edited_at=edited)
+
+
+def _place(message: Message, held: HeldMessage | None, add: list[Message], edit: list[Message],
+           delete: list[str]) -> None:
+    """Put one message into the list where it belongs; one that we know as it is goes nowhere."""
+    if held is None:
+        add.append(message)
+        return
+    if message.deleted and not held.deleted:
+        delete.append(message.ref)
+    stale = (message.edited_at or 0) < (held.edited_at or 0)
+    changed = bool(message.text) and message.text != held.text
+    if changed and (not stale or not held.text) and not message.deleted:
+        edit.append(msgspec.structs.replace(message, deleted=held.deleted))
+
+
+def _removed(page: Page, held: Held, told: set[str]) -> list[str]:
+    """Refs named as deleted that we hold and had not marked yet."""
+    refs = dict.fromkeys(page.removed)
+    return [ref for ref in refs if ref not in told and ref in held.messages and not held.messages[ref].deleted]
+
+
+def _suspicious(page: Page, held: Held, purpose: Purpose, first: bool) -> Gap | None:
+    """A hole instead of belief, when an answer is empty that cannot be."""
+    if page.messages or page.conversations or page.rejects or page.more:
+        return None
+    if purpose == "pull" and first and held.open_conversations >= MANY_OPEN:
+        return Gap(reason=f"The source showed nothing where {held.open_conversations} conversations are open")
+    return None
+
+
+def _conversations(told: tuple[RemoteConversation, ...], messages: list[Message],
+                   rejects: list[Reject]) -> tuple[RemoteConversation, ...]:
+    """One head for every conversation on the page, those that only their messages name included."""
+    heads: dict[str, RemoteConversation] = {}
+    for place, head in enumerate(told):
+        if not head.ref:
+            rejects.append(_reject(f"conversation {place}", "The conversation has no id", head))
+            continue
+        heads[head.ref] = _merged(heads[head.ref], head) if head.ref in heads else head
+    for message in messages:
+        inbound = message.author.ref if message.direction is Direction.IN else ""
+        head = heads.get(message.conversation_ref, RemoteConversation(ref=message.conversation_ref))
+        heads[head.ref] = head if head.customer_ref else msgspec.structs.replace(head, customer_ref=inbound)
+    return tuple(heads.values())
+
+
+def _merged(one: RemoteConversation, other: RemoteConversation) -> RemoteConversation:
+    """Two tellings of one conversation as one: the newer wins where it says something."""
+    older, newer = (other, one) if (one.updated_at or 0) > (other.updated_at or 0) else (one, other)
+    said = {name: value for name in newer.__struct_fields__ if (value := getattr(newer, name)) not in (None, "")}
+    said["fields"] = {**older.fields, **newer.fields}
+    return msgspec.structs.replace(older, **said)
+
+
+def _profiles(told: tuple[Profile, ...], rejects: list[Reject]) -> tuple[Profile, ...]:
+    """One profile per person, the last told."""
+    found: dict[str, Profile] = {}
+    for place, profile in enumerate(told):
+        if profile.ref:
+            found[profile.ref] = profile
+        else:
+            rejects.append(_reject(f"profile {place}", "The profile has no id", profile))
+    return tuple(found.values())
+
+
+def _distinct(rejects: list[Reject]) -> tuple[Reject, ...]:
+    return tuple({(r.where, r.reason): r for r in rejects}.values())
