@@ -71,7 +71,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """For every argument the line from there on, as it was typed."""
 
 
-def verb(*, name: str, title: str, contexts: tuple[str, ...] = ("global",), scope: Scope = "none",
+def verb(name: str, *, title: str, contexts: tuple[str, ...] = ("global",), scope: Scope = "none",
          danger: Danger = "none", undoable: bool = False, visual: bool = False) -> Callable[[F], F]:
     """Declare a coroutine function ``(ctx, …typed arguments) -> sentence or None`` as a verb.
 
