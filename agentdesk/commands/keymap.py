@@ -27,7 +27,7 @@ DEFAULT: dict[str, dict[str, str]] = {
     "work": {
         "r": "reply", "R": "reply visibility=direct", "n": "note", "c": "claim", "C": "release", "a": "assign",
         "d": "done", "s": "snooze", "p": "promise", "t": "tag", "e": "escalate", "P": "priority", "l": "like",
-        "o": "link", "y": "copy", "w": "why",
+        "o": "link.copy", "y": "copy", "w": "why",
     },
     "queue": {
         "x": "mark", "space": "mark", "X": "mark-all", "*": "mark-none", "V": "mark-range",
@@ -45,7 +45,7 @@ DEFAULT: dict[str, dict[str, str]] = {
         "ctrl+x": "discard", "ctrl+p": "palette", "ctrl+l": "redraw",
     },
     "outbox": {
-        "enter": "open", "x": "outbox-cancel", "s": "outbox-send-now", "R": "outbox-resend",
+        "enter": "open", "x": "outbox-cancel", "e": "outbox-edit", "s": "outbox-send-now", "a": "outbox-settle",
     },
     "drafts": {"enter": "open", "x": "discard-draft"},
     "search": {"ctrl+l": "redraw", "ctrl+p": "palette"},
@@ -61,7 +61,7 @@ BAR: dict[str, tuple[str, ...]] = {
     "conversation": ("reply", "note", "claim", "done", "snooze", "next", "pane", "back", "keys"),
     "customer": ("reply", "pane", "back", "find", "command", "keys"),
     "composer": ("send", "canned", "visibility", "postpone", "discard", "edit-outside"),
-    "outbox": ("outbox-cancel", "outbox-send-now", "outbox-resend", "open", "back", "keys"),
+    "outbox": ("outbox-cancel", "outbox-edit", "outbox-send-now", "outbox-settle", "back", "keys"),
     "drafts": ("open", "discard-draft", "back", "keys"),
     "list": ("open", "back", "find", "command", "keys"),
     "global": ("back", "command", "keys"),

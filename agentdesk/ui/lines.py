@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, cast
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Region
+from textual.geometry import Region, Size
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.widget import Widget
 
 from agentdesk.ui.theme import Palette
 
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
     from agentdesk.ui.app import DeskApp
 
 
-class Lines(Widget, can_focus=False):
+class Lines(ScrollView, can_focus=False):
     """A pane that draws itself line by line and scrolls by whole lines.
 
     A subclass gives ``line_count()`` and ``draw(y, width)``; ``y`` counts from the top of the content. It calls
     ``changed()`` when the number of lines may differ and ``redraw(first, count)`` when only their look does. Neither
-    ever starts a layout: the pane keeps its size, and where it is scrolled to is a number of its own (``top``).
+    ever starts a layout: unlike a plain ScrollView, another number of lines does not make Textual place anything anew.
     """
 
     DEFAULT_CSS = """
@@ -33,8 +34,7 @@ class Lines(Widget, can_focus=False):
     wheel = 3
     """Lines for one notch of the mouse wheel; 0 leaves the wheel to somebody else."""
 
-    top = 0
-    """The content line at the upper edge of the window."""
+    virtual_size: reactive[Size] = reactive(Size(0, 0), layout=False, repaint=False)
 
     @property
     def desk_app(self) -> DeskApp:
@@ -55,53 +55,45 @@ class Lines(Widget, can_focus=False):
         raise NotImplementedError
 
     @property
-    def bottom_top(self) -> int:
-        """The largest ``top`` that makes sense: the last line stands at the lower edge."""
-        return max(self.line_count() - self.size.height, 0)
-
-    @property
-    def at_bottom(self) -> bool:
-        """True when the last line is in sight."""
-        return self.top >= self.bottom_top
+    def first_line(self) -> int:
+        """The content line at the upper edge of the window."""
+        return round(self.scroll_y)
 
     def changed(self) -> None:
         """The content has another length or all of it looks different: stay within it and redraw."""
-        self.top = min(max(self.top, 0), self.bottom_top)
+        self.virtual_size = Size(self.size.width, self.line_count())
+        lowest = max(self.line_count() - self.size.height, 0)
+        if self.scroll_y > lowest:
+            self.set_reactive(Lines.scroll_y, lowest)
+            self.set_reactive(Lines.scroll_target_y, lowest)
         self.refresh()
 
     def redraw(self, first: int, count: int = 1, *, x: int = 0, width: int | None = None) -> None:
         """Redraw ``count`` lines from ``first``, or only the cells from ``x`` on; lines out of sight cost nothing."""
-        upper = max(first - self.top, 0)
-        lower = min(first + count - self.top, self.size.height)
+        upper = max(first - self.first_line, 0)
+        lower = min(first + count - self.first_line, self.size.height)
         if lower > upper:
             self.refresh(Region(x, upper, self.size.width - x if width is None else width, lower - upper))
 
-    def move_to(self, top: int) -> None:
-        """Scroll so that content line ``top`` stands at the upper edge, as far as there is content."""
-        wanted = min(max(top, 0), self.bottom_top)
-        if wanted != self.top:
-            self.top = wanted
-            self.refresh()
+    def move_to(self, first: int) -> None:
+        """Scroll so that this content line stands at the upper edge, as far as there is content."""
+        self.scroll_to(y=max(first, 0), animate=False, force=True)
 
     def move_by(self, lines: int) -> None:
         """Scroll by some lines."""
-        self.move_to(self.top + lines)
-
-    def move_pages(self, pages: float) -> None:
-        """Scroll by a share of the window: 1 a page down, -0.5 half a page up."""
-        self.move_by(round(pages * max(self.size.height - 1, 1)))
+        self.move_to(self.first_line + lines)
 
     def reveal(self, first: int, count: int = 1) -> None:
         """Scroll no further than needed to bring some lines into sight."""
-        if first < self.top:
+        if first < self.first_line:
             self.move_to(first)
-        elif first + count > self.top + self.size.height:
+        elif first + count > self.first_line + self.size.height:
             self.move_to(min(first, first + count - self.size.height))
 
     def render_line(self, y: int) -> Strip:
         """One line of the window, as Textual asks for it."""
         width = self.size.width
-        row = y + self.top
+        row = y + self.first_line
         fill = self.palette.style("text", self.ground)
         strip = self.draw(row, width) if 0 <= row < self.line_count() else Strip.blank(width, fill)
         return fitted(strip, width, fill)
@@ -114,12 +106,14 @@ class Lines(Widget, can_focus=False):
         """The wheel moves the window, never the cursor."""
         if self.wheel:
             event.stop()
+            event.prevent_default()
             self.move_by(self.wheel)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """The wheel moves the window, never the cursor."""
         if self.wheel:
             event.stop()
+            event.prevent_default()
             self.move_by(-self.wheel)
 
 
