@@ -312,8 +312,8 @@ DEFAULT_VIEWS = (
     ViewConfig(key="4", name="praise", query="state:open praise"),
     ViewConfig(key="5", name="waiting", query="state:waiting"),
     ViewConfig(key="6", name="snoozed", query="state:snoozed"),
-    ViewConfig(key="7", name="unsent", query="unsent"),
-    ViewConfig(key="8", name="drafts", query="draft"),
+    ViewConfig(key="7", name="unsent", query="unsent state:open,waiting,snoozed,done"),
+    ViewConfig(key="8", name="drafts", query="draft state:open,waiting,snoozed,done"),
     ViewConfig(key="9", name="done", query="state:done"),
 )
 DEFAULT_POLICIES = (PolicyConfig(name="default"),)
