@@ -1,0 +1,137 @@
+"""Writing down what became of an outbox entry, and telling the desk: one transaction and one event each."""
+
+from __future__ import annotations
+
+from agentdesk.connectors.base import Connector
+from agentdesk.errors import Conflict
+from agentdesk.model.clock import Millis
+from agentdesk.model.events import Changed, ClaimLost, Notice, OutboxChanged
+from agentdesk.model.outgoing import OutboxEntry, Receipt, SendState, Verb
+from agentdesk.store import claims, outbox, standing
+from agentdesk.store.db import Db
+from agentdesk.sync import outcome, pace, tail
+from agentdesk.sync.frame import Frame, Words, words
+from agentdesk.sync.holder import Alive
+
+
+class Book:
+    """The outbox rows of one source."""
+
+    def __init__(self, frame: Frame, connector: Connector) -> None:
+        self.frame = frame
+        self.connector = connector
+        self.name = connector.name
+
+    def has_work(self) -> bool:
+        """True when anything lies in the outbox that the sender may have to touch."""
+        return outbox.has_work(self.frame.store.reader, self.name)
+
+    async def due(self) -> list[OutboxEntry]:
+        """The entries whose turn it is, the first of each conversation."""
+        now = self.frame.now()
+        return await self.frame.store.write(lambda db: outbox.due(db, self.name, now))
+
+    async def start(self, entry: OutboxEntry, sender: str) -> OutboxEntry | None:
+        """In one transaction: look at the tail, then stop the entry or commit that it is on its way."""
+        now = self.frame.now()
+
+        def work(db: Db) -> tuple[OutboxEntry | None, tail.Tail]:
+            seen = tail.look(db, entry)
+            if seen.twin_ref:
+                outbox.unknown(db, entry.id, "It seems to have arrived after all", "It is being looked for", now)
+                return None, seen
+            if seen.stop:
+                outbox.stopped(db, entry.id, seen.stop)
+                return None, seen
+            return outbox.start(db, entry.id, sender, now), seen
+
+        started, seen = await self.frame.store.write(work)
+        if seen.stop:
+            self.say(entry, SendState.STOPPED, seen.stop)
+            self._notice(entry, f"Not sent to {entry.name}: {seen.stop}", "Read it, then send again from the outbox")
+        elif started is not None:
+            self.say(entry, SendState.SENDING)
+        return started
+
+    async def sent(self, entry: OutboxEntry, receipt: Receipt) -> None:
+        """It arrived."""
+        now = self.frame.now()
+
+        def work(db: Db) -> None:
+            outbox.sent(db, entry.id, receipt, now)
+            standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
+
+        await self.frame.store.write(work)
+        self.say(entry, SendState.SENT)
+        if receipt.pending:
+            self.frame.emit(Notice(level="info", text=f"Your reply to {entry.name} waits for a moderator",
+                                   conversation_id=entry.conversation_id))
+
+    async def queued(self, entry: OutboxEntry, said: Words, at: Millis) -> None:
+        """Proven not to have been accepted, or safe to repeat: it goes again at ``at``."""
+        await self.frame.store.write(lambda db: outbox.retry_at(db, entry.id, at, said.line, said.remedy))
+        self.say(entry, SendState.QUEUED, said.line)
+
+    async def refused(self, entry: OutboxEntry, said: Words, error: Exception | None = None) -> None:
+        """Refused for good: the text stays for editing. A claim that a colleague won is given up here too."""
+        now = self.frame.now()
+        lost = isinstance(error, Conflict) and entry.action is not None and entry.action.verb is Verb.CLAIM
+
+        def work(db: Db) -> None:
+            outbox.refused(db, entry.id, said.line, said.remedy, now)
+            if lost:
+                claims.release(db, entry.conversation_id, entry.agent)
+                standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
+
+        await self.frame.store.write(work)
+        self.say(entry, SendState.REFUSED, said.line)
+        if lost and isinstance(error, Conflict):
+            self.frame.emit(ClaimLost(conversation_id=entry.conversation_id, holder=error.holder, at=now))
+
+    async def unknown(self, entry: OutboxEntry, said: Words, at: Millis) -> None:
+        """It may have arrived: it is looked for at ``at``."""
+        await self.frame.store.write(lambda db: outbox.unknown(db, entry.id, said.line, said.remedy, at))
+        self.say(entry, SendState.UNKNOWN, said.line)
+
+    def cut_off(self, entry: OutboxEntry) -> None:
+        """We are being stopped in the middle of an attempt: written down before anything else, blocking."""
+        at = outcome.first_look_at(self.connector.caps, self.frame.now())
+        self.frame.store.write_now(lambda db: outbox.unknown(
+            db, entry.id, "The desk was closed while it was on its way", "It is being looked for", at))
+
+    async def ask_person(self, entry: OutboxEntry, said: Words) -> None:
+        """Nothing more can be found out by itself."""
+        await self.frame.store.write(lambda db: outbox.needs_human(db, entry.id, said.line, said.remedy))
+        self.say(entry, SendState.NEEDS_HUMAN, said.line)
+        self._notice(entry, f"Your reply to {entry.name}: {said.line}", said.remedy)
+
+    async def recover(self, alive: Alive) -> None:
+        """Turn what was on its way when its sender died into unknown, so that it is read back."""
+        now = self.frame.now()
+        at = outcome.first_look_at(self.connector.caps, now)
+
+        def work(db: Db) -> list[int]:
+            return outbox.recover(db, alive, now, next_check_at=at)
+
+        for entry_id in await self.frame.store.write(work):
+            self.frame.emit(OutboxChanged(entry_id=entry_id, conversation_id=0, state=SendState.UNKNOWN))
+
+    def retry_at(self, entry: OutboxEntry, error: Exception) -> Millis:
+        """When an entry that was proven not accepted may be tried again."""
+        return outcome.retry_at(entry, error, self.frame.now())
+
+    def repeat_at(self, entry: OutboxEntry) -> Millis:
+        """When the same may be sent again under the same key."""
+        return self.frame.now() + pace.backoff(entry.client_id, max(1, entry.attempts))
+
+    def words(self, error: BaseException) -> Words:
+        """An error in the words of the desk."""
+        return words(error, self.name)
+
+    def say(self, entry: OutboxEntry, state: SendState, text: str = "") -> None:
+        """Tell the desk that an entry moved."""
+        self.frame.emit(OutboxChanged(entry_id=entry.id, conversation_id=entry.conversation_id, state=state, text=text))
+        self.frame.emit(Changed(conversation_ids=(entry.conversation_id,)))
+
+    def _notice(self, entry: OutboxEntry, text: str, remedy: str) -> None:
+        self.frame.emit(Notice(level="warning", text=text, remedy=remedy, conversation_id=entry.conversation_id))

@@ -1,0 +1,33 @@
+"""The little chores of time: snoozes that end and claims that run out. Nothing is closed or sent by a clock."""
+
+from __future__ import annotations
+
+from agentdesk.model.clock import Millis
+from agentdesk.model.conversation import State
+from agentdesk.rules.rulebook import Rulebook
+from agentdesk.store import claims, decisions, ledger, standing
+from agentdesk.store.db import Db
+
+AT_ONCE = 200
+"""Snoozes ended in one transaction, so that a thousand of them do not hold up a draft."""
+
+
+def due(db: Db, now: Millis) -> bool:
+    """True when a snooze has ended or a claim has run out, so that an idle desk writes nothing."""
+    return bool(db.value(
+        "SELECT EXISTS (SELECT 1 FROM conversation WHERE state = 'snoozed' AND snoozed_until <= ?)"
+        " OR EXISTS (SELECT 1 FROM conversation WHERE state = 'open' AND claim_agent <> '' AND claim_until <= ?)",
+        now, now))
+
+
+def wake_and_expire(db: Db, rulebook: Rulebook, now: Millis) -> list[int]:
+    """Bring back what was snoozed until now and end claims that nobody renewed; returns what changed."""
+    snoozed = db.rows("SELECT id, source, snoozed_until FROM conversation WHERE state = 'snoozed'"
+                      " AND snoozed_until <= ? ORDER BY snoozed_until LIMIT ?", now, AT_ONCE)
+    for conversation_id, source, until in snoozed:
+        decisions.write(db, conversation_id, {"state": State.OPEN.value, "snoozed_until": None})
+        ledger.write(db, at=now, agent="", action="woken", conversation_id=conversation_id, source=source,
+                     rule="snooze over", detail={"until": until})
+    changed = [int(row[0]) for row in snoozed] + claims.expired(db, now)
+    standing.refresh(db, changed, rulebook, now)
+    return changed

@@ -1,0 +1,228 @@
+"""Bringing in what is new on one source: the pull loop, its pace, and its failures in words."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from agentdesk.connectors.base import Connector
+from agentdesk.errors import DeskError, NotFound
+from agentdesk.model.clock import MINUTE, SECOND, Millis
+from agentdesk.model.events import Notice, Progress, SourceChanged
+from agentdesk.model.page import Gap, Page
+from agentdesk.store import sources
+from agentdesk.store.db import Db
+from agentdesk.sync import pace
+from agentdesk.sync.frame import Frame, from_source, rest, words
+
+PULL_LIMIT_S = 180
+"""Seconds after which a pull that has not answered is given up."""
+PAGE_BUDGET = 50
+"""Pages taken in one round before the other sources get their turn."""
+WATCH: Millis = SECOND
+"""How often a process that may not collect looks whether it may now."""
+LONGEST_REST: Millis = 5 * MINUTE
+QUIET_OK: Millis = 30 * SECOND
+"""A source that answers all the time is noted as well at most this often."""
+KNOWN_CURSORS = 10_000
+
+
+class Round(msgspec.Struct, frozen=True):
+    """What one run of pages brought."""
+
+    pages: int = 0
+    messages: int = 0
+    conversations: int = 0
+    more: bool = False
+    gap: bool = False
+
+
+class Collector:
+    """The pull loop of one source; a failure here never reaches another source."""
+
+    def __init__(self, frame: Frame, connector: Connector, *, budget: int = PAGE_BUDGET) -> None:
+        self.frame = frame
+        self.connector = connector
+        self.name = connector.name
+        self.budget = budget
+        self.pace = pace.pace(self.name, connector.caps.poll_s)
+        self.paused = False
+        self.elsewhere = ""
+        """Who else collects this source; empty when we do or nobody does."""
+        self.wake = asyncio.Event()
+        self._verified = False
+        self._seen: set[str | None] = set()
+        self._looping = False
+        self._backfilling = False
+        self._last_at: Millis = 0
+        self._noted_ok_at: Millis | None = None
+        self._busy = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Collect until cancelled."""
+        while True:
+            await self.turn()
+            await rest(self.frame.clock, self._rest(), self.wake)
+
+    async def turn(self) -> None:
+        """Do what is due now, if anything; never raises what a source or the cache may raise."""
+        now = self.frame.now()
+        if self.paused or not (self.pace.due(now) or self.elsewhere):
+            return
+        try:
+            if not await self.may_collect() or not self.pace.due(now):
+                return
+            await self.collect()
+        except Exception as error:  # whatever it is, it concerns this source alone
+            await self.failed(error)
+
+    async def may_collect(self) -> bool:
+        """True when the lease is ours; otherwise remember whose it is."""
+        holder = await self.frame.own(f"collect:{self.name}")
+        self.elsewhere = "" if holder == self.frame.holder else holder
+        return not self.elsewhere
+
+    async def collect(self) -> Round:
+        """One round: sign in if need be, take pages, note that all is well."""
+        async with self._busy:
+            await self._verify()
+            taken = await self._pages()
+            now = self._last_at = self.frame.now()
+            self.pace = pace.after_success(self.pace, now, more=taken.more)
+            await self._note_ok(now)
+            return taken
+
+    async def _verify(self) -> None:
+        """Ask the source once who we are there."""
+        if self._verified:
+            return
+        async with asyncio.timeout(PULL_LIMIT_S):
+            account = await self.connector.verify()
+        await self.frame.store.write(lambda db: sources.set_account(db, self.name, account))
+        self._verified = True
+        self.pace = msgspec.structs.replace(self.pace, poll=pace.pace(self.name, self.connector.caps.poll_s).poll)
+        for warning in account.warnings:
+            self.frame.emit(Notice(level="warning", text=f"{self.name}: {warning}"))
+
+    async def _pages(self) -> Round:
+        pages = messages = conversations = 0
+        gap = False
+        for _ in range(self.budget):
+            cursor = sources.state(self.frame.store.reader, self.name).cursor
+            async with asyncio.timeout(PULL_LIMIT_S):
+                page = await self.connector.pull(cursor)
+            page = self._without_loop(page, cursor)
+            pages += 1
+            if not _says_nothing(page, cursor):
+                applied = await self.frame.bring_in(self.name, page, "pull", first=cursor is None)
+                messages += applied.messages
+                conversations += len(applied.arrived)
+                gap = gap or page.gap is not None
+            self._progress(page)
+            if not page.more:
+                self._seen.clear()
+                return Round(pages, messages, conversations, False, gap)
+        return Round(pages, messages, conversations, True, gap)
+
+    def _without_loop(self, page: Page, cursor: str | None) -> Page:
+        """The page, ended with a hole when its cursor leads back to where we have been."""
+        if not page.more:
+            self._looping = False
+            return page
+        if len(self._seen) > KNOWN_CURSORS:
+            self._seen.clear()
+        self._seen.add(cursor)
+        if (cursor if page.cursor is None else page.cursor) not in self._seen:
+            return page
+        reason = "The source led us in a circle: what lies beyond was not shown"
+        if not self._looping:
+            self.frame.emit(Notice(level="warning", text=f"{self.name}: {reason}",
+                                   remedy="It is asked again later; agentdesk sync shows the hole"))
+        gap = page.gap or (None if self._looping else Gap(reason=reason))
+        self._looping = True
+        return msgspec.structs.replace(page, more=False, gap=gap)
+
+    def _progress(self, page: Page) -> None:
+        """Tell how far the first backfill is."""
+        if page.backfill or self._backfilling:
+            self._backfilling = page.more
+            self.frame.emit(Progress(task=f"backfill {self.name}", done=page.done or 0, total=page.total,
+                                     finished=not page.more))
+
+    async def _note_ok(self, now: Millis) -> None:
+        """Write that the source answered; one that answers all the time is not written about each time."""
+        if self._noted_ok_at is not None and self.connector.caps.live and now - self._noted_ok_at < QUIET_OK:
+            return
+        next_at = self.pace.next_at
+        await self.frame.store.write(lambda db: sources.note_ok(db, self.name, now, next_at))
+        changed, self._noted_ok_at = self._noted_ok_at is None, now
+        if changed:
+            self.frame.emit(SourceChanged(source=self.name))
+
+    async def failed(self, error: Exception) -> None:
+        """Slow down, and write down what went wrong where the screen can read it."""
+        now = self._last_at = self.frame.now()
+        self.pace = pace.after_failure(self.pace, error, now)
+        self._noted_ok_at = None
+        if self.pace.stopped:
+            self._verified = False
+        said = words(error, self.name)
+        if not from_source(error) and not isinstance(error, NotFound):
+            self.frame.emit(Notice(level="error", text=said.line, remedy=said.remedy))
+            return
+        it = self.pace
+
+        def note(db: Db) -> None:
+            sources.note_failure(db, self.name, it.trouble, said.title, said.cause, said.remedy, now, it.next_at)
+
+        try:
+            await self.frame.store.write(note)
+        except DeskError as store_error:
+            self.frame.emit(Notice(level="error", text=str(store_error), remedy=store_error.remedy))
+        self.frame.emit(SourceChanged(source=self.name))
+
+    def hint(self) -> None:
+        """The platform says that something may be new: pull soon, not more than once a second."""
+        self._sooner(max(self.frame.now(), self._last_at + SECOND))
+
+    def poke(self) -> None:
+        """A person wants to see what is new now; also tries a dead token again."""
+        self._sooner(self.frame.now())
+
+    def _sooner(self, at: Millis) -> None:
+        self.pace = pace.at_once(self.pace, at)
+        self.wake.set()
+
+    async def listen(self) -> None:
+        """Turn the platform's hints into pulls; a broken stream is opened again, ever later."""
+        failures = 0
+        while True:
+            try:
+                hints = self.connector.hints()
+                if hints is None:
+                    return
+                async for _ in hints:
+                    failures = 0
+                    self.hint()
+            except Exception as error:  # pulling stays the truth: a dead stream only costs time
+                failures += 1
+                wait = max(pace.backoff(f"hints:{self.name}", failures), pace.asked(error))
+            else:
+                failures += 1
+                wait = pace.backoff(f"hints:{self.name}", failures)
+            await self.frame.clock.sleep(wait)
+
+    def _rest(self) -> Millis:
+        """How long nothing is due."""
+        if self.paused or self.pace.stopped:
+            return LONGEST_REST
+        if self.elsewhere:
+            return WATCH
+        return min(LONGEST_REST, self.pace.wait(self.frame.now()))
+
+
+def _says_nothing(page: Page, cursor: str | None) -> bool:
+    """True when there is nothing to write down, so that an idle poll costs no transaction."""
+    return cursor is not None and page.cursor in (cursor, None) and page.gap is None and not (
+        page.messages or page.conversations or page.profiles or page.rejects or page.removed)

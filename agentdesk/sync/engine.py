@@ -1,0 +1,225 @@
+"""The engine: one collector and one sender per source, and the little chores between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+
+from agentdesk.connectors.base import Connector
+from agentdesk.errors import DeskError, NotFound, Unavailable
+from agentdesk.model.clock import SECOND, Clock, Millis
+from agentdesk.model.events import Changed, Event, Notice, SourceChanged
+from agentdesk.model.page import Page
+from agentdesk.model.plan import Applied
+from agentdesk.rules.rulebook import Rulebook
+from agentdesk.store.db import Store
+from agentdesk.sync import chores, pace
+from agentdesk.sync import holder as holders
+from agentdesk.sync.collector import PAGE_BUDGET, PULL_LIMIT_S, Collector
+from agentdesk.sync.frame import Frame, words
+from agentdesk.sync.holder import Alive
+from agentdesk.sync.plan import Purpose
+from agentdesk.sync.sender import Sender
+
+CHORES: Millis = 5 * SECOND
+"""How often snoozes and claims are looked at and leases renewed."""
+WATCH: Millis = SECOND
+"""How often to look whether another process wrote."""
+JUMP: Millis = 30 * SECOND
+"""A clock that is off by this much after a short wait has jumped, or the machine slept."""
+ROUNDS = 200
+"""Rounds of one headless sync, so that an endless source cannot keep it for ever."""
+
+
+class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What one headless sync of a source did."""
+
+    source: str
+    pages: int = 0
+    messages: int = 0
+    conversations: int = 0
+    sent: int = 0
+    gap: bool = False
+    elsewhere: str = ""
+    """The process that collects this source now, when it is not this one."""
+    error: DeskError | None = None
+
+
+class Engine:
+    """Keeps the cache and the sources in step until it is cancelled."""
+
+    def __init__(self, store: Store, connectors: Mapping[str, Connector], rulebook: Rulebook, clock: Clock,
+                 emit: Callable[[Event], None], holder: str, *, alive: Alive = holders.alive,
+                 budget: int = PAGE_BUDGET) -> None:
+        self.frame = Frame(store, rulebook, clock, emit, holder, alive)
+        self.collectors: dict[str, Collector] = {}
+        self.senders: dict[str, Sender] = {}
+        self._budget = budget
+        self._group: asyncio.TaskGroup | None = None
+        self._last_chores_at: Millis | None = None
+        for connector in connectors.values():
+            self.add(connector)
+
+    def add(self, connector: Connector) -> None:
+        """Take in a source, also while running."""
+        collector = Collector(self.frame, connector, budget=self._budget)
+        sender = Sender(self.frame, connector, troubled=collector.failed)
+        self.collectors[connector.name], self.senders[connector.name] = collector, sender
+        if self._group is not None:
+            self._begin(self._group, connector.name)
+
+    async def run(self) -> None:
+        """Collect, send and keep house until cancelled; leases are given up on the way out."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for name in self.collectors:
+                    self._begin(group, name)
+                group.create_task(self._watch(), name="sync watch")
+                group.create_task(self._chores(), name="sync chores")
+        finally:
+            self._group = None
+            self._give_up()
+
+    def _begin(self, group: asyncio.TaskGroup, name: str) -> None:
+        group.create_task(self.collectors[name].run(), name=f"collect {name}")
+        group.create_task(self.collectors[name].listen(), name=f"hints {name}")
+        group.create_task(self.senders[name].run(), name=f"send {name}")
+
+    def _give_up(self) -> None:
+        try:
+            self.frame.drop()
+        except DeskError as error:  # the leases run out by themselves
+            self._tell_trouble(error)
+
+    # what the desk asks for -----------------------------------------------------------------------------------------
+
+    def poke(self, source: str = "") -> None:
+        """Pull one source now, or all of them; a dead token is tried again."""
+        for name in [source] if source else list(self.collectors):
+            self._collector(name).poke()
+            self.senders[name].poke()
+
+    def poke_outbox(self) -> None:
+        """Something was put into the outbox: look at once."""
+        for sender in self.senders.values():
+            sender.poke()
+
+    def pause(self, source: str) -> None:
+        """Stop pulling and sending for a source until ``resume``."""
+        self._collector(source).paused = self.senders[source].paused = True
+        self.frame.emit(SourceChanged(source=source))
+
+    def resume(self, source: str) -> None:
+        """Go on with a paused source."""
+        self._collector(source).paused = self.senders[source].paused = False
+        self.poke(source)
+        self.frame.emit(SourceChanged(source=source))
+
+    async def refresh(self, conversation_ref: str, source: str) -> Applied:
+        """Fetch one thread as it stands now and store it; errors of the source come to the caller."""
+        page = self._collector(source).connector.thread(conversation_ref)
+        return await self._on_demand(source, page, "thread")
+
+    async def history(self, customer_ref: str, source: str, limit: int = 20) -> Applied:
+        """Fetch a person's earlier conversations with us and store them."""
+        page = self._collector(source).connector.history(customer_ref, limit)
+        return await self._on_demand(source, page, "history")
+
+    async def sync_once(self, source: str, *, send: bool = True) -> SyncResult:
+        """Pull everything there is and send what is due, once; a failure is in the result, not raised."""
+        collector, sender = self._collector(source), self.senders[source]
+        total = SyncResult(source=source)
+        try:
+            if not await collector.may_collect():
+                return msgspec.structs.replace(total, elsewhere=collector.elsewhere)
+            for _ in range(ROUNDS):
+                taken = await collector.collect()
+                total = msgspec.structs.replace(
+                    total, pages=total.pages + taken.pages, messages=total.messages + taken.messages,
+                    conversations=total.conversations + taken.conversations, gap=total.gap or taken.gap)
+                if not taken.more:
+                    break
+            if send and await sender.may_send():
+                total = msgspec.structs.replace(total, sent=await sender.drain())
+        except (DeskError, TimeoutError) as error:
+            await collector.failed(error)
+            return msgspec.structs.replace(total, error=_as_desk_error(error, source))
+        return total
+
+    async def _on_demand(self, source: str, asked: Awaitable[Page], purpose: Purpose) -> Applied:
+        async with asyncio.timeout(PULL_LIMIT_S):
+            page = await asked
+        return await self.frame.bring_in(source, page, purpose)
+
+    def _collector(self, source: str) -> Collector:
+        collector = self.collectors.get(source)
+        if collector is None:
+            known = ", ".join(sorted(self.collectors)) or "none"
+            raise NotFound(f"The source {source} is not connected", f"Connected sources: {known}",
+                           "Look at the name again, or add it to the configuration")
+        return collector
+
+    # chores ---------------------------------------------------------------------------------------------------------
+
+    async def housekeeping(self, now: Millis) -> list[int]:
+        """Wake snoozed conversations whose time has come and let claims run out; returns what changed."""
+        changed = await self.frame.store.write(lambda db: chores.wake_and_expire(db, self.frame.rulebook, now))
+        if changed:
+            self.frame.emit(Changed(conversation_ids=tuple(changed)))
+        return changed
+
+    async def _chores(self) -> None:
+        trouble = ""
+        while True:
+            try:
+                now = self.frame.now()
+                self._notice_jump(now)
+                await self.frame.renew()
+                if chores.due(self.frame.store.reader, now):
+                    await self.housekeeping(now)
+                trouble = ""
+            except DeskError as error:  # a full disk today may be free tomorrow
+                if error.title != trouble:
+                    self._tell_trouble(error)
+                trouble = error.title
+            await self.frame.clock.sleep(CHORES)
+
+    def _notice_jump(self, now: Millis) -> None:
+        """After a sleep of the machine or a new clock: look at everything, and count no wait on the old time."""
+        before, self._last_chores_at = self._last_chores_at, now
+        if before is None or abs(jump := now - before - CHORES) < JUMP:
+            return
+        for name, collector in self.collectors.items():
+            collector.pace = pace.after_jump(collector.pace, jump)
+            self.senders[name].pace = pace.after_jump(self.senders[name].pace, jump)
+        self.poke()
+        self.frame.emit(Changed())
+        if jump < 0:
+            self.frame.emit(Notice(level="warning", text=f"The clock was set back by {-jump // SECOND} seconds",
+                                   remedy="Clocks are counted anew; nothing was sent or closed by it"))
+
+    async def _watch(self) -> None:
+        """See what other processes wrote into the cache."""
+        while True:
+            try:
+                if self.frame.store.seen_elsewhere():
+                    self.frame.emit(Changed())
+                    for sender in self.senders.values():
+                        sender.wake.set()
+            except DeskError as error:
+                self._tell_trouble(error)
+                await self.frame.clock.sleep(CHORES)
+            await self.frame.clock.sleep(WATCH)
+
+    def _tell_trouble(self, error: DeskError) -> None:
+        self.frame.emit(Notice(level="error", text=words(error, "").line, remedy=error.remedy))
+
+
+def _as_desk_error(error: Exception, source: str) -> DeskError:
+    if isinstance(error, DeskError):
+        return error
+    said = words(error, source)
+    return Unavailable(said.title, said.cause, said.remedy)

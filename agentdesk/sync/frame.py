@@ -1,0 +1,131 @@
+"""What collector and sender share: the store, the rules, the time, the leases, and how a page comes in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agentdesk.errors import DeskError, SourceError
+from agentdesk.model.clock import SECOND, Clock, Millis
+from agentdesk.model.events import Arrived, Changed, Event, Notice
+from agentdesk.model.page import Page
+from agentdesk.model.plan import Applied
+from agentdesk.model.text import inert_line
+from agentdesk.rules.rulebook import Rulebook
+from agentdesk.store import intake, leases
+from agentdesk.store.db import Db, Store
+from agentdesk.sync.holder import Alive
+from agentdesk.sync.plan import Purpose, plan
+
+LEASE: Millis = 30 * SECOND
+"""How long a lease lasts without being renewed."""
+RENEW_BELOW: Millis = 20 * SECOND
+
+
+@dataclass
+class Frame:
+    """Handed to every collector and sender of one engine."""
+
+    store: Store
+    rulebook: Rulebook
+    clock: Clock
+    emit: Callable[[Event], None]
+    holder: str
+    alive: Alive
+    leases: dict[str, Millis] = field(default_factory=dict)
+    """The leases that are ours, with the instant at which each runs out."""
+
+    def now(self) -> Millis:
+        """The present instant."""
+        return self.clock.now()
+
+    async def bring_in(self, source: str, page: Page, purpose: Purpose, *, first: bool = False) -> Applied:
+        """Plan and apply one page in one transaction together with its cursor, then say what happened."""
+        now = self.now()
+
+        def work(db: Db) -> Applied:
+            return intake.apply(db, plan(source, page, intake.held(db, source, page), purpose, now, first=first),
+                                now, self.rulebook)
+
+        applied = await self.store.write(work)
+        self._tell(source, page, applied)
+        return applied
+
+    def _tell(self, source: str, page: Page, applied: Applied) -> None:
+        if applied.arrived:
+            self.emit(Arrived(source=source, conversation_ids=applied.arrived, messages=applied.messages,
+                              backfill=page.backfill))
+        if applied.touched:
+            self.emit(Changed(conversation_ids=applied.touched))
+        for conversation_id in applied.answered_twice:
+            self.emit(Notice(level="warning", text="Answered twice: a colleague's answer crossed yours",
+                             remedy="Read the thread and say so to the customer if the answers differ",
+                             conversation_id=conversation_id))
+
+    async def own(self, name: str) -> str:
+        """Take or keep the lease ``name``; returns who holds it now, which is ours when it is our identity."""
+        now = self.now()
+        if self.leases.get(name, 0) - now > RENEW_BELOW:
+            return self.holder
+        until = now + LEASE
+        holder = await self.store.write(lambda db: leases.take(db, name, self.holder, until, now, self.alive))
+        if holder == self.holder:
+            self.leases[name] = until
+        else:
+            self.leases.pop(name, None)
+        return holder
+
+    async def renew(self) -> None:
+        """Keep every lease that is ours, so that long work does not lose it."""
+        for name in tuple(self.leases):
+            await self.own(name)
+
+    def drop(self, *names: str) -> None:
+        """Give leases up at once, on the way out; blocking, so that a cancelled task can still do it."""
+        mine = [name for name in names or tuple(self.leases) if self.leases.pop(name, None) is not None]
+        if mine:
+            self.store.write_now(lambda db: [leases.drop(db, name, self.holder) for name in mine])
+
+
+@dataclass(frozen=True)
+class Words:
+    """What went wrong, for a person."""
+
+    title: str
+    cause: str
+    remedy: str
+
+    @property
+    def line(self) -> str:
+        """Title and cause in one line."""
+        return f"{self.title}: {self.cause}" if self.cause else self.title
+
+
+def words(error: BaseException, source: str) -> Words:
+    """An error in the words of the desk; one that nobody foresaw names its kind."""
+    if isinstance(error, TimeoutError) and not isinstance(error, DeskError):
+        return Words(f"{source} did not answer in time", "The request was given up", "It is tried again by itself")
+    if isinstance(error, DeskError):
+        return Words(inert_line(error.title), inert_line(error.cause), inert_line(error.remedy))
+    return Words(f"The connector of {source} failed", inert_line(f"{type(error).__name__}: {error}"),
+                 "It is tried again by itself; agentdesk doctor shows more")
+
+
+def from_source(error: BaseException) -> bool:
+    """True when the source is to blame, not the cache."""
+    return isinstance(error, SourceError) or not isinstance(error, DeskError)
+
+
+async def rest(clock: Clock, length: Millis, wake: asyncio.Event) -> None:
+    """Wait for ``length`` or until woken, whichever comes first."""
+
+    async def ring() -> None:
+        await clock.sleep(length)
+        wake.set()
+
+    async with asyncio.TaskGroup() as group:
+        ringing = group.create_task(ring())
+        await wake.wait()
+        ringing.cancel()
+    wake.clear()

@@ -1,0 +1,236 @@
+"""Sending what lies in the outbox of one source: each reply once, or shown as unknown until that is cleared up.
+
+``sending`` is committed before the first byte; whatever is not proven afterwards is ``unknown`` and is read back,
+never blindly sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from agentdesk.connectors.base import Connector
+from agentdesk.errors import AuthError, Gone, RateLimited, Rejected, SourceError, Unavailable
+from agentdesk.model.clock import MINUTE, SECOND, Millis
+from agentdesk.model.events import Notice
+from agentdesk.model.outgoing import OutboxEntry, OutKind, Receipt, SendState
+from agentdesk.sync import outcome, pace
+from agentdesk.sync.book import Book
+from agentdesk.sync.doubt import Doubt
+from agentdesk.sync.frame import Frame, Words, rest, words
+from agentdesk.sync.holder import here
+
+SEND_LIMIT_S = 120
+"""Seconds after which an attempt that has not ended is given up: its outcome is then unknown."""
+TICK: Millis = SECOND
+"""How often the outbox is looked at while something lies in it."""
+IDLE: Millis = 5 * SECOND
+MISSES = 2
+"""So many entries in a row that do not get through hold the whole source back."""
+LATER_LOOKS: tuple[Millis, ...] = (3 * SECOND, 3 * MINUTE)
+"""When a thread is read again after a reply, to find a colleague's answer that crossed it."""
+
+
+class Sender:
+    """The sending loop of one source."""
+
+    def __init__(self, frame: Frame, connector: Connector, *, troubled: Callable[[Exception], Awaitable[None]]) -> None:
+        self.frame = frame
+        self.connector = connector
+        self.name = connector.name
+        self.id = f"{frame.holder}@{self.name}"
+        self.pace = pace.pace(f"send {self.name}", 1)
+        self.paused = False
+        self.wake = asyncio.Event()
+        self._book = Book(frame, connector)
+        self._doubt = Doubt(self._book)
+        self._troubled = troubled
+        self._busy = asyncio.Lock()
+        self._misses = 0
+        self._looks: list[tuple[Millis, str]] = []
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        while True:
+            await self.turn()
+            await rest(self.frame.clock, self._rest(), self.wake)
+
+    async def turn(self) -> None:
+        """Do what is due now, if anything; never raises what a source or the cache may raise."""
+        try:
+            due = not self.paused and self.pace.due(self.frame.now()) and (self._looks or self._book.has_work())
+            if due and await self.may_send():
+                await self.drain()
+                await self._look_again()
+        except Exception as error:  # whatever it is, it concerns this source alone
+            self.pace = pace.after_failure(self.pace, error, self.frame.now())
+            said = words(error, self.name)
+            self.frame.emit(Notice(level="error", text=said.line, remedy=said.remedy))
+
+    async def may_send(self) -> bool:
+        """True when the lease is ours."""
+        return await self.frame.own(f"send:{self.name}") == self.frame.holder
+
+    def poke(self) -> None:
+        """Something was put into the outbox, or a person wants it tried now."""
+        self.pace = pace.at_once(self.pace, self.frame.now())
+        self.wake.set()
+
+    async def drain(self) -> int:
+        """Handle every entry that is due, in order within each conversation; returns how many were sent."""
+        sent, handled = 0, set[int]()
+        async with self._busy:
+            await self._book.recover(self._sender_alive)
+            while todo := [entry for entry in await self._book.due() if entry.id not in handled]:
+                for entry in todo:
+                    if not self.pace.due(self.frame.now()):
+                        return sent
+                    handled.add(entry.id)
+                    sent += await self._one(entry)
+        return sent
+
+    def _rest(self) -> Millis:
+        if self.paused or self.pace.stopped:
+            return MINUTE
+        busy = self._looks or self._book.has_work()
+        return max(TICK, min(MINUTE, self.pace.wait(self.frame.now()))) if busy else IDLE
+
+    def _sender_alive(self, sender: str) -> bool:
+        """False for a sender of this source that no longer runs; ours has nothing on its way while we ask."""
+        holder, _, source = sender.partition("@")
+        if source != self.name:
+            return True
+        if sender == self.id:
+            return False
+        return here(holder) and self.frame.alive(holder)
+
+    async def _one(self, entry: OutboxEntry) -> bool:
+        """Take one entry a step further; True when it was sent."""
+        if entry.kind is OutKind.ACTION:
+            return await self._act(entry)
+        if entry.state is SendState.UNKNOWN:
+            return await self._look(entry)
+        if entry.kind is OutKind.REPLY and not await self._read_tail(entry):
+            return False
+        return await self._send(entry)
+
+    async def _read_tail(self, entry: OutboxEntry) -> bool:
+        """Bring in the thread as it stands now; False when that failed and the entry was put aside."""
+        assert entry.out is not None  # noqa: S101 - a reply carries its text
+        try:
+            async with asyncio.timeout(SEND_LIMIT_S):
+                page = await self.connector.thread(entry.out.conversation_ref)
+        except Gone as error:
+            await self._refuse(entry, Words("What this answers is not there any more", "", error.remedy))
+            return False
+        except Rejected as error:
+            await self._refuse(entry, words(error, self.name), error)
+            return False
+        except Exception as error:  # nothing was sent yet, so waiting is safe whatever it is
+            await self._postpone(entry, error)
+            return False
+        await self.frame.bring_in(self.name, page, "thread")
+        return True
+
+    async def _send(self, entry: OutboxEntry) -> bool:
+        """Commit that it is on its way, hand it to the source and write down what came of it."""
+        started = await self._book.start(entry, self.id)
+        if started is None or started.out is None:
+            return False
+        try:
+            async with asyncio.timeout(SEND_LIMIT_S):
+                receipt = await self.connector.send(started.out)
+        except asyncio.CancelledError:
+            self._book.cut_off(started)
+            raise
+        except Exception as error:  # sorted by what it proves
+            return await self._failed(started, error)
+        return await self._sent(started, receipt)
+
+    async def _act(self, entry: OutboxEntry) -> bool:
+        """Carry out an action; repeating one changes nothing more, so an unknown end is simply tried again."""
+        if entry.state is SendState.UNKNOWN:
+            await self._book.queued(entry, Words("", "", ""), self.frame.now())
+        started = await self._book.start(entry, self.id)
+        if started is None or started.action is None:
+            return False
+        try:
+            async with asyncio.timeout(SEND_LIMIT_S):
+                await self.connector.act(started.action)
+        except asyncio.CancelledError:
+            self._book.cut_off(started)
+            raise
+        except Exception as error:  # sorted by what it proves
+            return await self._failed(started, error)
+        return await self._sent(started, Receipt())
+
+    async def _failed(self, entry: OutboxEntry, error: Exception) -> bool:
+        """Write down what a failed attempt means; True when reading back found it after all."""
+        said, action = words(error, self.name), entry.kind is OutKind.ACTION
+        proven = isinstance(error, (RateLimited, Unavailable, AuthError))
+        match outcome.after_error(error, action=action):
+            case "retry" if action and not proven and entry.attempts >= outcome.ACTION_TRIES:
+                await self._book.ask_person(entry, said)
+            case "retry":
+                await self._postpone(entry, error)
+            case "refused":
+                await self._refuse(entry, said, error)
+            case "look":
+                return await self._look(entry, refused=said)
+            case "unknown":
+                self._misses = 0
+                at = outcome.first_look_at(self.connector.caps, self.frame.now())
+                await self._book.unknown(entry, Words(said.title, said.cause, "It is being looked for by itself"), at)
+        return False
+
+    async def _look(self, entry: OutboxEntry, *, refused: Words | None = None) -> bool:
+        cleared = await self._doubt.look(entry, refused=refused)
+        if isinstance(cleared, Receipt):
+            return await self._sent(entry, cleared)
+        if cleared is not None:
+            await self._hold_back(cleared)
+        return False
+
+    async def _sent(self, entry: OutboxEntry, receipt: Receipt) -> bool:
+        await self._book.sent(entry, receipt)
+        now, self._misses = self.frame.now(), 0
+        self.pace = pace.after_success(self.pace, now, more=True)
+        self._doubt.forget(entry)
+        if entry.kind is OutKind.REPLY and entry.out is not None:
+            lag = self.connector.caps.consistency_lag_s * SECOND
+            self._looks += [(now + lag + wait, entry.out.conversation_ref) for wait in LATER_LOOKS]
+        return True
+
+    async def _refuse(self, entry: OutboxEntry, said: Words, error: Exception | None = None) -> None:
+        await self._book.refused(entry, said, error)
+        self._doubt.forget(entry)
+        self._misses = 0
+
+    async def _postpone(self, entry: OutboxEntry, error: Exception) -> None:
+        """Proven not accepted: queued again for later."""
+        await self._book.queued(entry, words(error, self.name), self._book.retry_at(entry, error))
+        await self._hold_back(error)
+
+    async def _hold_back(self, error: Exception) -> None:
+        """Slow the whole source down when the error is not about one entry."""
+        self._misses += 1
+        if outcome.holds_source(error) or self._misses >= MISSES:
+            self.pace = pace.after_failure(self.pace, error, self.frame.now())
+        if isinstance(error, AuthError):
+            await self._troubled(error)
+
+    async def _look_again(self) -> None:
+        """Read threads once more some time after a reply: a colleague's answer may have crossed it."""
+        now = self.frame.now()
+        due = {ref for at, ref in self._looks if at <= now}
+        self._looks = [(at, ref) for at, ref in self._looks if at > now]
+        for ref in due:
+            try:
+                async with asyncio.timeout(SEND_LIMIT_S):
+                    page = await self.connector.thread(ref)
+            except Rejected:
+                continue  # the thread is gone: there is nothing to cross
+            except (SourceError, TimeoutError):
+                self._looks.append((now + pace.LONGEST_WAIT, ref))
+                continue
+            await self.frame.bring_in(self.name, page, "thread")

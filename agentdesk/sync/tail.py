@@ -1,0 +1,68 @@
+"""What came into a conversation since a reply was written: the reasons to stop it before the first byte."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import msgspec
+
+from agentdesk.model.clock import HOUR, Millis
+from agentdesk.model.message import Direction
+from agentdesk.model.outgoing import OutboxEntry
+from agentdesk.store.db import Db
+
+SLACK: Millis = HOUR
+"""A message that reached us late still counts as new when it was written this long before the last one seen."""
+
+
+class Tail(msgspec.Struct, frozen=True):
+    """What stands after the last message the agent had seen."""
+
+    stop: str = ""
+    """Why the reply must not go as it is, in words; empty when nothing is new."""
+    twin_ref: str = ""
+    """A message of ours with the same text, when an earlier attempt seems to have landed."""
+
+
+def look(db: Db, entry: OutboxEntry) -> Tail:
+    """Judge what is stored after ``entry.seen_message_id``: the customer's new words or a colleague's answer."""
+    seen_at = db.value("SELECT created_at FROM message WHERE id = ?", entry.seen_message_id)
+    since = entry.created_at if seen_at is None else int(seen_at) - SLACK
+    rows = db.rows(
+        "SELECT ref, client_id, direction, author_name, text FROM message"
+        " WHERE conversation_id = ? AND id > ? AND created_at >= ? AND deleted_at IS NULL AND direction <> 'note'"
+        " ORDER BY created_at, id", entry.conversation_id, entry.seen_message_id, since)
+    own = {str(key): str(agent) for client_id, remote_ref, agent in db.rows(
+        "SELECT client_id, remote_ref, agent FROM outbox WHERE conversation_id = ?", entry.conversation_id)
+        for key in (client_id, remote_ref) if key}
+    stop = ""
+    for ref, client_id, direction, name, text in rows:
+        if direction == Direction.IN:
+            stop = stop or f"{name or 'The customer'} wrote again before your reply went"
+            continue
+        sender = own.get(str(client_id)) or own.get(str(ref))
+        if entry.attempts and entry.out is not None and _lands(client_id, entry, str(text), sender):
+            return Tail(twin_ref=str(ref))
+        if sender != entry.agent:
+            stop = stop or f"{sender or name or 'A colleague'} answered before your reply went"
+    return Tail(stop=stop)
+
+
+def _lands(client_id: object, entry: OutboxEntry, text: str, sender: str | None) -> bool:
+    """True when that message is this entry, landed by an attempt whose outcome we never heard."""
+    if client_id == entry.client_id:
+        return True
+    return sender is None and entry.out is not None and same_text(text, entry.out.text)
+
+
+def same_text(one: str, other: str) -> bool:
+    """True when two texts say the same, white space, letter forms and leading handles aside."""
+    return normal(one) == normal(other)
+
+
+def normal(text: str) -> str:
+    """The text as it is compared: composed letters, single spaces, no handles at its head."""
+    parts = unicodedata.normalize("NFC", text).split()
+    while parts and parts[0].startswith("@") and len(parts) > 1:
+        parts.pop(0)
+    return " ".join(parts)
