@@ -170,3 +170,66 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     locked_reason: str
     version: int
     backfill: bool
+    unsent: int = 0
+    """Replies and notes in the outbox that are not settled."""
+    burst: int = 0
+    first_out_at: Millis | None = None
+    disposed_at: Millis | None = None
+    remote_closed: bool = False
+    """True while its source holds it closed."""
+    has_draft: bool = False
+
+    @property
+    def has_unsent(self) -> bool:
+        """True while a reply or note is not settled."""
+        return self.unsent > 0
+
+
+class ConversationBrief(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a customer's history: when, where, what about, and how it ended."""
+
+    id: int
+    source: str
+    letter: str
+    ref: str
+    subject: Inert
+    preview: Inert
+    state: State
+    severity: Severity
+    status: str
+    disposition: Disposition | None
+    disposition_code: str
+    created_at: Millis
+    last_at: Millis
+    """The last message either way."""
+    messages: int
+    incident: str = ""
+
+
+class Promise(msgspec.Struct, frozen=True, kw_only=True):
+    """Something promised to a customer by an instant."""
+
+    id: int
+    conversation_id: int
+    agent: str
+    words: str
+    made_at: Millis
+    due_at: Millis
+    kept_at: Millis | None = None
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """A tie from one conversation to another, or to a page elsewhere."""
+
+    id: int
+    conversation_id: int
+    kind: str
+    """ticket, duplicate, related, …"""
+    other_id: int | None = None
+    url: str = ""
+    made_at: Millis = 0
+    agent: str = ""
+    name: Inert = Inert("")
+    """The other conversation's customer."""
+    state: State | None = None
+    status: str = ""

@@ -100,3 +100,20 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
     deleted_at: Millis | None = None
     earlier_texts: tuple[Inert, ...] = ()
     """What it said before its author edited it, oldest first."""
+
+
+class Hit(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that a search found."""
+
+    message_id: int
+    conversation_id: int
+    source: str
+    letter: str
+    name: Inert
+    """The conversation's customer."""
+    author: Inert
+    direction: Direction
+    created_at: Millis
+    snippet: Inert
+    """One line around the first place that was found."""
+    state: str = ""

@@ -13,7 +13,7 @@ CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE source (
   name TEXT PRIMARY KEY, kind TEXT NOT NULL, letter TEXT NOT NULL,
   cursor TEXT, cursor_at INTEGER,
-  backfilled INTEGER NOT NULL DEFAULT 0,
+  backfilled INTEGER NOT NULL DEFAULT 0,        -- 1 once the history of the first connect is in
   account TEXT NOT NULL DEFAULT '',             -- JSON of Account
   state TEXT NOT NULL DEFAULT 'new',            -- new | ok | retry | offline | auth | stopped | paused
   last_try_at INTEGER, last_ok_at INTEGER, next_try_at INTEGER,
@@ -53,7 +53,9 @@ CREATE TABLE conversation (
   incident TEXT NOT NULL DEFAULT '',
   name TEXT NOT NULL DEFAULT '', preview TEXT NOT NULL DEFAULT '',
   created_at INTEGER NOT NULL, first_in_at INTEGER, first_out_at INTEGER, unanswered_since INTEGER,
-  last_in_at INTEGER, last_out_at INTEGER, waiting_since INTEGER, waited INTEGER NOT NULL DEFAULT 0,
+  last_in_at INTEGER, last_out_at INTEGER,
+  answered_at INTEGER,                          -- when a colleague elsewhere answered last
+  waiting_since INTEGER, waited INTEGER NOT NULL DEFAULT 0,
   messages INTEGER NOT NULL DEFAULT 0, unread INTEGER NOT NULL DEFAULT 0, burst INTEGER NOT NULL DEFAULT 0,
   snoozed_until INTEGER,
   disposition TEXT, disposition_code TEXT NOT NULL DEFAULT '', disposed_at INTEGER,
@@ -63,19 +65,44 @@ CREATE TABLE conversation (
   has_draft INTEGER NOT NULL DEFAULT 0, unsent INTEGER NOT NULL DEFAULT 0,
   claim_agent TEXT NOT NULL DEFAULT '', claim_until INTEGER,
   backfill INTEGER NOT NULL DEFAULT 0, indirect INTEGER NOT NULL DEFAULT 0,
+  remote_closed INTEGER NOT NULL DEFAULT 0,     -- 1 while its source holds it closed
   version INTEGER NOT NULL DEFAULT 1,
   UNIQUE (source, ref)
 );
+-- rank orders every state: open by urgency, then waiting, snoozed, and done newest first.
+CREATE INDEX conversation_rank ON conversation (rank, id);
 CREATE INDEX conversation_queue ON conversation (rank, id) WHERE state = 'open';
-CREATE INDEX conversation_due ON conversation (due_at) WHERE state = 'open';
+CREATE INDEX conversation_waiting ON conversation (rank, id) WHERE state = 'waiting';
+CREATE INDEX conversation_snoozed ON conversation (rank, id) WHERE state = 'snoozed';
+CREATE INDEX conversation_done ON conversation (rank, id) WHERE state = 'done';
+CREATE INDEX conversation_due ON conversation (due_at, soon_at) WHERE state = 'open' AND due_at IS NOT NULL;
+CREATE INDEX conversation_soon ON conversation (soon_at, due_at) WHERE state = 'open' AND soon_at IS NOT NULL;
+CREATE INDEX conversation_wake ON conversation (snoozed_until) WHERE state = 'snoozed';
 CREATE INDEX conversation_source ON conversation (source, rank, id) WHERE state = 'open';
-CREATE INDEX conversation_claim ON conversation (claim_agent, rank, id) WHERE state = 'open' AND claim_agent <> '';
-CREATE INDEX conversation_praise ON conversation (rank, id) WHERE state = 'open' AND severity = 'praise';
-CREATE INDEX conversation_snoozed ON conversation (snoozed_until) WHERE state = 'snoozed';
-CREATE INDEX conversation_waiting ON conversation (last_out_at, id) WHERE state = 'waiting';
-CREATE INDEX conversation_done ON conversation (disposed_at, id) WHERE state = 'done';
+CREATE INDEX conversation_severity ON conversation (severity, rank, id) WHERE state = 'open';
+CREATE INDEX conversation_claim ON conversation (claim_agent COLLATE NOCASE, rank, id)
+  WHERE state = 'open' AND claim_agent <> '';
+CREATE INDEX conversation_assignee ON conversation (assignee COLLATE NOCASE, rank, id)
+  WHERE state = 'open' AND assignee <> '';
+CREATE INDEX conversation_draft ON conversation (rank, id) WHERE has_draft > 0;
+CREATE INDEX conversation_unsent ON conversation (rank, id) WHERE unsent > 0;
+CREATE INDEX conversation_began ON conversation (first_in_at) WHERE first_in_at IS NOT NULL;
 CREATE INDEX conversation_customer ON conversation (customer_id, created_at);
 CREATE INDEX conversation_incident ON conversation (incident) WHERE incident <> '';
+
+-- tally: how many conversations each state has, kept so that nobody has to count them
+CREATE TABLE tally (state TEXT PRIMARY KEY, conversations INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO tally VALUES ('open', 0), ('waiting', 0), ('snoozed', 0), ('done', 0);
+CREATE TRIGGER tally_in AFTER INSERT ON conversation BEGIN
+  UPDATE tally SET conversations = conversations + 1 WHERE state = new.state;
+END;
+CREATE TRIGGER tally_out AFTER DELETE ON conversation BEGIN
+  UPDATE tally SET conversations = conversations - 1 WHERE state = old.state;
+END;
+CREATE TRIGGER tally_move AFTER UPDATE OF state ON conversation WHEN old.state <> new.state BEGIN
+  UPDATE tally SET conversations = conversations + 1 WHERE state = new.state;
+  UPDATE tally SET conversations = conversations - 1 WHERE state = old.state;
+END;
 
 CREATE TABLE message (
   id INTEGER PRIMARY KEY, conversation_id INTEGER NOT NULL REFERENCES conversation(id),
@@ -87,8 +114,12 @@ CREATE TABLE message (
   attachments TEXT NOT NULL DEFAULT '', url TEXT NOT NULL DEFAULT '', lang TEXT NOT NULL DEFAULT '',
   rating INTEGER, client_id TEXT NOT NULL DEFAULT '', can_reply INTEGER NOT NULL DEFAULT 1,
   indirect INTEGER NOT NULL DEFAULT 0,
+  ours INTEGER NOT NULL DEFAULT 0,              -- 1 when it left through this outbox
+  handled_at INTEGER,                           -- inbound: when an answer or a disposition covered it
   UNIQUE (source, ref)
 );
+CREATE INDEX message_unhandled ON message (conversation_id, created_at) WHERE direction = 'in' AND handled_at IS NULL;
+CREATE INDEX message_at ON message (created_at, direction);
 CREATE INDEX message_thread ON message (conversation_id, created_at, id);
 CREATE INDEX message_client ON message (client_id) WHERE client_id <> '';
 CREATE TABLE message_edit (
@@ -118,21 +149,30 @@ CREATE TABLE outbox (
   seen_message_id INTEGER NOT NULL DEFAULT 0, sender TEXT NOT NULL DEFAULT '',
   remote_ref TEXT NOT NULL DEFAULT '', sent_at INTEGER,
   title TEXT NOT NULL DEFAULT '', remedy TEXT NOT NULL DEFAULT '',
+  likeness BLOB NOT NULL DEFAULT x'',           -- of the text, to know the same text again
   hash BLOB NOT NULL                            -- over client_id, conversation, kind, agent and body
 );
+CREATE INDEX outbox_likeness ON outbox (likeness, created_at) WHERE likeness <> x'';
+CREATE INDEX outbox_agent ON outbox (agent, id);
 CREATE INDEX outbox_work ON outbox (source, id) WHERE state NOT IN ('sent', 'cancelled');
 CREATE INDEX outbox_conversation ON outbox (conversation_id, id);
+CREATE INDEX outbox_sent ON outbox (sent_at) WHERE state = 'sent';
+CREATE INDEX outbox_remote ON outbox (source, remote_ref) WHERE remote_ref <> '';
 
 CREATE TABLE ledger (
   id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, at INTEGER NOT NULL,
   agent TEXT NOT NULL, os_user TEXT NOT NULL, rule TEXT NOT NULL DEFAULT '',
   conversation_id INTEGER, customer_id INTEGER, source TEXT NOT NULL DEFAULT '',
   action TEXT NOT NULL, code TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT '{}',
-  undoes TEXT NOT NULL DEFAULT '', hash BLOB NOT NULL   -- chained: over the row and the hash before it
+  undoes TEXT NOT NULL DEFAULT '', batch TEXT NOT NULL DEFAULT '',
+  hash BLOB NOT NULL                            -- chained: over the row and the hash before it
 );
 CREATE INDEX ledger_conversation ON ledger (conversation_id, id);
 CREATE INDEX ledger_action ON ledger (action, at);
-CREATE INDEX ledger_agent ON ledger (agent, id);
+CREATE INDEX ledger_at ON ledger (at);
+CREATE INDEX ledger_undoes ON ledger (undoes) WHERE undoes <> '';
+CREATE INDEX ledger_batch ON ledger (batch) WHERE batch <> '';
+CREATE INDEX ledger_undoable ON ledger (agent, id) WHERE batch <> '';
 
 CREATE TABLE promise (
   id INTEGER PRIMARY KEY, conversation_id INTEGER NOT NULL, agent TEXT NOT NULL, words TEXT NOT NULL,

@@ -1,0 +1,58 @@
+"""How a source stands: whether it answers, what it said last, and what it could not show."""
+
+from __future__ import annotations
+
+import msgspec
+
+from agentdesk.model.clock import Millis
+from agentdesk.model.page import Account
+
+
+class SourceState(msgspec.Struct, frozen=True, kw_only=True):
+    """One source as the cache knows it."""
+
+    name: str
+    kind: str
+    letter: str
+    state: str = "new"
+    """new, ok, retry, offline, auth, stopped or paused."""
+    account: Account | None = None
+    cursor: str | None = None
+    cursor_at: Millis | None = None
+    backfilled: bool = False
+    """True once the history of the first connect is in."""
+    last_try_at: Millis | None = None
+    last_ok_at: Millis | None = None
+    next_try_at: Millis | None = None
+    title: str = ""
+    """What went wrong last, in words."""
+    cause: str = ""
+    remedy: str = ""
+    failures: int = 0
+    """Failures in a row."""
+    gaps: int = 0
+    """Stretches that it could not show and that are still open."""
+    rejects: int = 0
+    """Items that could not be understood and lie in quarantine."""
+
+
+class OpenGap(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a source that nobody could see yet."""
+
+    id: int
+    source: str
+    reason: str
+    since: Millis | None
+    until: Millis | None
+    found_at: Millis
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
+    """An item that could not be understood, as it came."""
+
+    id: int
+    source: str
+    place: str
+    reason: str
+    raw: str
+    found_at: Millis

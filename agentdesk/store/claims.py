@@ -1,0 +1,41 @@
+"""Claims: «I am on it», a lease by one agent on one conversation."""
+
+from __future__ import annotations
+
+from agentdesk.errors import NotFound
+from agentdesk.model.clock import Millis
+from agentdesk.store import conversations
+from agentdesk.store.db import Db
+
+
+def claim(db: Db, conversation_id: int, agent: str, until: Millis, now: Millis) -> str:
+    """Take a conversation; empty when it is ours now, else the name of the agent who has it."""
+    row = db.row("SELECT claim_agent, claim_until FROM conversation WHERE id = ?", conversation_id)
+    if row is None:
+        raise NotFound(f"There is no conversation #{conversation_id}")
+    holder, ends = row
+    if holder and holder != agent and (ends or 0) > now:
+        return str(holder)
+    conversations.set_claim(db, conversation_id, agent, until)
+    return ""
+
+
+def renew(db: Db, conversation_id: int, agent: str, until: Millis) -> bool:
+    """Keep our claim alive; False when it is not ours any more. Nothing is drawn anew for it."""
+    return db.run("UPDATE conversation SET claim_until = ? WHERE id = ? AND claim_agent = ?",
+                  until, conversation_id, agent) > 0
+
+
+def release(db: Db, conversation_id: int, agent: str) -> bool:
+    """Give a conversation back; False when it was not ours."""
+    return db.run("UPDATE conversation SET claim_agent = '', claim_until = NULL, version = version + 1 "
+                  "WHERE id = ? AND claim_agent = ?", conversation_id, agent) > 0
+
+
+def expired(db: Db, now: Millis) -> list[int]:
+    """End the claims that have run out; returns their conversations."""
+    ids = [row[0] for row in db.rows("SELECT id FROM conversation WHERE state = 'open' AND claim_agent <> '' "
+                                     "AND claim_until <= ?", now)]
+    db.many("UPDATE conversation SET claim_agent = '', claim_until = NULL, version = version + 1 WHERE id = ?",
+            [(each,) for each in ids])
+    return ids

@@ -1,0 +1,266 @@
+"""Conversations: windows of the queue by keyset, single heads, threads, and the changes a person makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from agentdesk.errors import NotFound
+from agentdesk.model.clock import Millis
+from agentdesk.model.conversation import (
+    ClockKind,
+    Conversation,
+    ConversationBrief,
+    Disposition,
+    DueClock,
+    QueueRow,
+    Severity,
+    State,
+)
+from agentdesk.model.message import Attachment, Author, Direction, Kind, Message, StoredMessage, Visibility
+from agentdesk.model.text import Inert
+from agentdesk.store import decisions
+from agentdesk.store.codec import pack, unpack
+from agentdesk.store.db import Db
+from agentdesk.store.where import Where
+
+__all__ = ["ConversationBrief", "Key", "around", "by_ref", "count", "counts", "get", "last_message_id", "mark_read",
+           "set_assignee", "set_claim", "set_incident", "set_priority", "set_snooze", "set_state", "set_status",
+           "set_tags", "thread", "wake", "window"]
+
+Key = tuple[int, int]
+"""(rank, id): where a row stands in every view."""
+COUNT_CAP = 20_000
+"""A count goes no further: a view with more is shown as «20000+»."""
+
+_ROW = ("c.id, c.source, c.name, c.preview, c.state, c.severity, c.rank, c.due_at, c.soon_at, c.clock_kind, "
+        "c.calendar, c.last_in_at, c.snoozed_until, c.unread, c.burst, c.assignee, c.claim_agent, c.claim_until, "
+        "c.has_draft, c.unsent, c.tags, c.incident, c.version")
+_FIRST, _LAST = -(2**62), 2**62
+_STATES = {state.value: state for state in State}
+_SEVERITIES = {severity.value: severity for severity in Severity}
+_KINDS: dict[str | None, ClockKind | None] = {None: None, **{kind.value: kind for kind in ClockKind}}
+
+
+def window(db: Db, where: Where, *, after: Key | None = None, before: Key | None = None,
+           limit: int = 200) -> list[QueueRow]:
+    """A stretch of a view in queue order, after or before a key; without a key from the top."""
+    if before is not None:
+        rows = db.rows(f"SELECT {_ROW} FROM conversation AS c WHERE {where.sql} AND (c.rank, c.id) < (?, ?) "
+                       "ORDER BY c.rank DESC, c.id DESC LIMIT ?", *where.params, *before, limit)
+        rows.reverse()
+    else:
+        start = after if after is not None else (_FIRST, 0)
+        rows = db.rows(f"SELECT {_ROW} FROM conversation AS c WHERE {where.sql} AND (c.rank, c.id) > (?, ?) "
+                       "ORDER BY c.rank, c.id LIMIT ?", *where.params, *start, limit)
+    letters = dict(db.rows("SELECT name, letter FROM source"))
+    return [_queue_row(row, letters) for row in rows]
+
+
+def around(db: Db, where: Where, conversation_id: int, limit: int = 200) -> list[QueueRow]:
+    """A stretch of a view with one conversation in its middle; empty when it is not in the view."""
+    key = db.row(f"SELECT c.rank, c.id FROM conversation AS c WHERE c.id = ? AND ({where.sql})",
+                 conversation_id, *where.params)
+    if key is None:
+        return []
+    rank, number = key
+    above = window(db, where, before=(rank, number), limit=limit // 2)
+    return above + window(db, where, after=(rank, number - 1), limit=limit - len(above))
+
+
+def count(db: Db, where: Where) -> int:
+    """How many conversations a view holds, at most ``COUNT_CAP``."""
+    return int(db.value(f"SELECT count(*) FROM (SELECT 1 FROM conversation AS c WHERE {where.sql} LIMIT ?)",
+                        *where.params, COUNT_CAP))
+
+
+def counts(db: Db, now: Millis) -> dict[str, int]:
+    """The figures of the status bar."""
+    kept = dict(db.rows("SELECT state, conversations FROM tally"))
+    late = db.value("SELECT count(*) FROM (SELECT 1 FROM conversation WHERE state = 'open' AND due_at IS NOT NULL "
+                    "AND due_at <= ? LIMIT ?)", now, COUNT_CAP)
+    soon = db.value("SELECT count(*) FROM (SELECT 1 FROM conversation WHERE state = 'open' AND soon_at IS NOT NULL "
+                    "AND soon_at <= ? AND due_at > ? LIMIT ?)", now, now, COUNT_CAP)
+    unsent = db.value("SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'cancelled') AND kind <> 'action'")
+    drafts = db.value("SELECT count(*) FROM draft")
+    return {"late": late, "soon": soon, "open": kept.get("open", 0), "waiting": kept.get("waiting", 0),
+            "snoozed": kept.get("snoozed", 0), "unsent": unsent, "drafts": drafts}
+
+
+def get(db: Db, conversation_id: int) -> Conversation:
+    """One conversation's head; NotFound when there is none."""
+    row = db.row(f"SELECT {', '.join(_HEAD)} FROM conversation WHERE id = ?", conversation_id)
+    if row is None:
+        raise NotFound(f"There is no conversation #{conversation_id}", "", "Look at the numbers with agentdesk queue")
+    return _conversation(row)
+
+
+def by_ref(db: Db, source: str, ref: str) -> int | None:
+    """The number of a source's conversation; None when it is not stored."""
+    found = db.value("SELECT id FROM conversation WHERE source = ? AND ref = ?", source, ref)
+    return None if found is None else int(found)
+
+
+def thread(db: Db, conversation_id: int, *, before: int | None = None, limit: int = 200) -> list[StoredMessage]:
+    """The newest ``limit`` messages, oldest first; ``before`` a message's id brings those above it."""
+    key: tuple[Any, ...] = (_LAST, _LAST)
+    if before is not None:
+        key = db.row("SELECT created_at, id FROM message WHERE id = ?", before) or key
+    rows = db.rows(f"SELECT {_MESSAGE} FROM message AS m JOIN conversation AS c ON c.id = m.conversation_id "
+                   "WHERE m.conversation_id = ? AND (m.created_at, m.id) < (?, ?) "
+                   "ORDER BY m.created_at DESC, m.id DESC LIMIT ?", conversation_id, *key, limit)
+    edited = [row[0] for row in rows if row[_EDITED_AT] is not None]
+    earlier = _earlier_texts(db, edited)
+    return [stored_message(row, earlier.get(row[0], ())) for row in reversed(rows)]
+
+
+def message(db: Db, message_id: int) -> StoredMessage:
+    """One message; NotFound when there is none."""
+    row = db.row(f"SELECT {_MESSAGE} FROM message AS m JOIN conversation AS c ON c.id = m.conversation_id "
+                 "WHERE m.id = ?", message_id)
+    if row is None:
+        raise NotFound(f"There is no message {message_id}")
+    return stored_message(row, _earlier_texts(db, [message_id]).get(message_id, ()))
+
+
+def last_message_id(db: Db, conversation_id: int) -> int:
+    """The newest message that is stored of a conversation: what somebody who looks now has seen; 0 for none."""
+    return int(db.value("SELECT max(id) FROM message WHERE conversation_id = ?", conversation_id) or 0)
+
+
+def wake(db: Db, now: Millis) -> list[int]:
+    """Bring snoozed conversations back whose time has come; returns their numbers (their standing must be refreshed)."""
+    ids = [row[0] for row in db.rows("SELECT id FROM conversation WHERE state = 'snoozed' AND snoozed_until <= ?", now)]
+    for each in ids:
+        set_state(db, each, State.OPEN, now)
+    return ids
+
+
+def set_state(db: Db, conversation_id: int, state: State, now: Millis, *, disposition: Disposition | None = None,
+              code: str = "", until: Millis | None = None) -> None:
+    """Move a conversation; done takes a disposition, snoozed an instant. Coming back, it stands on top until ranked."""
+    changes: dict[str, Any] = {
+        "state": state.value, "snoozed_until": until if state is State.SNOOZED else None,
+        "disposition": disposition.value if disposition and state is State.DONE else None,
+        "disposition_code": code if state is State.DONE else "",
+        "disposed_at": now if state is State.DONE else None}
+    decisions.write(db, conversation_id, changes)
+
+
+def set_snooze(db: Db, conversation_id: int, until: Millis, now: Millis) -> None:
+    """Put a conversation aside until an instant."""
+    set_state(db, conversation_id, State.SNOOZED, now, until=until)
+
+
+def set_tags(db: Db, conversation_id: int, tags: Sequence[str]) -> None:
+    """Replace the tags."""
+    _set(db, conversation_id, "tags", pack(list(dict.fromkeys(tags))))
+
+
+def set_assignee(db: Db, conversation_id: int, assignee: str) -> None:
+    """Name the agent who has it; empty for nobody."""
+    _set(db, conversation_id, "assignee", assignee)
+
+
+def set_claim(db: Db, conversation_id: int, agent: str, until: Millis | None) -> None:
+    """Write a claim as it is; ``claims`` decides who may."""
+    db.run("UPDATE conversation SET claim_agent = ?, claim_until = ?, version = version + 1 WHERE id = ?",
+           agent, until, conversation_id)
+
+
+def set_incident(db: Db, conversation_id: int, incident: str) -> None:
+    """Put it under an incident; empty takes it out."""
+    _set(db, conversation_id, "incident", incident)
+
+
+def set_priority(db: Db, conversation_id: int, priority: str) -> None:
+    """Set the priority as its source calls it."""
+    _set(db, conversation_id, "priority", priority)
+
+
+def set_status(db: Db, conversation_id: int, status: str) -> None:
+    """Set the status as its source calls it."""
+    _set(db, conversation_id, "status", status)
+
+
+def mark_read(db: Db, conversation_id: int) -> None:
+    """Forget how many messages are unread."""
+    db.run("UPDATE conversation SET unread = 0, version = version + 1 WHERE id = ? AND unread > 0", conversation_id)
+
+
+def bump(db: Db, ids: Iterable[int]) -> None:
+    """Say that conversations look different now."""
+    db.many("UPDATE conversation SET version = version + 1 WHERE id = ?", [(each,) for each in ids])
+
+
+def _set(db: Db, conversation_id: int, column: str, value: Any) -> None:
+    if not db.run(f"UPDATE conversation SET {column} = ?, version = version + 1 WHERE id = ?", value, conversation_id):
+        raise NotFound(f"There is no conversation #{conversation_id}")
+
+
+def _queue_row(row: tuple[Any, ...], letters: dict[str, str]) -> QueueRow:
+    (number, source, name, preview, state, severity, rank, due_at, soon_at, kind, calendar, last_in_at, snoozed_until,
+     unread, burst, assignee, claim_agent, claim_until, has_draft, unsent, tags, incident, version) = row
+    return QueueRow(
+        id=number, source=source, letter=letters.get(source, "?"), name=name, preview=preview, state=_STATES[state],
+        severity=_SEVERITIES[severity], rank=rank, due_at=due_at, soon_at=soon_at, clock_kind=_KINDS[kind],
+        calendar=calendar, last_in_at=last_in_at, snoozed_until=snoozed_until, unread=unread, burst=burst,
+        assignee=assignee, claim_agent=claim_agent, claim_until=claim_until, has_draft=has_draft > 0, unsent=unsent,
+        tags=() if tags == "[]" else _strings(tags), incident=incident, version=version)
+
+
+_HEAD = ("id", "source", "ref", "customer_id", "name", "subject", "url", "state", "severity", "reasons", "status",
+         "assignee", "priority", "remote_queue", "tags", "incident", "fields", "clocks", "claim_agent", "claim_until",
+         "snoozed_until", "created_at", "first_in_at", "unanswered_since", "last_in_at", "last_out_at", "unread",
+         "messages", "disposition", "disposition_code", "locked_reason", "version", "backfill", "unsent", "burst",
+         "first_out_at", "disposed_at", "remote_closed", "has_draft")
+_strings = msgspec.json.Decoder(tuple[str, ...]).decode
+_clocks = msgspec.json.Decoder(tuple[DueClock, ...]).decode
+
+
+def _conversation(row: tuple[Any, ...]) -> Conversation:
+    values = dict(zip(_HEAD, row, strict=True))
+    values["queue"] = values.pop("remote_queue")
+    values |= {
+        "state": _STATES[values["state"]], "severity": _SEVERITIES[values["severity"]],
+        "reasons": _strings(values["reasons"]), "tags": _strings(values["tags"]),
+        "fields": unpack(values["fields"], dict[str, str]), "clocks": _clocks(values["clocks"]),
+        "disposition": Disposition(values["disposition"]) if values["disposition"] else None,
+        "backfill": bool(values["backfill"]), "remote_closed": bool(values["remote_closed"]),
+        "has_draft": values["has_draft"] > 0}
+    return Conversation(**values)
+
+
+_MESSAGE = ("m.id, m.conversation_id, m.source, m.ref, c.ref, m.parent_ref, m.author_ref, m.author_name, "
+            "m.author_handle, m.direction, m.kind, m.visibility, m.text, m.raw, m.created_at, m.seen_at, m.edited_at, "
+            "m.deleted_at, m.attachments, m.url, m.lang, m.rating, m.client_id, m.can_reply, m.indirect")
+_EDITED_AT = 16
+_attachments = msgspec.json.Decoder(tuple[Attachment, ...]).decode
+
+
+def stored_message(row: tuple[Any, ...], earlier: tuple[Inert, ...]) -> StoredMessage:
+    """A message's row as the model has it."""
+    (number, conversation_id, source, ref, conversation_ref, parent_ref, author_ref, author_name, author_handle,
+     direction, kind, visibility, text, raw, created_at, seen_at, edited_at, deleted_at, attachments, url, lang, rating,
+     client_id, can_reply, indirect) = row
+    told = Message(
+        ref=ref, conversation_ref=conversation_ref, parent_ref=parent_ref,
+        author=Author(ref=author_ref, name=author_name, handle=author_handle), direction=Direction(direction),
+        kind=Kind(kind), visibility=Visibility(visibility), text=text, raw=raw, created_at=created_at,
+        edited_at=edited_at, deleted=deleted_at is not None, attachments=_attachments(attachments) if attachments else (),
+        url=url, lang=lang, rating=rating, client_id=client_id, can_reply=bool(can_reply), indirect=bool(indirect))
+    return StoredMessage(id=number, conversation_id=conversation_id, source=source, message=told, seen_at=seen_at,
+                         deleted_at=deleted_at, earlier_texts=earlier)
+
+
+def _earlier_texts(db: Db, ids: Sequence[int]) -> dict[int, tuple[Inert, ...]]:
+    found: dict[int, list[Inert]] = {}
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        marks = ",".join("?" * len(part))
+        for number, text in db.rows(f"SELECT message_id, text FROM message_edit WHERE message_id IN ({marks}) "
+                                    "ORDER BY id", *part):
+            found.setdefault(number, []).append(text)
+    return {number: tuple(texts) for number, texts in found.items()}

@@ -1,0 +1,86 @@
+"""What a delivered reply changes: our message in the thread, the customer's messages it answers, the state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentdesk.model.clock import DAY, Millis
+from agentdesk.model.outgoing import OutboxEntry, Outgoing, OutKind, Receipt
+from agentdesk.model.page import Account
+from agentdesk.model.text import inert
+from agentdesk.store import decisions, ledger
+from agentdesk.store.codec import unpack
+from agentdesk.store.db import Db
+
+OWN_REF = "client:"
+"""Begins the ref of an own message whose source did not say its id."""
+
+
+def deliver(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, at: Millis, now: Millis) -> bool:
+    """Carry out that a reply or note arrived; True when a colleague's answer crossed it."""
+    ref = receipt.ref or f"{OWN_REF}{out.client_id}"
+    message_id = _store(db, entry, out, receipt, ref, at, now)
+    is_reply = out.kind is OutKind.REPLY
+    ledger.write(db, at=now, agent=entry.agent, action="sent" if is_reply else "noted",
+                 conversation_id=entry.conversation_id, source=entry.source, code=out.visibility.value,
+                 detail={"entry": entry.id, "message": message_id, "ref": receipt.ref})
+    if not is_reply:
+        return False
+    answered(db, entry.conversation_id, entry.seen_message_id, at)
+    twice = crossed(db, entry.conversation_id, message_id, entry.seen_message_id)
+    if twice:
+        ledger.write(db, at=now, agent=entry.agent, action="answered_twice", conversation_id=entry.conversation_id,
+                     source=entry.source, rule="crossed answers", detail={"entry": entry.id})
+    return twice
+
+
+def _store(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, ref: str, at: Millis, now: Millis) -> int:
+    """Store our message unless a pull brought it already; returns its number."""
+    found = db.row("SELECT id FROM message WHERE source = ? AND (ref = ? OR client_id = ? AND client_id <> '')",
+                   entry.source, ref, out.client_id)
+    if found is not None:
+        db.run("UPDATE message SET client_id = ?, ours = 1 WHERE id = ?", out.client_id, found[0])
+        return int(found[0])
+    account = str(db.value("SELECT account FROM source WHERE name = ?", entry.source) or "")
+    us = unpack(account, Account) if account else None
+    text = inert(out.text)
+    values: tuple[Any, ...] = (
+        entry.conversation_id, entry.source, ref, out.reply_to_ref, us.ref if us else "", entry.agent,
+        us.handle if us else "", "note" if out.kind is OutKind.NOTE else "out", "reply", out.visibility.value, text, at,
+        now, receipt.url, out.client_id)
+    number = db.insert(
+        "INSERT INTO message (conversation_id, source, ref, parent_ref, author_ref, author_name, author_handle, "
+        "direction, kind, visibility, text, created_at, seen_at, url, client_id, ours) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)", *values)
+    db.run("INSERT INTO message_text (rowid, text, author_name) VALUES (?, ?, ?)", number, text, entry.agent)
+    db.run("UPDATE conversation SET messages = messages + 1, version = version + 1 WHERE id = ?", entry.conversation_id)
+    return number
+
+
+def answered(db: Db, conversation_id: int, seen_message_id: int, at: Millis) -> None:
+    """Our reply left at ``at``: it covers what its writer had seen; what is newer stays unanswered."""
+    db.run("UPDATE message SET handled_at = ? WHERE conversation_id = ? AND direction = 'in' AND handled_at IS NULL "
+           "AND id <= ?", at, conversation_id, seen_message_id)
+    db.run("UPDATE conversation SET (unanswered_since, burst) = (SELECT min(created_at), count(*) FROM message "
+           "WHERE conversation_id = ?1 AND direction = 'in' AND handled_at IS NULL), "
+           "first_out_at = coalesce(first_out_at, ?2), last_out_at = max(coalesce(last_out_at, 0), ?2), "
+           "version = version + 1 WHERE id = ?1", conversation_id, at)
+    state, since = db.rows("SELECT state, unanswered_since FROM conversation WHERE id = ?", conversation_id)[0]
+    if since is None:
+        db.run("UPDATE conversation SET waiting_since = coalesce(waiting_since, ?) WHERE id = ?", at, conversation_id)
+        if state == "open":
+            decisions.write(db, conversation_id, {"state": "waiting"})
+
+
+def crossed(db: Db, conversation_id: int, message_id: int, seen_message_id: int = 0) -> bool:
+    """True when one answer was ours and another a colleague's, with no word of the customer's between them.
+
+    What the writer had seen does not count, nor what lies more than a day apart: that is a second thought.
+    """
+    at, ours = db.rows("SELECT created_at, ours FROM message WHERE id = ?", message_id)[0]
+    return bool(db.value(
+        "SELECT 1 FROM message AS m WHERE m.conversation_id = ?1 AND m.direction = 'out' AND m.ours <> ?2 "
+        "AND m.deleted_at IS NULL AND m.id > ?5 AND abs(m.created_at - ?4) < ?6 AND m.id <> ?3 AND NOT EXISTS (SELECT 1 FROM message AS i "
+        "WHERE i.conversation_id = ?1 AND i.direction = 'in' AND i.created_at > min(m.created_at, ?4) "
+        "AND i.created_at <= max(m.created_at, ?4)) ORDER BY m.created_at DESC LIMIT 1",
+        conversation_id, ours, message_id, at, seen_message_id, DAY))

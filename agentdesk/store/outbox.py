@@ -1,0 +1,330 @@
+"""The outbox: frozen replies, notes and actions on their way, and what became of them.
+
+Every step is one row's change inside the caller's transaction. ``sending`` is committed before the first byte leaves;
+what cannot be proven not to have arrived becomes ``unknown`` and is never sent again by itself.
+"""
+
+from __future__ import annotations
+
+import builtins
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from agentdesk.errors import NotFound, Refused, StoreDamaged
+from agentdesk.model.clock import Millis
+from agentdesk.model.outgoing import (
+    UNSETTLED,
+    Action,
+    Draft,
+    OutboxEntry,
+    Outgoing,
+    OutKind,
+    Receipt,
+    SendState,
+)
+from agentdesk.store import drafts, ledger
+from agentdesk.store.codec import pack, row_hash, unpack
+from agentdesk.store.db import Db
+from agentdesk.store.delivery import deliver
+from agentdesk.store.likeness import likeness
+
+if TYPE_CHECKING:
+    from agentdesk.rules.rulebook import Rulebook
+
+_COLUMNS = ("o.id, o.client_id, o.conversation_id, o.source, o.kind, o.agent, o.state, o.body, o.created_at, "
+            "o.hold_until, o.next_try_at, o.first_try_at, o.attempts, o.checks, o.seen_message_id, o.remote_ref, "
+            "o.sent_at, o.title, o.remedy, o.hash, coalesce(c.name, '')")
+_FROM = "FROM outbox AS o LEFT JOIN conversation AS c ON c.id = o.conversation_id"
+_OPEN = "o.state NOT IN ('sent', 'cancelled')"
+_FREE = """NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.conversation_id = o.conversation_id AND e.id < o.id
+  AND e.state IN ('held', 'queued', 'sending', 'unknown') AND (o.kind = 'action' OR e.kind <> 'action'))"""
+_DAMAGED = "This entry is damaged: what is stored is not what was written"
+
+
+def freeze(db: Db, conversation_id: int, out: Outgoing, *, agent: str, hold_until: Millis, seen_message_id: int,
+           now: Millis, source: str = "") -> int:
+    """Put a reply or note into the outbox, write the ledger and forget the draft; returns the entry's number."""
+    held = hold_until > now
+    number = _insert(db, conversation_id, source, out.kind, agent, out.client_id, pack(out),
+                     SendState.HELD if held else SendState.QUEUED, now, hold_until if held else now, seen_message_id,
+                     likeness(out.text))
+    ledger.write(db, at=now, agent=agent, action="queued", conversation_id=conversation_id, source=source,
+                 code=out.kind.value, detail={"entry": number, "client_id": out.client_id,
+                                              "visibility": out.visibility.value})
+    drafts.drop(db, conversation_id, agent, out.kind)
+    _mark(db, conversation_id)
+    return number
+
+
+def freeze_action(db: Db, conversation_id: int, source: str, action: Action, agent: str, now: Millis, *,
+                  hold_until: Millis = 0) -> int:
+    """Put an action into the outbox; returns the entry's number."""
+    held = hold_until > now
+    return _insert(db, conversation_id, source, OutKind.ACTION, agent, uuid.uuid4().hex, pack(action),
+                   SendState.HELD if held else SendState.QUEUED, now, hold_until if held else now, 0, b"")
+
+
+def get(db: Db, entry_id: int) -> OutboxEntry:
+    """One entry; NotFound when there is none, StoreDamaged when it is not what was written."""
+    row = db.row(f"SELECT {_COLUMNS} {_FROM} WHERE o.id = ?", entry_id)
+    if row is None:
+        raise NotFound(f"There is no outbox entry {entry_id}", "", "Look at the outbox")
+    if not _is_whole(row):
+        raise StoreDamaged(f"Outbox entry {entry_id} is damaged", "What is stored is not what was written",
+                           "Run agentdesk doctor --rescue to save what can be read")
+    return _entry(row)
+
+
+def list(db: Db, *, unsettled_only: bool = False, limit: int = 200) -> builtins.list[OutboxEntry]:  # noqa: A001
+    """Entries, newest first; a damaged one is listed without its content."""
+    condition = f"WHERE {_OPEN}" if unsettled_only else ""
+    return [_entry(row) for row in db.rows(f"SELECT {_COLUMNS} {_FROM} {condition} ORDER BY o.id DESC LIMIT ?", limit)]
+
+
+def of_conversation(db: Db, conversation_id: int) -> builtins.list[OutboxEntry]:
+    """The unsettled entries of a conversation, oldest first."""
+    return [_entry(row) for row in db.rows(f"SELECT {_COLUMNS} {_FROM} WHERE o.conversation_id = ? AND {_OPEN} "
+                                           "ORDER BY o.id", conversation_id)]
+
+
+def damaged(db: Db) -> builtins.list[str]:
+    """The entries whose hash does not fit, in words."""
+    return [f"outbox entry {row[0]}" for row in db.rows(f"SELECT {_COLUMNS} {_FROM}") if not _is_whole(row)]
+
+
+def due(db: Db, source: str, now: Millis) -> builtins.list[OutboxEntry]:
+    """What can leave now: the first unsettled entry of each conversation, oldest first.
+
+    Ends the holds that are over. Actions wait for the replies before them, replies only for replies and notes.
+    """
+    db.run("UPDATE outbox SET state = 'queued' WHERE source = ? AND state = 'held' AND hold_until <= ?", source, now)
+    rows = db.rows(f"SELECT {_COLUMNS} {_FROM} WHERE o.source = ? AND o.state = 'queued' AND o.next_try_at <= ? "
+                   f"AND {_FREE} ORDER BY o.id", source, now)
+    ready = []
+    for row in rows:
+        if _is_whole(row):
+            ready.append(_entry(row))
+        else:
+            _move(db, row[0], SendState.NEEDS_HUMAN, _DAMAGED, "Run agentdesk doctor --rescue, then write it again")
+    return ready
+
+
+def to_check(db: Db, source: str, now: Millis) -> builtins.list[OutboxEntry]:
+    """Entries of unknown outcome whose time to be looked for has come."""
+    rows = db.rows(f"SELECT {_COLUMNS} {_FROM} WHERE o.source = ? AND o.state = 'unknown' AND o.next_try_at <= ? "
+                   "ORDER BY o.id", source, now)
+    return [_entry(row) for row in rows if _is_whole(row)]
+
+
+def next_at(db: Db, source: str) -> Millis | None:
+    """When there is something to send or to look for next; None when nothing waits."""
+    found = db.value("SELECT min(next_try_at) FROM outbox WHERE source = ? AND state NOT IN ('sent', 'cancelled') "
+                     "AND state IN ('held', 'queued', 'unknown')", source)
+    return None if found is None else int(found)
+
+
+def start(db: Db, entry_id: int, sender: str, now: Millis) -> OutboxEntry | None:
+    """Mark an entry as being sent by ``sender``; None when it may not leave (any more)."""
+    changed = db.run(
+        "UPDATE outbox AS o SET state = 'sending', sender = ?, attempts = attempts + 1, "
+        "first_try_at = coalesce(first_try_at, ?) WHERE id = ? AND state = 'queued' AND next_try_at <= ? "
+        f"AND {_FREE} AND NOT EXISTS (SELECT 1 FROM outbox AS f WHERE f.conversation_id = o.conversation_id "
+        "AND f.state = 'sending')", sender, now, entry_id, now)
+    if not changed:
+        return None
+    entry = get(db, entry_id)
+    _mark(db, entry.conversation_id)
+    return entry
+
+
+def sent(db: Db, entry_id: int, receipt: Receipt, now: Millis) -> bool:
+    """The source took it: our message is stored and the conversation answered.
+
+    True when a colleague's answer crossed ours. The caller refreshes the conversation's standing.
+    """
+    entry = get(db, entry_id)
+    if entry.state is SendState.SENT:
+        return False
+    at = min(receipt.created_at or now, now)
+    db.run("UPDATE outbox SET state = 'sent', remote_ref = ?, sent_at = ?, title = '', remedy = '' WHERE id = ?",
+           receipt.ref, at, entry_id)
+    twice = False
+    if entry.out is not None:
+        twice = deliver(db, entry, entry.out, receipt, at, now)
+        _mark(db, entry.conversation_id)
+    return twice
+
+
+def refused(db: Db, entry_id: int, title: str, remedy: str, now: Millis) -> None:
+    """The source refuses it for good: a person must look."""
+    entry = get(db, entry_id)
+    _move(db, entry_id, SendState.REFUSED, title, remedy)
+    ledger.write(db, at=now, agent=entry.agent, action="refused", conversation_id=entry.conversation_id,
+                 source=entry.source, code=entry.kind.value, rule=entry.source,
+                 detail={"entry": entry_id, "why": title})
+
+
+def retry_at(db: Db, entry_id: int, at: Millis, title: str, remedy: str = "") -> None:
+    """It was proven not to have been accepted: back into the queue until an instant."""
+    _move(db, entry_id, SendState.QUEUED, title, remedy, at)
+
+
+def unknown(db: Db, entry_id: int, title: str, remedy: str, next_check_at: Millis) -> None:
+    """Nobody knows whether it arrived: look on the far side at an instant. Counts the looks that found nothing."""
+    db.run("UPDATE outbox SET checks = checks + 1 WHERE id = ? AND state = 'unknown'", entry_id)
+    _move(db, entry_id, SendState.UNKNOWN, title, remedy, next_check_at)
+
+
+def stopped(db: Db, entry_id: int, why: str) -> None:
+    """Something new came in before it left: the agent decides."""
+    _move(db, entry_id, SendState.STOPPED, why, "Read what is new, then send it again or take it back")
+
+
+def needs_human(db: Db, entry_id: int, title: str, remedy: str) -> None:
+    """It cannot be found out whether it arrived: the agent decides."""
+    _move(db, entry_id, SendState.NEEDS_HUMAN, title, remedy)
+
+
+def cancel(db: Db, entry_id: int, agent: str, now: Millis) -> Draft:
+    """Take a reply or note back; its text is a draft again. Refused when it may be on its way."""
+    entry = get(db, entry_id)
+    if entry.out is None:
+        raise Refused("An action has no text to take back", "", "Undo the decision that asked for it")
+    _refuse_moving(entry)
+    _move(db, entry_id, SendState.CANCELLED, "", "")
+    ledger.write(db, at=now, agent=agent, action="cancelled", conversation_id=entry.conversation_id,
+                 source=entry.source, code=entry.kind.value, detail={"entry": entry_id, "was": entry.state.value})
+    back = Draft(conversation_id=entry.conversation_id, agent=agent, kind=entry.kind, text=entry.out.text,
+                 visibility=entry.out.visibility, reply_to_ref=entry.out.reply_to_ref,
+                 seen_message_id=entry.seen_message_id, started_at=entry.created_at, saved_at=now, name=entry.name,
+                 source=entry.source)
+    draft = drafts.joined(drafts.get(db, entry.conversation_id, agent, entry.kind), back)
+    drafts.save(db, draft, now)
+    _mark(db, entry.conversation_id)
+    return draft
+
+
+def drop_action(db: Db, entry_id: int, agent: str, now: Millis) -> None:
+    """Forget an action that has not left; the decision that takes it back is in the ledger already."""
+    entry = get(db, entry_id)
+    if entry.action is None:
+        raise Refused("This entry is a reply, not an action", "", "Take it back instead")
+    _refuse_moving(entry)
+    _move(db, entry_id, SendState.CANCELLED, "", "")
+
+
+def release(db: Db, entry_id: int, agent: str, now: Millis, *, seen_message_id: int | None = None) -> OutboxEntry:
+    """Let an entry leave by a person's word: end its hold, or send it again after a refusal, a stop or a doubt."""
+    entry = get(db, entry_id)
+    if entry.state in (SendState.SENDING, SendState.SENT, SendState.CANCELLED):
+        raise Refused(f"Entry {entry_id} cannot be sent again", f"It is {entry.state.value}", "Look at the outbox")
+    seen = seen_message_id
+    if seen is None:
+        seen = int(db.value("SELECT max(id) FROM message WHERE conversation_id = ?", entry.conversation_id) or 0)
+    if entry.state not in (SendState.HELD, SendState.QUEUED):
+        ledger.write(db, at=now, agent=agent, action="resent", conversation_id=entry.conversation_id,
+                     source=entry.source, code=entry.kind.value, detail={"entry": entry_id, "was": entry.state.value})
+        db.run("UPDATE outbox SET first_try_at = NULL, checks = 0, seen_message_id = max(seen_message_id, ?) "
+               "WHERE id = ?", seen, entry_id)
+    _move(db, entry_id, SendState.QUEUED, "", "", now)
+    db.run("UPDATE outbox SET hold_until = min(hold_until, ?) WHERE id = ?", now, entry_id)
+    return get(db, entry_id)
+
+
+def settle(db: Db, entry_id: int, agent: str, now: Millis, rulebook: Rulebook) -> OutboxEntry:
+    """A person saw it on the platform: it was sent."""
+    from agentdesk.store import standing
+
+    entry = get(db, entry_id)
+    if entry.state not in (SendState.UNKNOWN, SendState.NEEDS_HUMAN, SendState.REFUSED, SendState.STOPPED):
+        raise Refused(f"Entry {entry_id} has nothing to settle", f"It is {entry.state.value}", "Look at the outbox")
+    ledger.write(db, at=now, agent=agent, action="settled", conversation_id=entry.conversation_id, source=entry.source,
+                 code=entry.kind.value, detail={"entry": entry_id, "was": entry.state.value})
+    sent(db, entry_id, Receipt(ref=entry.remote_ref), now)
+    standing.refresh(db, [entry.conversation_id], rulebook, now)
+    return get(db, entry_id)
+
+
+def recover(db: Db, sender_alive: Callable[[str], bool], now: Millis) -> builtins.list[int]:
+    """Entries that a dead process was sending: their outcome is unknown. Returns their numbers."""
+    lost = [number for number, sender in db.rows("SELECT id, sender FROM outbox AS o WHERE state = 'sending' "
+                                                 f"AND {_OPEN}") if not sender_alive(sender)]
+    for number in lost:
+        _move(db, number, SendState.UNKNOWN, "The program ended while this was being sent",
+              "It is looked for on the platform", now)
+    return lost
+
+
+def same_text(db: Db, text: str, customer_id: int, since: Millis) -> tuple[int, int]:
+    """How often this text went to this customer, and to how many others, since an instant."""
+    mark = likeness(text)
+    if not mark:
+        return 0, 0
+    rows = db.rows("SELECT c.customer_id, count(*) FROM outbox AS o JOIN conversation AS c ON c.id = o.conversation_id "
+                   "WHERE o.likeness = ? AND o.likeness <> x'' AND o.created_at >= ? "
+                   "AND o.state NOT IN ('cancelled', 'refused') GROUP BY c.customer_id", mark, since)
+    found: dict[int, int] = dict(rows)
+    return found.pop(customer_id, 0), len(found)
+
+
+def _insert(db: Db, conversation_id: int, source: str, kind: OutKind, agent: str, client_id: str, body: str,
+            state: SendState, now: Millis, hold_until: Millis, seen: int, mark: bytes) -> int:
+    source = source or str(db.value("SELECT source FROM conversation WHERE id = ?", conversation_id) or "")
+    return db.insert(
+        "INSERT INTO outbox (client_id, conversation_id, source, kind, agent, state, body, created_at, hold_until, "
+        "next_try_at, seen_message_id, likeness, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        client_id, conversation_id, source, kind.value, agent, state.value, body, now, hold_until, hold_until, seen,
+        mark, row_hash(client_id, conversation_id, kind.value, agent, body))
+
+
+def _refuse_moving(entry: OutboxEntry) -> None:
+    if entry.state in (SendState.SENDING, SendState.UNKNOWN):
+        raise Refused(f"Entry {entry.id} cannot be taken back", "It may have arrived already",
+                      "Wait until it was looked for on the platform")
+    if entry.state in (SendState.SENT, SendState.CANCELLED):
+        raise Refused(f"Entry {entry.id} cannot be taken back", f"It is {entry.state.value}", "Look at the outbox")
+
+
+def _move(db: Db, entry_id: int, state: SendState, title: str, remedy: str, next_at: Millis | None = None) -> None:
+    """Change an entry's state; a settled one never moves."""
+    changed = db.run("UPDATE outbox SET state = ?, title = ?, remedy = ?, next_try_at = coalesce(?, next_try_at) "
+                     "WHERE id = ? AND state NOT IN ('sent', 'cancelled')", state.value, title, remedy, next_at,
+                     entry_id)
+    if changed:
+        _mark(db, int(db.value("SELECT conversation_id FROM outbox WHERE id = ?", entry_id)))
+
+
+def _mark(db: Db, conversation_id: int) -> None:
+    """Keep the conversation's own count of what is not settled."""
+    db.run("UPDATE conversation SET unsent = (SELECT count(*) FROM outbox WHERE conversation_id = ?1 "
+           "AND state NOT IN ('sent', 'cancelled') AND kind <> 'action'), version = version + 1 WHERE id = ?1",
+           conversation_id)
+
+
+def _is_whole(row: tuple[Any, ...]) -> bool:
+    client_id, conversation_id, _source, kind, agent = row[1:6]
+    return bool(row[19] == row_hash(client_id, conversation_id, kind, agent, row[7]))
+
+
+def _entry(row: tuple[Any, ...]) -> OutboxEntry:
+    (number, client_id, conversation_id, source, kind, agent, state, body, created_at, hold_until, next_try_at,
+     first_try_at, attempts, checks, seen, remote_ref, sent_at, title, remedy, _, name) = row
+    out, action, whole = None, None, _is_whole(row)
+    if whole:
+        try:
+            out = unpack(body, Outgoing) if kind != OutKind.ACTION else None
+            action = unpack(body, Action) if kind == OutKind.ACTION else None
+        except msgspec.DecodeError as error:
+            raise StoreDamaged(f"Outbox entry {number} is damaged", str(error), "Run agentdesk doctor") from error
+    return OutboxEntry(
+        id=number, conversation_id=conversation_id, source=source, state=SendState(state), out=out, action=action,
+        agent=agent, client_id=client_id, kind=OutKind(kind), name=name, created_at=created_at, hold_until=hold_until,
+        next_try_at=next_try_at, first_try_at=first_try_at, attempts=attempts, checks=checks, seen_message_id=seen,
+        remote_ref=remote_ref, sent_at=sent_at, title=title if whole else _DAMAGED,
+        remedy=remedy if whole else "Run agentdesk doctor --rescue to save what can be read")
+
+
+assert len(UNSETTLED) + 2 == len(SendState)  # noqa: S101 - the SQL above counts all but sent and cancelled as unsettled

@@ -1,0 +1,117 @@
+"""Sources as the cache knows them: cursor, account, health, what they could not show."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+from agentdesk.errors import NotFound
+from agentdesk.model.clock import Millis
+from agentdesk.model.page import Account, Gap
+from agentdesk.model.source import OpenGap, Quarantined, SourceState
+from agentdesk.store.codec import pack, unpack
+from agentdesk.store.db import Db
+
+_SELECT = ("SELECT name, kind, letter, state, account, cursor, cursor_at, backfilled, last_try_at, last_ok_at, "
+           "next_try_at, title, cause, remedy, failures, "
+           "(SELECT count(*) FROM gap WHERE gap.source = source.name AND closed_at IS NULL), "
+           "(SELECT count(*) FROM quarantine AS q WHERE q.source = source.name) FROM source")
+
+
+def ensure(db: Db, name: str, kind: str, letter: str) -> None:
+    """See to it that a configured source has its row."""
+    db.run("INSERT INTO source (name, kind, letter) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET kind = excluded.kind, "
+           "letter = excluded.letter WHERE kind <> excluded.kind OR letter <> excluded.letter", name, kind, letter)
+
+
+def state(db: Db, name: str) -> SourceState:
+    """How one source stands; NotFound when there is none of that name."""
+    row = db.row(f"{_SELECT} WHERE name = ?", name)
+    if row is None:
+        known = ", ".join(each[0] for each in db.rows("SELECT name FROM source ORDER BY name")) or "none"
+        raise NotFound(f"There is no source {name}", f"Sources: {known}", "Look at the configuration")
+    return _state(row)
+
+
+def all(db: Db) -> builtins.list[SourceState]:  # noqa: A001 - sources.all reads well
+    """How every source stands, by name."""
+    return [_state(row) for row in db.rows(f"{_SELECT} ORDER BY name")]
+
+
+def note_try(db: Db, name: str, now: Millis) -> None:
+    """Remember that the source is being asked."""
+    db.run("UPDATE source SET last_try_at = ? WHERE name = ?", now, name)
+
+
+def note_ok(db: Db, name: str, now: Millis, next_try_at: Millis | None = None) -> None:
+    """Remember that the source answered."""
+    db.run("UPDATE source SET state = 'ok', last_try_at = ?1, last_ok_at = ?1, next_try_at = ?2, title = '', "
+           "cause = '', remedy = '', failures = 0 WHERE name = ?3", now, next_try_at, name)
+
+
+def note_failure(db: Db, name: str, state: str, title: str, cause: str, remedy: str, now: Millis,
+                 next_try_at: Millis | None = None) -> None:
+    """Remember that the source failed, in words; ``state`` is retry, offline, auth, stopped or paused."""
+    db.run("UPDATE source SET state = ?, title = ?, cause = ?, remedy = ?, last_try_at = ?, next_try_at = ?, "
+           "failures = failures + 1 WHERE name = ?", state, title, cause, remedy, now, next_try_at, name)
+
+
+def set_state(db: Db, name: str, state: str) -> None:
+    """Set the state alone: paused, new."""
+    db.run("UPDATE source SET state = ? WHERE name = ?", state, name)
+
+
+def set_cursor(db: Db, name: str, cursor: str | None, now: Millis) -> None:
+    """Move the cursor; belongs into the transaction that stored what it covers."""
+    db.run("UPDATE source SET cursor = ?, cursor_at = ? WHERE name = ?", cursor, now, name)
+
+
+def set_backfilled(db: Db, name: str) -> None:
+    """Remember that the history of the first connect is in."""
+    db.run("UPDATE source SET backfilled = 1 WHERE name = ?", name)
+
+
+def set_account(db: Db, name: str, account: Account) -> None:
+    """Remember who we are there."""
+    db.run("UPDATE source SET account = ? WHERE name = ?", pack(account), name)
+
+
+def add_gap(db: Db, name: str, gap: Gap, now: Millis) -> int:
+    """Remember a stretch that the source could not show; the same one told again stays one."""
+    found = db.value("SELECT id FROM gap WHERE source = ? AND reason = ? AND since IS ? AND closed_at IS NULL",
+                     name, gap.reason, gap.since)
+    if found is not None:
+        db.run("UPDATE gap SET until = coalesce(?, until) WHERE id = ?", gap.until, found)
+        return int(found)
+    return db.insert("INSERT INTO gap (source, reason, since, until, found_at) VALUES (?, ?, ?, ?, ?)",
+                     name, gap.reason, gap.since, gap.until, now)
+
+
+def gaps(db: Db, name: str | None = None) -> builtins.list[OpenGap]:
+    """The stretches that nobody could see yet, oldest first."""
+    rows = db.rows("SELECT id, source, reason, since, until, found_at FROM gap WHERE closed_at IS NULL "
+                   "AND (?1 IS NULL OR source = ?1) ORDER BY id", name)
+    return [OpenGap(id=number, source=source, reason=reason, since=since, until=until, found_at=found_at)
+            for number, source, reason, since, until, found_at in rows]
+
+
+def close_gap(db: Db, gap_id: int, now: Millis) -> None:
+    """Say that a stretch was fetched after all, or that a person let it be."""
+    db.run("UPDATE gap SET closed_at = coalesce(closed_at, ?) WHERE id = ?", now, gap_id)
+
+
+def quarantined(db: Db, name: str | None = None, limit: int = 200) -> builtins.list[Quarantined]:
+    """Items that could not be understood, newest first."""
+    rows = db.rows("SELECT id, source, place, reason, raw, found_at FROM quarantine "
+                   "WHERE (?1 IS NULL OR source = ?1) ORDER BY id DESC LIMIT ?2", name, limit)
+    return [Quarantined(id=number, source=source, place=place, reason=reason, raw=raw, found_at=found_at)
+            for number, source, place, reason, raw, found_at in rows]
+
+
+def _state(row: tuple[Any, ...]) -> SourceState:
+    (name, kind, letter, state, account, cursor, cursor_at, backfilled, last_try_at, last_ok_at, next_try_at, title,
+     cause, remedy, failures, gaps, rejects) = row
+    return SourceState(
+        name=name, kind=kind, letter=letter, state=state, account=unpack(account, Account) if account else None,
+        cursor=cursor, cursor_at=cursor_at, backfilled=bool(backfilled), last_try_at=last_try_at, last_ok_at=last_ok_at,
+        next_try_at=next_try_at, title=title, cause=cause, remedy=remedy, failures=failures, gaps=gaps, rejects=rejects)

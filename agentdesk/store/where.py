@@ -1,0 +1,35 @@
+"""A view as SQL: a condition over ``conversation AS c`` with its values; the order is always rank, then id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from agentdesk.model.clock import Millis
+from agentdesk.model.conversation import State
+
+WAITING_RANK = 2_000_000_000_000_000
+SNOOZED_RANK = 4_000_000_000_000_000
+DONE_RANK = 9_000_000_000_000_000
+
+
+class Where(msgspec.Struct, frozen=True, kw_only=True):
+    """Which conversations a view holds."""
+
+    sql: str = "c.state = 'open'"
+    params: tuple[Any, ...] = ()
+
+
+OPEN = Where()
+"""Everything that needs us."""
+
+
+def resting_rank(state: State | str, at: Millis | None) -> int:
+    """The rank of a conversation that does not need us: after all open ones; the done ones newest first."""
+    instant = at or 0
+    if state == State.WAITING:
+        return WAITING_RANK + instant
+    if state == State.SNOOZED:
+        return SNOOZED_RANK + instant
+    return DONE_RANK - instant
