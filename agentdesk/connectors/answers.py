@@ -1,0 +1,207 @@
+"""What servers answer, decoded once and for all: JSON of any quality, refusals, and the ways to say «later»."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from agentdesk.errors import (
+    Ambiguous,
+    AuthError,
+    BadAnswer,
+    Conflict,
+    Gone,
+    RateLimited,
+    Rejected,
+    SourceError,
+    TooLong,
+    Unavailable,
+)
+from agentdesk.model.clock import Millis
+from agentdesk.model.text import inert_line
+
+T = TypeVar("T")
+MAX_WAIT_S = 24 * 3600.0
+DEFAULT_WAIT_S = 60.0
+_EPOCH_FROM = 1_000_000_000
+"""A reset header above this is an instant, below it a length of time."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A complete answer; header names in small letters."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    url: str
+
+    @property
+    def ok(self) -> bool:
+        """True for 2xx."""
+        return 200 <= self.status < 300
+
+    def json(self, name: str) -> Any:
+        """The body as plain Python data; BadAnswer when it is not JSON."""
+        return decode(self.body, name)
+
+    def words(self) -> str:
+        """The server's own words about a refusal, inert and short; empty when it said nothing readable."""
+        try:
+            data = decode(self.body, "")
+        except BadAnswer:
+            text = self.body[:400].decode("utf-8", "replace")
+            return "" if "<" in text else str(inert_line(text, limit=300))
+        return str(inert_line(_said(data), limit=300))
+
+
+def decode(body: bytes, name: str) -> Any:
+    """Decode JSON whatever is wrong with it: everything that is not JSON becomes one BadAnswer.
+
+    Lone surrogates, which are legal in JSON text, are kept for ``inert()`` to replace.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        pass  # a stricter reader than JSON asks for: lone surrogates and large numbers are read below
+    try:
+        text = body.decode("utf-8")
+        return json.loads(text, parse_constant=_no_constant, parse_int=_small_int)
+    except UnicodeDecodeError as error:
+        raise _bad(name, f"not UTF-8 at byte {error.start}") from error
+    except RecursionError as error:
+        raise _bad(name, "nested too deeply") from error
+    except ValueError as error:
+        looks = body[:200].lstrip().lower()
+        cause = "a web page instead of data" if looks.startswith((b"<!doctype", b"<html")) else str(error)
+        raise _bad(name, str(inert_line(cause, limit=120))) from error
+
+
+def convert(data: Any, kind: type[T], name: str) -> T:
+    """Check decoded data against ``kind``; BadAnswer says what does not fit."""
+    try:
+        return msgspec.convert(data, kind, strict=False)
+    except (msgspec.ValidationError, RecursionError, ValueError, OverflowError) as error:
+        raise _bad(name, str(inert_line(str(error), limit=200))) from error
+
+
+def failure(answer: Answer, *, name: str, host: str, safe: bool, now: Millis) -> SourceError:
+    """The error that an answer outside 2xx stands for."""
+    status, said = answer.status, answer.words()
+    cause = f"HTTP {status}" + (f": {said}" if said else "")
+    wait = retry_after(answer.headers, now, _body_wait(answer))
+    if status == 429:
+        seconds = DEFAULT_WAIT_S if wait is None else wait
+        title = f"{name}: {host} asks to wait {seconds:.0f} s"
+        return RateLimited(title, cause, "It goes on by itself", retry_after=seconds)
+    if status == 401:
+        return AuthError(f"{name}: {host} does not accept the token", cause, "Make a new token there and store it")
+    if status == 408 or status >= 500:
+        if safe:
+            return Unavailable(f"{name}: {host} has trouble", cause, "It is tried again by itself", retry_after=wait)
+        return Ambiguous(f"{name}: {host} had trouble with it", cause, "It is being looked for on the server")
+    if status in (404, 410):
+        return Gone(f"{name}: it is not there any more", cause, "It was deleted, or the token may not see it")
+    if status in (409, 412):
+        return Conflict(f"{name}: somebody was faster", cause, "Look at the conversation again")
+    if status == 413:
+        return TooLong(f"{name}: {host} says it is too long", cause, "Shorten the text")
+    if status in (302, 303) and not safe:
+        return Ambiguous(f"{name}: {host} sent us elsewhere", cause, "It is being looked for on the server")
+    if 300 <= status < 400:
+        return Rejected(f"{name}: {host} has moved", cause, "Put the new address into url:")
+    return Rejected(f"{name}: {host} refuses", cause, "Change what is asked for; trying again will not help")
+
+
+def retry_after(headers: dict[str, str], now: Millis, body_s: float | None = None) -> float | None:
+    """Seconds to wait, whatever the dialect: seconds, a date, an instant, or milliseconds in the body."""
+    value = headers.get("retry-after", "").strip()
+    seconds = _seconds(value, now) if value else None
+    if seconds is None:
+        seconds = body_s
+    if seconds is None:
+        for header in ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset", "x-ratelimit-reset-after"):
+            if headers.get(header):
+                seconds = _seconds(headers[header].strip(), now)
+                break
+    return None if seconds is None else min(max(seconds, 0.0), MAX_WAIT_S)
+
+
+def describe(error: BaseException) -> str:
+    """A connection's failure in words a person can act on."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({cause.verify_message}); ca_file: adds an authority"
+        if isinstance(cause, ssl.SSLError):
+            return f"no secure connection ({cause.reason or 'handshake failed'})"
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused: nothing listens there"
+        cause = cause.__cause__ or cause.__context__
+    return str(inert_line(str(error), limit=200)) or type(error).__name__
+
+
+def _bad(name: str, cause: str) -> BadAnswer:
+    return BadAnswer(f"{name}: bad answer from the server", cause, "If it stays, check the address in url:")
+
+
+def _said(data: Any) -> str:
+    """Find the sentence in the usual shapes of an error body."""
+    if isinstance(data, str):
+        return data
+    if isinstance(data, list):
+        return "; ".join(part for part in map(_said, data[:5]) if part)
+    if isinstance(data, dict):
+        for key in ("message", "error_description", "error", "detail", "description", "title", "errors"):
+            if key in data and (found := _said(data[key])):
+                return found
+    return ""
+
+
+def _seconds(value: str, now: Millis) -> float | None:
+    """Read a wait in any dialect; None when it is none."""
+    try:
+        number = float(value)
+    except ValueError:
+        return _until(value, now)
+    if number != number or number in (float("inf"), float("-inf")):
+        return None
+    if number > _EPOCH_FROM * 1_000:
+        number /= 1_000
+    return number - now / 1_000 if number > _EPOCH_FROM else number
+
+
+def _until(value: str, now: Millis) -> float | None:
+    for parse in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            at = parse(value)
+        except (ValueError, TypeError, IndexError):
+            continue
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now / 1_000
+    return None
+
+
+def _body_wait(answer: Answer) -> float | None:
+    """Matrix tells the wait in its body."""
+    if answer.status != 429 or b"retry_after_ms" not in answer.body:
+        return None
+    try:
+        data = decode(answer.body, "")
+    except BadAnswer:
+        return None
+    wait = data.get("retry_after_ms") if isinstance(data, dict) else None
+    return wait / 1_000 if isinstance(wait, int | float) else None
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _small_int(digits: str) -> int:
+    if len(digits) > 30:
+        raise ValueError("a number with too many digits")
+    return int(digits)

@@ -1,0 +1,323 @@
+"""The one doorway to the network: every request of every connector goes through ``Http``.
+
+It keeps the promises that connectors rely on: one absolute deadline per request, a limit on what is read, the token
+only in headers and only to the configured origin, and an error that tells «not processed» from «perhaps processed».
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
+
+import agentdesk
+from agentdesk.connectors.answers import Answer, describe, failure
+from agentdesk.errors import Ambiguous, BadAnswer, ConfigError, SourceError, Unavailable
+from agentdesk.model.clock import Clock
+from agentdesk.model.text import inert_line
+
+if TYPE_CHECKING:
+    import httpx
+
+JSON_LIMIT = 8 * 1024 * 1024
+MAX_REDIRECTS = 4
+POOL = 2
+KEEP_ALIVE_S = 1.0
+"""Idle connections are dropped early: a reply must not be written to one that the server is about to close."""
+
+Params = Mapping[str, str | int] | list[tuple[str, str | int]]
+
+
+class Http:
+    """Requests to one origin under one account."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        clock: Clock,
+        name: str,
+        headers: Callable[[], Mapping[str, str]] | None = None,
+        timeout_s: float = 30.0,
+        ca_file: str = "",
+        proxy: str = "",
+        limit: int = JSON_LIMIT,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.name = name
+        self.clock = clock
+        self.base_url = base_url.rstrip("/")
+        self.origin = _origin(_checked(self.base_url, name))
+        self.host = self.origin[1]
+        self._headers = headers
+        self._timeout_s = timeout_s
+        self._ca_file = ca_file
+        self._proxy = proxy
+        self._limit = limit
+        self._transport = transport
+        self._client: httpx.AsyncClient | None = None
+        self._opening = asyncio.Lock()
+
+    def url(self, path: str, params: Params | None = None) -> str:
+        """The full address of ``path`` below the configured one."""
+        address = path if "://" in path else self.base_url + path
+        if params:
+            pairs = params if isinstance(params, list) else list(params.items())
+            address += ("&" if "?" in address else "?") + urlencode(pairs)
+        return address
+
+    def local(self, link: str) -> str:
+        """Return a link that the server gave as an address on the configured origin; refuse any other host."""
+        address = urljoin(self.base_url + "/", link)
+        if _origin(urlsplit(address)) != self.origin:
+            raise BadAnswer(
+                f"{self.name}: the server sent a link to another host",
+                f"it points to {inert_line(urlsplit(address).netloc, limit=100)}",
+                f"Nothing was sent there; check the address in url: against what {self.host} calls itself",
+            )
+        return address
+
+    async def get(self, path: str, params: Params | None = None, *, headers: Mapping[str, str] | None = None) -> Answer:
+        """Read; follows redirects on the same origin. Any failure proves that nothing was changed."""
+        return await self.request("GET", path, params=params, headers=headers, safe=True)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        safe: bool,
+        params: Params | None = None,
+        json: Any = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        accept: tuple[int, ...] = (),
+    ) -> Answer:
+        """Make one request and return a 2xx answer, or one whose status is in ``accept``.
+
+        ``safe`` says that doing it twice, or not knowing whether it was done, is harmless: then an unclear outcome is
+        ``Unavailable``, else ``Ambiguous``.
+        """
+        address = self.local(self.url(path, params))
+        body, sent = content, dict(headers or {})
+        if json is not None:
+            import msgspec
+
+            body = msgspec.json.encode(json)
+            sent.setdefault("Content-Type", "application/json")
+        for _ in range(MAX_REDIRECTS):
+            answer = await self._once(method, address, body, sent, safe)
+            if answer.ok or answer.status in accept:
+                return answer
+            if method not in ("GET", "HEAD") or answer.status not in (301, 302, 303, 307, 308):
+                raise failure(answer, name=self.name, host=self.host, safe=safe, now=self.clock.now())
+            address = self.local(urljoin(address, answer.headers.get("location", "")))
+        raise BadAnswer(f"{self.name}: {self.host} redirects in circles", remedy="Check the address in url:")
+
+    async def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], safe: bool) -> Answer:
+        import httpx
+
+        client = await self._open()
+        progress = _Progress()
+        own = dict(self._headers()) if self._headers else {}
+        request = client.build_request(
+            method, url, content=body, headers={**own, **headers}, extensions={"trace": progress.note}
+        )
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                response = await client.send(request, stream=True, follow_redirects=False)
+                try:
+                    data = await self._read(response)
+                finally:
+                    await response.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+            raise self._unreachable(describe(error)) from error
+        except TimeoutError as error:
+            cause = f"no complete answer within {self._timeout_s:g} s"
+            raise self._lost(cause, safe or progress.only_connecting) from error
+        except httpx.HTTPError as error:
+            raise self._lost(describe(error), safe) from error
+        except _TooMuch as error:
+            raise self._unreadable(str(error), safe) from error
+        return Answer(status=response.status_code, headers=_lower(response.headers), body=data, url=url)
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        """Read the body as it comes over the wire, never more than the limit, also after unpacking."""
+        unpack = _unpacker(response.headers.get("content-encoding", ""))
+        data = bytearray()
+        packed = 0
+        async for chunk in _raw(response):
+            packed += len(chunk)
+            data += unpack(chunk, self._limit + 1 - len(data)) if unpack else chunk
+            if max(packed, len(data)) > self._limit:
+                raise _TooMuch(f"the answer is larger than {self._limit // 1024} KiB")
+        return bytes(data)
+
+    def _unreachable(self, cause: str) -> SourceError:
+        return Unavailable(
+            f"{self.name}: {self.host} cannot be reached", cause,
+            "It is tried again by itself; check the network and url:",
+        )
+
+    def _lost(self, cause: str, safe: bool) -> SourceError:
+        if safe:
+            return Unavailable(f"{self.name}: {self.host} did not answer", cause, "It is tried again by itself")
+        return Ambiguous(
+            f"{self.name}: the line broke before {self.host} answered", cause,
+            "It is being looked for on the server before anything is sent again",
+        )
+
+    def _unreadable(self, cause: str, safe: bool) -> SourceError:
+        if safe:
+            title = f"{self.name}: bad answer from {self.host}"
+            return BadAnswer(title, cause, "If it stays, check the address in url:")
+        return Ambiguous(
+            f"{self.name}: the answer of {self.host} could not be read", cause,
+            "It is being looked for on the server before anything is sent again",
+        )
+
+    async def _open(self) -> httpx.AsyncClient:
+        """Make the client on first use; certificates are read in a thread, they take a while."""
+        async with self._opening:
+            if self._client is None:
+                self._client = await asyncio.to_thread(self._make_client)
+            return self._client
+
+    def _make_client(self) -> httpx.AsyncClient:
+        import httpx
+
+        secure: Any = ssl_context(self._ca_file, self.name) if self.origin[0] == "https" else False
+        return httpx.AsyncClient(
+            transport=self._transport,
+            verify=secure or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            trust_env=False,
+            proxy=self._proxy or None,
+            follow_redirects=False,
+            limits=httpx.Limits(
+                max_connections=POOL, max_keepalive_connections=POOL, keepalive_expiry=KEEP_ALIVE_S
+            ),
+            timeout=httpx.Timeout(self._timeout_s, connect=min(10.0, self._timeout_s)),
+            headers={
+                "User-Agent": f"agentdesk/{agentdesk.__version__}",
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+            },
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.aclose()
+
+
+class Walk:
+    """Counts the pages of one listing and stops a server that never ends it or leads in circles."""
+
+    def __init__(self, name: str, budget: int = 50) -> None:
+        self._name = name
+        self._left = budget
+        self._seen: set[str] = set()
+
+    def enter(self, mark: str) -> bool:
+        """Say whether the page ``mark`` may still be fetched; a page seen before is a broken answer."""
+        if mark in self._seen:
+            raise BadAnswer(f"{self._name}: the server's pages lead in circles", "the same page came up twice")
+        self._seen.add(mark)
+        self._left -= 1
+        return self._left >= 0
+
+
+def ssl_context(ca_file: str, name: str) -> ssl.SSLContext:
+    """The system's certificate authorities, and those in ``ca_file`` besides; checks are never off."""
+    context = ssl.create_default_context()
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile is None and paths.capath is None:
+        import certifi
+
+        context.load_verify_locations(cafile=certifi.where())
+    if ca_file:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"{name}: the certificates in {ca_file} cannot be used", str(error), "Put a PEM file into ca_file:"
+            ) from error
+    return context
+
+
+class _TooMuch(Exception):
+    """The answer is larger than we read, or packed in a way we do not unpack."""
+
+
+class _Progress:
+    """How far a request got, told by the transport; without such news it is taken to have been sent."""
+
+    def __init__(self) -> None:
+        self.only_connecting = False
+
+    async def note(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.startswith("connection.") and event.endswith(".started"):
+            self.only_connecting = True
+        elif "send_request" in event:
+            self.only_connecting = False
+
+
+async def _raw(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body's bytes as sent; an in-memory answer has them already."""
+    if response.is_stream_consumed:
+        yield response.content
+        return
+    async for chunk in response.aiter_raw():
+        yield chunk
+
+
+def _unpacker(encoding: str) -> Callable[[bytes, int], bytes] | None:
+    """A bounded decompressor for servers that pack although we ask them not to."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return None
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise _TooMuch(f"it is packed as {inert_line(encoding, limit=40)}, which was not asked for")
+    engine = zlib.decompressobj(zlib.MAX_WBITS | 32)
+
+    def unpack(chunk: bytes, room: int) -> bytes:
+        try:
+            return engine.decompress(chunk, max(1, room))
+        except zlib.error as error:
+            raise _TooMuch("it is packed and damaged") from error
+
+    return unpack
+
+
+def _checked(base_url: str, name: str) -> SplitResult:
+    """Refuse addresses that would carry the token in the clear."""
+    parts = urlsplit(base_url)
+    if parts.username is not None or parts.password is not None:
+        remedy = "Take it out and name the token's place in token:"
+        raise ConfigError(f"{name}: url: holds a name or password", remedy=remedy)
+    if parts.scheme == "https" and parts.hostname:
+        return parts
+    if parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1"):
+        return parts
+    raise ConfigError(
+        f"{name}: url: must begin with https://",
+        f"{inert_line(base_url, limit=100)} would send the token in the clear",
+        "Plain http:// is allowed for this machine only (127.0.0.1, localhost)",
+    )
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int]:
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    scheme = parts.scheme.lower()
+    return scheme, (parts.hostname or "").lower(), port or {"https": 443, "http": 80}.get(scheme, 0)
+
+
+def _lower(headers: httpx.Headers) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
