@@ -168,7 +168,8 @@ class Store:
         if self._thread is None:
             return self._transact(work)
         if threading.current_thread() is self._thread:
-            raise StoreError("A write was asked for inside a write", "It would wait for itself", "Use the Db it was given")
+            raise StoreError("A write was asked for inside a write", "It would wait for itself",
+                             "Use the Db it was given")
         return self._submit(work).result()
 
     def seen_elsewhere(self) -> bool:

@@ -66,10 +66,8 @@ def answered(db: Db, conversation_id: int, seen_message_id: int, at: Millis) -> 
            "first_out_at = coalesce(first_out_at, ?2), last_out_at = max(coalesce(last_out_at, 0), ?2), "
            "version = version + 1 WHERE id = ?1", conversation_id, at)
     state, since = db.rows("SELECT state, unanswered_since FROM conversation WHERE id = ?", conversation_id)[0]
-    if since is None:
-        db.run("UPDATE conversation SET waiting_since = coalesce(waiting_since, ?) WHERE id = ?", at, conversation_id)
-        if state == "open":
-            decisions.write(db, conversation_id, {"state": "waiting"})
+    if since is None and state == "open":
+        decisions.write(db, conversation_id, {"state": "waiting"})
 
 
 def crossed(db: Db, conversation_id: int, message_id: int, seen_message_id: int = 0) -> bool:
@@ -80,7 +78,7 @@ def crossed(db: Db, conversation_id: int, message_id: int, seen_message_id: int 
     at, ours = db.rows("SELECT created_at, ours FROM message WHERE id = ?", message_id)[0]
     return bool(db.value(
         "SELECT 1 FROM message AS m WHERE m.conversation_id = ?1 AND m.direction = 'out' AND m.ours <> ?2 "
-        "AND m.deleted_at IS NULL AND m.id > ?5 AND abs(m.created_at - ?4) < ?6 AND m.id <> ?3 AND NOT EXISTS (SELECT 1 FROM message AS i "
-        "WHERE i.conversation_id = ?1 AND i.direction = 'in' AND i.created_at > min(m.created_at, ?4) "
+        "AND m.deleted_at IS NULL AND m.id > ?5 AND abs(m.created_at - ?4) < ?6 AND m.id <> ?3 "
+        "AND NOT EXISTS (SELECT 1 FROM message AS i WHERE i.conversation_id = ?1 AND i.direction = 'in' AND i.created_at > min(m.created_at, ?4) "
         "AND i.created_at <= max(m.created_at, ?4)) ORDER BY m.created_at DESC LIMIT 1",
         conversation_id, ours, message_id, at, seen_message_id, DAY))

@@ -55,7 +55,7 @@ CREATE TABLE conversation (
   created_at INTEGER NOT NULL, first_in_at INTEGER, first_out_at INTEGER, unanswered_since INTEGER,
   last_in_at INTEGER, last_out_at INTEGER,
   answered_at INTEGER,                          -- when a colleague elsewhere answered last
-  waiting_since INTEGER, waited INTEGER NOT NULL DEFAULT 0,
+  lang TEXT NOT NULL DEFAULT '',                -- of the last inbound message that names one
   messages INTEGER NOT NULL DEFAULT 0, unread INTEGER NOT NULL DEFAULT 0, burst INTEGER NOT NULL DEFAULT 0,
   snoozed_until INTEGER,
   disposition TEXT, disposition_code TEXT NOT NULL DEFAULT '', disposed_at INTEGER,

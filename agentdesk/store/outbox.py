@@ -96,13 +96,14 @@ def damaged(db: Db) -> builtins.list[str]:
 
 
 def due(db: Db, source: str, now: Millis) -> builtins.list[OutboxEntry]:
-    """What can leave now: the first unsettled entry of each conversation, oldest first.
+    """What can be done now: the first unsettled entry of each conversation, oldest first.
 
-    Ends the holds that are over. Actions wait for the replies before them, replies only for replies and notes.
+    That is what can leave, and what is of unknown outcome and is to be looked for. Ends the holds that are over.
+    Actions wait for the replies before them, replies only for replies and notes.
     """
     db.run("UPDATE outbox SET state = 'queued' WHERE source = ? AND state = 'held' AND hold_until <= ?", source, now)
-    rows = db.rows(f"SELECT {_COLUMNS} {_FROM} WHERE o.source = ? AND o.state = 'queued' AND o.next_try_at <= ? "
-                   f"AND {_FREE} ORDER BY o.id", source, now)
+    rows = db.rows(f"SELECT {_COLUMNS} {_FROM} WHERE o.source = ? AND o.state IN ('queued', 'unknown') "
+                   f"AND o.next_try_at <= ? AND {_FREE} ORDER BY o.id", source, now)
     ready = []
     for row in rows:
         if _is_whole(row):
@@ -112,11 +113,10 @@ def due(db: Db, source: str, now: Millis) -> builtins.list[OutboxEntry]:
     return ready
 
 
-def to_check(db: Db, source: str, now: Millis) -> builtins.list[OutboxEntry]:
-    """Entries of unknown outcome whose time to be looked for has come."""
-    rows = db.rows(f"SELECT {_COLUMNS} {_FROM} WHERE o.source = ? AND o.state = 'unknown' AND o.next_try_at <= ? "
-                   "ORDER BY o.id", source, now)
-    return [_entry(row) for row in rows if _is_whole(row)]
+def has_work(db: Db, source: str) -> bool:
+    """True when anything lies here that the sender may have to touch."""
+    return bool(db.value("SELECT EXISTS (SELECT 1 FROM outbox WHERE source = ? AND state NOT IN ('sent', 'cancelled') "
+                         "AND state IN ('held', 'queued', 'sending', 'unknown'))", source))
 
 
 def next_at(db: Db, source: str) -> Millis | None:
@@ -248,13 +248,14 @@ def settle(db: Db, entry_id: int, agent: str, now: Millis, rulebook: Rulebook) -
     return get(db, entry_id)
 
 
-def recover(db: Db, sender_alive: Callable[[str], bool], now: Millis) -> builtins.list[int]:
+def recover(db: Db, sender_alive: Callable[[str], bool], now: Millis, *,
+            next_check_at: Millis | None = None) -> builtins.list[int]:
     """Entries that a dead process was sending: their outcome is unknown. Returns their numbers."""
     lost = [number for number, sender in db.rows("SELECT id, sender FROM outbox AS o WHERE state = 'sending' "
                                                  f"AND {_OPEN}") if not sender_alive(sender)]
     for number in lost:
         _move(db, number, SendState.UNKNOWN, "The program ended while this was being sent",
-              "It is looked for on the platform", now)
+              "It is looked for on the platform", now if next_check_at is None else next_check_at)
     return lost
 
 

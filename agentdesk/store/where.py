@@ -9,8 +9,9 @@ import msgspec
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import State
 
-WAITING_RANK = 2_000_000_000_000_000
-SNOOZED_RANK = 4_000_000_000_000_000
+WAITING_RANK = 5_000_000_000_000_000
+"""Beyond every open one, those without a clock included."""
+SNOOZED_RANK = 6_000_000_000_000_000
 DONE_RANK = 9_000_000_000_000_000
 
 
