@@ -1,0 +1,80 @@
+"""What stands above and below the text that is being written: pure layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentdesk.model.message import Visibility
+from agentdesk.model.outgoing import OutKind
+from agentdesk.ui.present import line, wrap
+from agentdesk.ui.theme import UNICODE, Glyphs
+from agentdesk.ui.widgets.runs import Row, Run, cells
+
+
+@dataclass(frozen=True)
+class Facts:
+    """How the draft stands."""
+
+    kind: OutKind = OutKind.REPLY
+    visibility: Visibility = Visibility.PUBLIC
+    room: int | None = None
+    """What the channel's count leaves; None without a limit."""
+    canned: str = ""
+    edited: bool = False
+    saved: str = ""
+    """``saved``, ``typing`` or ``not saved``; empty while there is nothing to save."""
+    to: str = ""
+    """The message it answers when that is not the last one."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One line below the text: what is wrong or new, and which key goes on."""
+
+    text: str
+    how: str = ""
+    ink: str = "warn"
+
+
+def head(facts: Facts, width: int, glyphs: Glyphs = UNICODE) -> Row:
+    """Where the text goes, how much room is left, where it came from, and whether it is kept."""
+    note = facts.kind is OutKind.NOTE
+    must = [Run(" "), Run("note" if note else "reply", "note" if note else "accent", bold=True), Run("  ")]
+    narrow = facts.visibility in (Visibility.DIRECT, Visibility.INTERNAL)
+    words = "only colleagues read it" if note else facts.visibility.value
+    must.append(Run(words, "note" if note else "mine" if narrow else "bright"))
+    if facts.room is not None:
+        late = facts.room < 0
+        must.append(Run(f"{glyphs.dot:^3}", "faint"))
+        must.append(Run(f"{-facts.room} too long" if late else f"{facts.room} left",
+                        "late" if late else "soon" if facts.room < 20 else "dim"))
+    may: list[list[Run]] = []
+    if facts.to:
+        may.append([Run(f"to {line(facts.to, 24, pad=False)}", "dim")])
+    if facts.canned:
+        state = Run(" edited", "dim") if facts.edited else Run(" not edited", "warn")
+        may.append([Run(f"canned: {line(facts.canned, 28, pad=False)}", "dim"), state])
+    saved = (Run(facts.saved, "late" if facts.saved == "not saved" else "faint"), Run(" ")) if facts.saved else ()
+    room = width - cells(saved) - 1
+    for item in may:
+        if cells(must) + 3 + cells(item) <= room:
+            must.extend((Run(f"{glyphs.dot:^3}", "faint"), *item))
+    return Row(tuple(must), saved)
+
+
+def foot(notes: tuple[Note, ...], width: int, glyphs: Glyphs = UNICODE, most: int = 4) -> list[Row]:
+    """The lines below the text, at most ``most``."""
+    rows: list[Row] = []
+    indent = len(glyphs.warn) + 2
+    for note in notes:
+        words = f"{note.text} · {note.how}" if note.how else note.text
+        for number, part in enumerate(wrap(words, max(10, width - indent - 1), 2)):
+            lead = Run(f" {glyphs.warn} " if note.ink != "dim" else " " * indent, note.ink)
+            cut = part.find(" · ") if number == 0 else -1
+            text = (Run(part[:cut], note.ink), Run(part[cut:], "dim")) if cut >= 0 else (
+                Run(part, note.ink if number == 0 or " · " not in "".join(r.text for r in rows[-1].left) else "dim"),)
+            rows.append(Row(((lead if number == 0 else Run(" " * indent)), *text)))
+    if len(rows) > most:
+        more = len(rows) - most + 1
+        rows = [*rows[:most - 1], Row((Run(" " * indent), Run(f"and {more} more lines", "dim")))]
+    return rows

@@ -1,0 +1,58 @@
+"""The conversation pane: head, thread, and the composer below them while something is written."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from agentdesk.model.clock import Millis
+from agentdesk.ui.widgets.header import ConversationHeader
+from agentdesk.ui.widgets.thread import ThreadView
+
+
+class ConversationPane(Vertical):
+    """One conversation; follows the queue's cursor, or shows the one it was told."""
+
+    DEFAULT_CSS = """
+    ConversationPane { height: 1fr; width: 1fr; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """Head above thread."""
+        yield ConversationHeader()
+        yield ThreadView()
+
+    @property
+    def header(self) -> ConversationHeader:
+        """The head."""
+        return self.query_one(ConversationHeader)
+
+    @property
+    def thread(self) -> ThreadView:
+        """The messages."""
+        return self.query_one(ThreadView)
+
+    @property
+    def conversation_id(self) -> int | None:
+        """The conversation that is shown."""
+        return self.thread.conversation_id
+
+    def follow(self, conversation_id: int | None) -> None:
+        """Show this conversation once the queue's cursor has rested on it."""
+        self.header.follow(conversation_id)
+        self.thread.follow(conversation_id)
+
+    def show(self, conversation_id: int | None) -> None:
+        """Show this conversation at once."""
+        self.header.show(conversation_id)
+        self.thread.show(conversation_id)
+
+    def reload(self) -> None:
+        """Read again what is shown, after it changed."""
+        self.header.reload()
+        self.thread.reload()
+
+    def tick(self, now: Millis) -> None:
+        """One second passed."""
+        self.header.tick(now)
+        self.thread.tick(now)

@@ -1,0 +1,136 @@
+"""The head of the conversation pane: drawn by line, and by the tick only where a countdown moved."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from textual.strip import Strip
+from textual.timer import Timer
+
+from agentdesk.desk import find
+from agentdesk.errors import NotFound
+from agentdesk.model.clock import Millis
+from agentdesk.model.conversation import Conversation
+from agentdesk.model.message import Visibility
+from agentdesk.ui.lines import Lines
+from agentdesk.ui.widgets import header_layout
+from agentdesk.ui.widgets.runs import Row, spread, strip
+from agentdesk.ui.widgets.thread import REST
+
+MOST = 6
+"""Rows beyond this are cut, so that the thread keeps its place on small screens."""
+
+
+class ConversationHeader(Lines):
+    """Who the conversation is with, its clocks, and who has it."""
+
+    ground = "status"
+    wheel = 0
+    DEFAULT_CSS = """
+    ConversationHeader { height: 2; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.conversation_id: int | None = None
+        self._head: Conversation | None = None
+        self._visibility: Visibility | None = None
+        self._vip = False
+        self._rows: list[Row] = []
+        self._wish: Timer | None = None
+
+    def follow(self, conversation_id: int | None) -> None:
+        """Show this conversation once the queue's cursor has rested on it."""
+        if self._wish is not None:
+            self._wish.stop()
+            self._wish = None
+        if conversation_id != self.conversation_id:
+            self._wish = self.set_timer(REST, lambda: self.show(conversation_id))
+
+    def show(self, conversation_id: int | None) -> None:
+        """Show this conversation at once."""
+        if self._wish is not None:
+            self._wish.stop()
+            self._wish = None
+        self.conversation_id = conversation_id
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the head again."""
+        desk = self.desk_app.desk
+        self._head = None
+        if self.conversation_id is not None:
+            try:
+                self._head = find.conversation(desk, self.conversation_id)
+            except NotFound:
+                self._head = None
+        if self._head is not None:
+            last = find.thread(desk, self._head.id, limit=1)
+            self._visibility = last[-1].message.visibility if last else None
+            self._vip = find.customer(desk, self._head.customer_id).vip
+        self._measure()
+
+    def _page(self) -> header_layout.Page:
+        desk = self.desk_app.desk
+        return header_layout.Page(width=self.size.width, zone=desk.zone, now=desk.now(), agent=desk.agent,
+                                  glyphs=self.palette.glyphs, opens=self._opens())
+
+    def _opens(self) -> Millis | None:
+        """When the leading clock's calendar opens, while it is closed."""
+        desk = self.desk_app.desk
+        name = next((clock.calendar for clock in self._head.clocks if clock.calendar), "") if self._head else ""
+        calendar = desk.rulebook.calendars.get(name) if name else None
+        if calendar is None or calendar.is_open(desk.now()):
+            return None
+        return calendar.next_open(desk.now())
+
+    def _measure(self) -> None:
+        """Lay the rows out and take as much height as they need."""
+        if self.size.width == 0:
+            return
+        self._rows = header_layout.rows(self._head, self._page(), self._visibility, self._vip) if self._head else []
+        height = max(1, min(MOST, len(self._rows)))
+        if self.styles.height is None or self.styles.height.value != height:
+            self.styles.height = height
+        self.changed()
+
+    def on_resize(self) -> None:
+        """Another width may need another number of rows."""
+        self._measure()
+
+    def tick(self, now: Millis) -> None:
+        """Redraw from the first cell that reads differently, in the rows that do."""
+        if self._head is None or self.size.width == 0:
+            return
+        fresh = header_layout.rows(self._head, self._page(), self._visibility, self._vip)
+        if len(fresh) != len(self._rows):
+            self._measure()
+            return
+        for y, (old, new) in enumerate(zip(self._rows, fresh, strict=True)):
+            if old != new:
+                x, width = changed_cells(old, new, self.size.width)
+                self._rows[y] = new
+                self.redraw(y, x=x, width=width)
+
+    def line_count(self) -> int:
+        """How many rows the head has."""
+        return min(MOST, len(self._rows))
+
+    def draw(self, y: int, width: int) -> Strip:
+        """One row."""
+        return strip(self._rows[y], width, self.palette, self.ground)
+
+
+def changed_cells(old: Row, new: Row, width: int) -> tuple[int, int]:
+    """The first cell in which two rows differ, and how many cells from there to the last such one."""
+    was, now = spread(old, width), spread(new, width)
+    start = 0
+    for a, b in zip(was, now, strict=False):
+        if a != b:
+            break
+        start += cell_len(a.text)
+    end = width
+    for a, b in zip(reversed(was), reversed(now), strict=False):
+        if a != b or end <= start:
+            break
+        end -= cell_len(a.text)
+    return start, max(1, end - start)

@@ -1,0 +1,146 @@
+"""The head of a conversation as rows: who, where, every clock, who has it, and what stands in the way of a reply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from agentdesk.model.clock import HOUR, Millis
+from agentdesk.model.conversation import ClockKind, Conversation, DueClock, State
+from agentdesk.model.message import Visibility
+from agentdesk.rules.sla import Standing, left, standing
+from agentdesk.ui.present import line
+from agentdesk.ui.theme import UNICODE, Glyphs
+from agentdesk.ui.widgets.runs import Row, Run, flow
+from agentdesk.ui.widgets.when import length, moment
+
+KINDS = {ClockKind.FIRST: "first reply", ClockKind.NEXT: "next reply", ClockKind.RESOLUTION: "resolution",
+         ClockKind.PROMISE: "promise"}
+"""What a clock counts to, in words."""
+
+Item = tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the head is laid out with."""
+
+    width: int
+    zone: ZoneInfo
+    now: Millis
+    agent: str
+    glyphs: Glyphs = UNICODE
+    opens: Millis | None = None
+    """When the calendar of the leading clock opens again; None while it is open."""
+
+
+def rows(it: Conversation, page: Page, visibility: Visibility | None, vip: bool = False) -> list[Row]:
+    """All rows of the head; their number changes only with the conversation and the width."""
+    room = max(10, page.width - 2)
+    drawn = [_title(it, page, visibility, vip)]
+    if it.subject:
+        drawn.append(_row((Run(line(it.subject, room, pad=False), "bright"),)))
+    drawn.extend(_row(runs) for runs in flow(clock_items(it, page), room, gap=Run("   ")))
+    drawn.extend(_row(runs) for runs in flow(_facts(it, page), room))
+    if it.locked_reason:
+        words = f"{page.glyphs.cross} no reply can be sent: {it.locked_reason}"
+        drawn.append(_row((Run(line(words, room, pad=False), "late"),)))
+    return drawn
+
+
+def _row(runs: Sequence[Run]) -> Row:
+    return Row((Run(" "), *runs))
+
+
+def _title(it: Conversation, page: Page, visibility: Visibility | None, vip: bool) -> Row:
+    """Number, name, source and visibility; the state at the right edge when it is not open."""
+    right = _state(it, page)
+    state = sum(len(run.text) for run in right) + 1 if right else 0
+    number = f"#{it.id} "
+    place = it.source + (f" · {visibility.value}" if visibility is not None else "")
+    room = max(4, page.width - 2 - len(number) - state - (5 if vip else 0))
+    name = line(it.name or "unknown", min(room, max(10, room - len(place) - 2)), pad=False)
+    runs = [Run(" "), Run(number, "dim"), Run(name, "bright", bold=True)]
+    if vip:
+        runs.append(Run("  VIP", "praise"))
+    runs.append(Run(f"  {line(place, len(place), pad=False)}", "dim"))
+    return Row(tuple(runs), (*right, Run(" ")) if right else ())
+
+
+def _state(it: Conversation, page: Page) -> tuple[Run, ...]:
+    """How it stands when it is not open."""
+    match it.state:
+        case State.OPEN:
+            return ()
+        case State.WAITING:
+            return (Run("waiting for the customer", "dim"),)
+        case State.SNOOZED:
+            until = f" until {moment(it.snoozed_until, page.now, page.zone)}" if it.snoozed_until else ""
+            return (Run(f"snoozed{until}", "mine"),)
+        case State.DONE:
+            how = it.disposition.value.replace("_", " ") if it.disposition else "closed at the source"
+            code = f" {line(it.disposition_code, 20, pad=False)}" if it.disposition_code else ""
+            return (Run(f"{page.glyphs.check} done: {how}{code}", "ok"),)
+
+
+def clock_items(it: Conversation, page: Page) -> list[Item]:
+    """Every clock, the one due first in front, then what the customer expects."""
+    clocks = sorted(it.clocks, key=lambda clock: (clock.paused_since is not None, clock.due_at))
+    items = [_clock(clock, page) for clock in clocks]
+    expected = next((clock for clock in clocks if clock.expected_at is not None), None)
+    if expected is not None and expected.expected_at is not None:
+        items.append(_expectation(expected.expected_at, expected.started_at, page))
+    return items
+
+
+def _clock(clock: DueClock, page: Page) -> Item:
+    """One clock: sign, time left, what it counts to, and its state in a word when that matters."""
+    name = KINDS[clock.kind] + (f": {line(clock.words, 30, pad=False)}" if clock.words else "")
+    tail = ", the help desk's" if clock.by_server else ""
+    if clock.paused_since is not None:
+        rest = left(clock.due_at, clock.paused_since)
+        return Run(f"{page.glyphs.paused} {rest}", "dim"), Run(f" {name}{tail} paused", "dim")
+    state = standing(clock.due_at, clock.soon_at, page.now)
+    if clock.calendar and page.opens is not None and state is not Standing.LATE:
+        opens = moment(page.opens, page.now, page.zone)
+        return Run(f"{page.glyphs.paused} {left(clock.due_at, page.now)}", "dim"), Run(f" {name} until {opens}", "dim")
+    sign = {Standing.LATE: page.glyphs.critical, Standing.SOON: page.glyphs.high, Standing.OK: page.glyphs.normal}
+    word = "" if state is Standing.OK else f" {state.value}"
+    return (Run(f"{sign[state]} {left(clock.due_at, page.now)}{word}", state.value, bold=state is not Standing.OK),
+            Run(f" {name}", "dim" if state is Standing.OK else "text"), Run(tail, "dim"))
+
+
+def _expectation(at: Millis, since: Millis, page: Page) -> Item:
+    """When customers expect an answer, earlier than our own target."""
+    usual = length(at - since)
+    if at <= page.now:
+        ago = length(page.now - at) if page.now - at < 48 * HOUR else moment(at, page.now, page.zone)
+        return (Run(f"expected within {usual}", "dim"), Run(f" {page.glyphs.warn} passed {ago} ago", "soon"))
+    return (Run(f"expected within {usual}", "dim"),)
+
+
+def _facts(it: Conversation, page: Page) -> list[Item]:
+    """Claim, help desk, tags and incident."""
+    items: list[Item] = []
+    if it.claim_agent and (it.claim_until or 0) > page.now:
+        until = moment(it.claim_until or 0, page.now, page.zone)
+        if it.claim_agent == page.agent:
+            items.append((Run(f"{page.glyphs.mine} yours until {until}", "mine"),))
+        else:
+            holder = line(it.claim_agent, 20, pad=False)
+            items.append((Run(f"{page.glyphs.other} {holder} has it until {until}", "warn"),))
+    if it.status:
+        items.append((Run(line(it.status, 20, pad=False), "text"),))
+    if it.assignee:
+        items.append((Run("with ", "dim"), Run(line(it.assignee, 20, pad=False), "text")))
+    if it.priority:
+        items.append((Run("priority ", "dim"), Run(line(it.priority, 16, pad=False), "text")))
+    if it.queue:
+        items.append((Run(line(it.queue, 20, pad=False), "dim"),))
+    if it.incident:
+        items.append((Run(f"{page.glyphs.incident} {line(it.incident, 24, pad=False)}", "accent"),))
+    if it.tags:
+        items.append(tuple(Run(("" if i == 0 else " ") + f"#{line(tag, 24, pad=False)}", "dim")
+                           for i, tag in enumerate(it.tags)))
+    return items

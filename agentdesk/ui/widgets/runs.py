@@ -1,0 +1,113 @@
+"""Runs of text in named inks, and how a row of them becomes a strip: what every self-drawing widget is made of.
+
+Layout functions return rows, which need neither a terminal nor a palette; only ``strip()`` turns a row into what
+Textual draws. Text written by others must have passed ``present`` before it becomes a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len, split_text
+from textual.strip import Strip
+
+from agentdesk.ui.present import seg
+from agentdesk.ui.theme import Palette
+
+ISOLATES = "\u2066\u2067\u2068"
+POP = "\u2069"
+
+
+class Run(NamedTuple):
+    """A stretch of text in one ink."""
+
+    text: str
+    ink: str = "text"
+    bold: bool = False
+
+
+class Row(NamedTuple):
+    """One line: runs from the left, runs at the right edge, what it belongs to and the background it stands on."""
+
+    left: tuple[Run, ...] = ()
+    right: tuple[Run, ...] = ()
+    key: Hashable = None
+    ground: str = ""
+
+
+BLANK = Row()
+
+
+def cells(runs: Iterable[Run]) -> int:
+    """How many cells the runs take."""
+    return sum(cell_len(run.text) for run in runs)
+
+
+def clip(text: str, width: int, end: str = "…") -> str:
+    """``text`` cut to ``width`` cells, with ``end`` where something was cut; an opened isolate is closed again."""
+    if cell_len(text) <= width:
+        return text
+    if width <= 0:
+        return ""
+    kept, _ = split_text(text, max(0, width - cell_len(end)))
+    opened = sum(kept.count(mark) for mark in ISOLATES) - kept.count(POP)
+    return kept + POP * max(0, opened) + clip(end, width, "")
+
+
+def fit(runs: Sequence[Run], width: int, end: str = "…") -> tuple[Run, ...]:
+    """The runs cut to ``width`` cells."""
+    kept: list[Run] = []
+    room = width
+    for run in runs:
+        size = cell_len(run.text)
+        if size > room:
+            kept.append(run._replace(text=clip(run.text, room, end)))
+            break
+        kept.append(run)
+        room -= size
+    return tuple(kept)
+
+
+DOT = Run(" · ", "dim")
+
+
+def flow(items: Sequence[Sequence[Run]], width: int, *, gap: Run = DOT, indent: int = 0) -> list[tuple[Run, ...]]:
+    """Items set one after the other with ``gap`` between, broken into lines where the width ends."""
+    lines: list[list[Run]] = []
+    line: list[Run] = []
+    used = 0
+    for item in items:
+        size, room = cells(item), width - (indent if lines else 0)
+        if line and used + cell_len(gap.text) + size > room:
+            lines.append(line)
+            line, used = [], 0
+            room = width - indent
+        if line:
+            line.append(gap)
+            used += cell_len(gap.text)
+        line.extend(fit(item, room) if size > room else item)
+        used += min(size, room)
+    if line:
+        lines.append(line)
+    pad = (Run(" " * indent),) if indent else ()
+    return [tuple(runs) if i == 0 else pad + tuple(runs) for i, runs in enumerate(lines)]
+
+
+def spread(row: Row, width: int, end: str = "…") -> tuple[Run, ...]:
+    """The row's runs over exactly ``width`` cells; the right side gives way when both do not fit."""
+    left = fit(row.left, width, end)
+    used = cells(left)
+    right = row.right
+    size = cells(right)
+    if right and used + size + (1 if used else 0) > width:
+        right, size = (), 0
+    middle = width - used - size
+    return (*left, Run(" " * middle), *right) if middle > 0 else (*left, *right)
+
+
+def strip(row: Row, width: int, palette: Palette, ground: str = "base") -> Strip:
+    """Draw a row over ``width`` cells."""
+    bg = row.ground or ground
+    runs = spread(row, width, palette.glyphs.ellipsis)
+    return Strip([seg(run.text, palette.style(run.ink, bg, bold=run.bold)) for run in runs if run.text], max(0, width))
