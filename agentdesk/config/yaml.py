@@ -42,6 +42,8 @@ class Scalar:
     column: int
     text: str
     quoted: bool = False
+    end: tuple[int, int] = (0, 0)
+    """Line and column just behind its last character."""
 
     def to_plain(self) -> Plain:
         """True, false, null and plain decimal numbers; everything else is text."""
@@ -64,6 +66,9 @@ class List:
     line: int
     column: int
     items: tuple[Node, ...]
+    flow: bool = False
+    """True when written in brackets."""
+    end: tuple[int, int] = (0, 0)
 
     def to_plain(self) -> list[Any]:
         """The values as Python data."""
@@ -79,6 +84,9 @@ class Map:
     column: int
     entries: dict[str, Node]
     keys: dict[str, Scalar]
+    flow: bool = False
+    """True when written in braces."""
+    end: tuple[int, int] = (0, 0)
 
     def to_plain(self) -> dict[str, Any]:
         """The values as Python data."""
@@ -222,12 +230,17 @@ class _Open:
     line: int
     column: int
     is_map: bool
+    flow: bool
     items: list[Node]
     entries: dict[str, Node]
     keys: dict[str, Scalar]
     key: Scalar | None = None
     dropped: bool = False
     """True when the value to come belongs to a key that was refused."""
+
+
+def _spot(mark: Any) -> tuple[int, int]:
+    return mark.line + 1, mark.column + 1
 
 
 class _Builder:
@@ -248,7 +261,7 @@ class _Builder:
             elif isinstance(event, yaml.CollectionStartEvent):
                 self._start(event)
             elif isinstance(event, yaml.CollectionEndEvent):
-                self._end()
+                self._end(_spot(event.end_mark))
         return self._roots
 
     def _say(self, line: int, reason: str) -> None:
@@ -265,21 +278,22 @@ class _Builder:
         mark = event.start_mark
         text = "" if isinstance(event, yaml.AliasEvent) else event.value
         quoted = getattr(event, "style", None) not in (None, "")
-        return Scalar(self.name, mark.line + 1, mark.column + 1, text, quoted)
+        return Scalar(self.name, *_spot(mark), text, quoted, _spot(event.end_mark))
 
     def _start(self, event: Any) -> None:
         mark = event.start_mark
         if len(self._open) >= MAX_DEPTH:
             self._say(mark.line + 1, f"nested deeper than {MAX_DEPTH} levels")
             raise _refuse(self.name, self.problems)
-        self._open.append(_Open(mark.line + 1, mark.column + 1, isinstance(event, yaml.MappingStartEvent), [], {}, {}))
+        is_map = isinstance(event, yaml.MappingStartEvent)
+        self._open.append(_Open(*_spot(mark), is_map, bool(event.flow_style), [], {}, {}))
 
-    def _end(self) -> None:
+    def _end(self, end: tuple[int, int]) -> None:
         done = self._open.pop()
         if done.is_map:
-            self._add(Map(self.name, done.line, done.column, done.entries, done.keys))
+            self._add(Map(self.name, done.line, done.column, done.entries, done.keys, done.flow, end))
         else:
-            self._add(List(self.name, done.line, done.column, tuple(done.items)))
+            self._add(List(self.name, done.line, done.column, tuple(done.items), done.flow, end))
 
     def _add(self, node: Node) -> None:
         if not self._open:

@@ -1,0 +1,217 @@
+"""Changes to the configuration's text that keep its comments, layout and order.
+
+Every change is checked by reading the result: it must differ from what was there by the change alone, and load.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from agentdesk.config.load import interpret
+from agentdesk.config.schema import USER_KINDS, Config
+from agentdesk.config.values import Validator
+from agentdesk.config.walk import is_blank
+from agentdesk.config.yaml import List, Map, Node, Scalar, parse, read_bytes
+from agentdesk.errors import ConfigError, Refused
+from agentdesk.paths import make_private, write_private
+
+Value = str | int | float | bool | None
+_PLAIN = re.compile(r"(?:[A-Za-z_/^.]|~/)[\w./:@~^+-]*(?<!:)|\d{1,9}(?:ms|[wdhms])")
+_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+EMPTY = "version: 1\n"
+"""What a configuration begins as."""
+
+
+def append_source(text: str, source: Mapping[str, Any]) -> str:
+    """Return the configuration's ``text`` with one more source; its values are texts, numbers, lists and maps."""
+    root = parse(text, "config.yaml").root
+    expected = _as_map(root.to_plain())
+    expected["sources"] = [*(expected.get("sources") or []), _as_read(source)]
+    section = root.entries.get("sources") if isinstance(root, Map) else None
+    lines, end = _lines(text)
+    if section is None:
+        lines += [*([""] if lines else []), "sources:", *_block(source, 2)]
+    elif isinstance(root, Map) and (is_blank(section) or (isinstance(section, List) and not section.items)):
+        if isinstance(section, List) and section.flow:
+            lines[section.line - 1] = _without(lines[section.line - 1], section)
+        lines[root.keys["sources"].line : root.keys["sources"].line] = _block(source, 2)
+    elif isinstance(section, List) and not section.flow:
+        indent = section.column - 1
+        at = _after(lines, _last_line(section), indent)
+        lines[at:at] = _block(source, indent)
+    else:
+        raise _cannot("sources is not written as a list with dashes")
+    return _checked(lines, end, expected)
+
+
+def set_value(text: str, path: str, value: Value) -> str:
+    """Return the configuration's ``text`` with the value at a dotted ``path`` (of sections only) set."""
+    keys = path.split(".")
+    root = parse(text, "config.yaml").root
+    expected = _as_map(root.to_plain())
+    _plant(expected, keys, value)
+    lines, end = _lines(text)
+    node: Node | None = root
+    for depth, key in enumerate(keys):
+        if not isinstance(node, Map) or key not in node.entries:
+            _insert(lines, node, keys[depth:], value)
+            return _checked(lines, end, expected)
+        above, node = node, node.entries[key]
+        if is_blank(node) and depth + 1 < len(keys):
+            where = above.keys[key]
+            indent = where.column + 1
+            lines[where.line : where.line] = _nested(keys[depth + 1 :], value, indent)
+            return _checked(lines, end, expected)
+    _replace(lines, above, keys[-1], value)
+    return _checked(lines, end, expected)
+
+
+def save(
+    path: Path,
+    change: Callable[[str], str],
+    *,
+    validators: Mapping[str, Validator] | None = None,
+    kinds: Collection[str] = USER_KINDS,
+) -> Config:
+    """Change the configuration file, or begin one; what would not load is refused and the file stays as it is."""
+    real = path.resolve()
+    text = read_bytes(real, path.name).decode("utf-8") if real.exists() else EMPTY
+    fresh = change(text)
+    config = interpret(
+        parse(fresh, path.name), path.parent.absolute(), {}, validators=validators, kinds=kinds
+    ).config
+    if not real.parent.exists():
+        make_private(real.parent)
+    write_private(real, fresh.encode())
+    return config
+
+
+def _cannot(cause: str) -> Refused:
+    return Refused("The configuration cannot be changed from here", cause, "Change the file by hand")
+
+
+def _checked(lines: list[str], end: str, expected: dict[str, Any]) -> str:
+    text = end.join(lines) + end
+    try:
+        same = parse(text, "config.yaml").plain == expected
+    except ConfigError:
+        same = False
+    if not same:
+        raise _cannot("The file is written in a way that does not let this be put in safely")
+    return text
+
+
+def _lines(text: str) -> tuple[list[str], str]:
+    """The lines without their ends, and the end that they have."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    return text.removesuffix("\n").removesuffix("\r").split(end) if text else [], end
+
+
+def _as_map(plain: Any) -> dict[str, Any]:
+    if plain is None:
+        return {}
+    if not isinstance(plain, dict):
+        raise _cannot("The file does not hold keys with values")
+    return copy.deepcopy(plain)
+
+
+def _as_read(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _as_read(each) for key, each in value.items()}
+    return [_as_read(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _plant(tree: dict[str, Any], keys: list[str], value: Value) -> None:
+    for key in keys[:-1]:
+        below = tree.get(key)
+        if below is None:
+            below = tree[key] = {}
+        if not isinstance(below, dict):
+            raise _cannot(f"{'.'.join(keys)} does not lie in a section")
+        tree = below
+    if isinstance(tree.get(keys[-1]), dict | list):
+        raise _cannot(f"{'.'.join(keys)} is not a single value")
+    tree[keys[-1]] = value
+
+
+def _insert(lines: list[str], section: Node | None, keys: list[str], value: Value) -> None:
+    """Put a key that is not there at the end of its section."""
+    if isinstance(section, Map) and section.flow:
+        raise _cannot("The section is written in braces")
+    if not isinstance(section, Map) or section.column == 1:
+        lines += [*([""] if len(keys) > 1 and lines else []), *_nested(keys, value, 0)]
+        return
+    indent = section.column - 1
+    at = _after(lines, _last_line(section), indent - 1)
+    lines[at:at] = _nested(keys, value, indent)
+
+
+def _replace(lines: list[str], section: Map, key: str, value: Value) -> None:
+    node, where = section.entries[key], section.keys[key]
+    if not isinstance(node, Scalar):
+        raise _cannot(f"{key} is not a single value")
+    if is_blank(node):
+        line, at = where.line - 1, where.end[1] - 1
+        colon = lines[line].index(":", at) + 1
+        lines[line] = f"{lines[line][:colon]} {render(value)}{lines[line][colon:]}"
+        return
+    if node.end[0] != node.line:
+        raise _cannot(f"{key} is written over several lines")
+    text = lines[node.line - 1]
+    lines[node.line - 1] = text[: node.column - 1] + render(value) + text[node.end[1] - 1 :]
+
+
+def _without(line: str, section: List) -> str:
+    """A line without the empty brackets that stand in it."""
+    return (line[: section.column - 1].rstrip() + line[section.end[1] - 1 :]).rstrip()
+
+
+def _nested(keys: list[str], value: Value, indent: int) -> list[str]:
+    out = [f"{' ' * (indent + 2 * depth)}{render(key)}:" for depth, key in enumerate(keys)]
+    out[-1] += f" {render(value)}"
+    return out
+
+
+def _block(source: Mapping[str, Any], indent: int) -> list[str]:
+    pairs = [f"{render(str(key))}: {render(value)}" for key, value in source.items()]
+    return [" " * indent + ("  " if at else "- ") + pair for at, pair in enumerate(pairs)]
+
+
+def _last_line(node: Node) -> int:
+    """The last line on which something of ``node`` stands."""
+    if isinstance(node, Scalar) or node.flow:
+        line, column = node.end
+        return line - 1 if column == 1 and line > node.line else line
+    below = node.items if isinstance(node, List) else [*node.entries.values(), *node.keys.values()]
+    return max((_last_line(each) for each in below), default=node.line)
+
+
+def _after(lines: list[str], line: int, indent: int) -> int:
+    """The position behind ``line`` and the comments below it that are indented deeper than ``indent``."""
+    at = line
+    for position in range(line, len(lines)):
+        text = lines[position]
+        if text.strip() and not (text.lstrip().startswith("#") and len(text) - len(text.lstrip()) > indent):
+            break
+        if text.strip():
+            at = position + 1
+    return at
+
+
+def render(value: Any) -> str:
+    """Write a value on one line so that reading it gives it back."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{render(str(key))}: {render(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(render, value)) + "]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
+        return str(value)
+    plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
+    return value if plain else json.dumps(value, ensure_ascii=False)
