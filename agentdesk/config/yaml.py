@@ -162,11 +162,13 @@ def parse(data: bytes | str, name: str) -> Document:
 def parse_all(data: bytes | str, name: str) -> tuple[Document, ...]:
     """Like ``read_all()`` for text that is at hand already."""
     builder = _Builder(name)
+    text = _decode(data, name)
     try:
-        roots = builder.build(yaml.parse(_decode(data, name), Loader=_LOADER))
+        roots = builder.build(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark is not None else 1
+        opened = re.search("flow|quoted", error.context or "")  # told where it begins, not where the file ends
+        mark = error.context_mark if opened else error.problem_mark or error.context_mark
+        line = min(mark.line, text.rstrip().count("\n")) + 1 if mark is not None else 1
         raise _refuse(name, [*builder.problems, f"{name}:{line}: {_explain(error.problem or '')}"]) from None
     except yaml.YAMLError:
         raise _refuse(name, [*builder.problems, f"{name}: this is not YAML"]) from None
