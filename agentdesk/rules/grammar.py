@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn, cast
 
 from agentdesk.errors import UsageError
+from agentdesk.model.words import tokens
 from agentdesk.rules.terms import (
     CHOICES,
     FIELDS,
@@ -31,7 +32,6 @@ from agentdesk.rules.terms import (
     either,
     negate,
 )
-from agentdesk.rules.words import tokens
 
 MAX_DEPTH = 30
 MAX_NUMBER = 10**12

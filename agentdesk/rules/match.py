@@ -8,8 +8,8 @@ from collections.abc import Callable
 import msgspec
 
 from agentdesk.model.clock import Millis
+from agentdesk.model.words import fold, tokens
 from agentdesk.rules.terms import ME, NONE, And, Compare, Flag, Is, Node, Not, Or, Phrase, Word
-from agentdesk.rules.words import fold, tokens
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):

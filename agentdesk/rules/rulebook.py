@@ -151,6 +151,14 @@ class Rulebook:
         place = rank(None if lead is None else lead.due_at, weight.severity, facts.last_in_at)
         return Stand(found, weight.severity, weight.reasons, place, lead)
 
+    def first_due(self, *, source: str, tags: tuple[str, ...], severity: str, at: Millis) -> tuple[Millis, Millis]:
+        """When the first reply to a conversation begun ``at`` was due, and expected; ``NEVER`` where nothing is set."""
+        subject = Subject(source=source, tags=tags, severity=severity)
+        policy = next((r.policy for r in self.rules if r.when is None or matches(r.when, subject)), NO_POLICY)
+        add = policy.calendar.add
+        due = NEVER if policy.first is None else add(at, policy.first)
+        return due, NEVER if policy.expectation is None else add(at, policy.expectation)
+
     def calendar(self, name: str) -> Calendar:
         """The calendar that a clock names; round the clock when it is not there any more."""
         return self.calendars.get(name, ALWAYS)
@@ -170,6 +178,9 @@ class Rulebook:
                 return rule.policy
         return NO_POLICY
 
+
+NEVER: Millis = 8_000_000_000_000_000
+"""An instant after all others."""
 
 NO_POLICY = Policy()
 """Sets no targets."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from agentdesk.rules.words import fold
+from agentdesk.model.words import fold
 
 SAFETY, LEGAL, CHURN, COMPLAINT, THANKS, PRAISE = 10.0, 6.0, 4.0, 1.0, -1.0, -2.0
 
