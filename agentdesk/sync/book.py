@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agentdesk.connectors.base import Connector
 from agentdesk.errors import Conflict
 from agentdesk.model.clock import Millis
@@ -9,7 +11,7 @@ from agentdesk.model.events import Changed, ClaimLost, Notice, OutboxChanged
 from agentdesk.model.outgoing import OutboxEntry, Receipt, SendState, Verb
 from agentdesk.store import claims, outbox, standing
 from agentdesk.store.db import Db
-from agentdesk.sync import outcome, pace, tail
+from agentdesk.sync import outcome, tail
 from agentdesk.sync.frame import Frame, Words, words
 from agentdesk.sync.holder import Alive
 
@@ -22,14 +24,18 @@ class Book:
         self.connector = connector
         self.name = connector.name
 
-    def has_work(self) -> bool:
-        """True when anything lies in the outbox that the sender may have to touch."""
-        return outbox.has_work(self.frame.store.reader, self.name)
+    def next_at(self) -> Millis | None:
+        """When the sender must look again, at once for what somebody else is sending; None when nothing waits."""
+        found = self.frame.store.reader.value(
+            "SELECT min(CASE state WHEN 'sending' THEN 0 ELSE next_try_at END) FROM outbox WHERE source = ?"
+            " AND state NOT IN ('sent', 'cancelled') AND state IN ('held', 'queued', 'sending', 'unknown')", self.name)
+        return None if found is None else int(found)
 
     async def due(self) -> list[OutboxEntry]:
-        """The entries whose turn it is, the first of each conversation."""
+        """The entries whose turn it is: those to be looked for, then the first to be sent of each conversation."""
         now = self.frame.now()
-        return await self.frame.store.write(lambda db: outbox.due(db, self.name, now))
+        return await self.frame.store.write(
+            lambda db: [*outbox.to_check(db, self.name, now), *outbox.due(db, self.name, now)])
 
     async def start(self, entry: OutboxEntry, sender: str) -> OutboxEntry | None:
         """In one transaction: look at the tail, then stop the entry or commit that it is on its way."""
@@ -57,20 +63,25 @@ class Book:
         """It arrived."""
         now = self.frame.now()
 
-        def work(db: Db) -> None:
-            outbox.sent(db, entry.id, receipt, now)
+        def work(db: Db) -> bool:
+            if outbox.get(db, entry.id).state in (SendState.SENT, SendState.CANCELLED):
+                return False
+            twice = outbox.sent(db, entry.id, receipt, now)
             standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
+            return twice
 
-        await self.frame.store.write(work)
+        twice = await self.frame.store.write(work)
         self.say(entry, SendState.SENT)
+        if twice:
+            self.frame.tell_answered_twice(entry.conversation_id)
         if receipt.pending:
             self.frame.emit(Notice(level="info", text=f"Your reply to {entry.name} waits for a moderator",
                                    conversation_id=entry.conversation_id))
 
     async def queued(self, entry: OutboxEntry, said: Words, at: Millis) -> None:
         """Proven not to have been accepted, or safe to repeat: it goes again at ``at``."""
-        await self.frame.store.write(lambda db: outbox.retry_at(db, entry.id, at, said.line, said.remedy))
-        self.say(entry, SendState.QUEUED, said.line)
+        await self._move(entry, SendState.QUEUED, said,
+                         lambda db: outbox.retry_at(db, entry.id, at, said.line, said.remedy))
 
     async def refused(self, entry: OutboxEntry, said: Words, error: Exception | None = None) -> None:
         """Refused for good: the text stays for editing. A claim that a colleague won is given up here too."""
@@ -83,27 +94,31 @@ class Book:
                 claims.release(db, entry.conversation_id, entry.agent)
                 standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
 
-        await self.frame.store.write(work)
-        self.say(entry, SendState.REFUSED, said.line)
-        if lost and isinstance(error, Conflict):
+        moved = await self._move(entry, SendState.REFUSED, said, work)
+        if moved and lost and isinstance(error, Conflict):
             self.frame.emit(ClaimLost(conversation_id=entry.conversation_id, holder=error.holder, at=now))
 
     async def unknown(self, entry: OutboxEntry, said: Words, at: Millis) -> None:
         """It may have arrived: it is looked for at ``at``."""
-        await self.frame.store.write(lambda db: outbox.unknown(db, entry.id, said.line, said.remedy, at))
-        self.say(entry, SendState.UNKNOWN, said.line)
+        await self._move(entry, SendState.UNKNOWN, said,
+                         lambda db: outbox.unknown(db, entry.id, said.line, said.remedy, at))
 
     def cut_off(self, entry: OutboxEntry) -> None:
         """We are being stopped in the middle of an attempt: written down before anything else, blocking."""
         at = outcome.first_look_at(self.connector.caps, self.frame.now())
-        self.frame.store.write_now(lambda db: outbox.unknown(
-            db, entry.id, "The desk was closed while it was on its way", "It is being looked for", at))
+
+        def work(db: Db) -> None:
+            if _still(db, entry):
+                outbox.unknown(db, entry.id, "The desk was closed while it was on its way",
+                               "It is looked for by itself", at)
+
+        self.frame.store.write_now(work)
 
     async def ask_person(self, entry: OutboxEntry, said: Words) -> None:
         """Nothing more can be found out by itself."""
-        await self.frame.store.write(lambda db: outbox.needs_human(db, entry.id, said.line, said.remedy))
-        self.say(entry, SendState.NEEDS_HUMAN, said.line)
-        self._notice(entry, f"Your reply to {entry.name}: {said.line}", said.remedy)
+        if await self._move(entry, SendState.NEEDS_HUMAN, said,
+                            lambda db: outbox.needs_human(db, entry.id, said.line, said.remedy)):
+            self._notice(entry, f"Your reply to {entry.name}: {said.line}", said.remedy)
 
     async def recover(self, alive: Alive) -> None:
         """Turn what was on its way when its sender died into unknown, so that it is read back."""
@@ -111,7 +126,10 @@ class Book:
         at = outcome.first_look_at(self.connector.caps, now)
 
         def work(db: Db) -> list[int]:
-            return outbox.recover(db, alive, now, next_check_at=at)
+            lost = outbox.recover(db, alive, now)
+            for entry_id in lost:
+                outbox.unknown(db, entry_id, "The desk ended while it was on its way", "It is looked for by itself", at)
+            return lost
 
         for entry_id in await self.frame.store.write(work):
             self.frame.emit(OutboxChanged(entry_id=entry_id, conversation_id=0, state=SendState.UNKNOWN))
@@ -122,7 +140,7 @@ class Book:
 
     def repeat_at(self, entry: OutboxEntry) -> Millis:
         """When the same may be sent again under the same key."""
-        return self.frame.now() + pace.backoff(entry.client_id, max(1, entry.attempts))
+        return self.frame.now() + outcome.wait(entry)
 
     def words(self, error: BaseException) -> Words:
         """An error in the words of the desk."""
@@ -133,5 +151,25 @@ class Book:
         self.frame.emit(OutboxChanged(entry_id=entry.id, conversation_id=entry.conversation_id, state=state, text=text))
         self.frame.emit(Changed(conversation_ids=(entry.conversation_id,)))
 
+    async def _move(self, entry: OutboxEntry, state: SendState, said: Words, work: Callable[[Db], None]) -> bool:
+        """Change an entry unless somebody else changed it since we looked; True when it was changed."""
+
+        def guarded(db: Db) -> bool:
+            still = _still(db, entry)
+            if still:
+                work(db)
+            return still
+
+        moved = await self.frame.store.write(guarded)
+        if moved:
+            self.say(entry, state, said.line)
+        return moved
+
     def _notice(self, entry: OutboxEntry, text: str, remedy: str) -> None:
         self.frame.emit(Notice(level="warning", text=text, remedy=remedy, conversation_id=entry.conversation_id))
+
+
+def _still(db: Db, entry: OutboxEntry) -> bool:
+    """True while the entry stands as we know it: the same attempt, and no person or other process moved it."""
+    it = outbox.get(db, entry.id)
+    return it.attempts == entry.attempts and it.state is entry.state

@@ -14,6 +14,7 @@ from agentdesk.model.events import Changed, Event, Notice, SourceChanged
 from agentdesk.model.page import Page
 from agentdesk.model.plan import Applied
 from agentdesk.rules.rulebook import Rulebook
+from agentdesk.store import sources
 from agentdesk.store.db import Store
 from agentdesk.sync import chores, pace
 from agentdesk.sync import holder as holders
@@ -107,15 +108,19 @@ class Engine:
         for sender in self.senders.values():
             sender.poke()
 
-    def pause(self, source: str) -> None:
-        """Stop pulling and sending for a source until ``resume``."""
+    async def pause(self, source: str) -> None:
+        """Stop pulling and sending for a source until ``resume``; what is on its way ends first."""
         self._collector(source).paused = self.senders[source].paused = True
-        self.frame.emit(SourceChanged(source=source))
+        await self._set_state(source, "paused")
 
-    def resume(self, source: str) -> None:
+    async def resume(self, source: str) -> None:
         """Go on with a paused source."""
         self._collector(source).paused = self.senders[source].paused = False
+        await self._set_state(source, "new")
         self.poke(source)
+
+    async def _set_state(self, source: str, state: str) -> None:
+        await self.frame.store.write(lambda db: sources.set_state(db, source, state))
         self.frame.emit(SourceChanged(source=source))
 
     async def refresh(self, conversation_ref: str, source: str) -> Applied:

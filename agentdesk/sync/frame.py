@@ -59,15 +59,22 @@ class Frame:
         if applied.touched:
             self.emit(Changed(conversation_ids=applied.touched))
         for conversation_id in applied.answered_twice:
-            self.emit(Notice(level="warning", text="Answered twice: a colleague's answer crossed yours",
-                             remedy="Read the thread and say so to the customer if the answers differ",
-                             conversation_id=conversation_id))
+            self.tell_answered_twice(conversation_id)
+
+    def tell_answered_twice(self, conversation_id: int) -> None:
+        """Two of us answered the same words: nobody could stop it, so both must know."""
+        self.emit(Notice(level="warning", text="Answered twice: a colleague's answer crossed ours",
+                         remedy="Read both, and tell the customer which one holds", conversation_id=conversation_id))
 
     async def own(self, name: str) -> str:
         """Take or keep the lease ``name``; returns who holds it now, which is ours when it is our identity."""
         now = self.now()
         if self.leases.get(name, 0) - now > RENEW_BELOW:
             return self.holder
+        other = leases.holder(self.store.reader, name, now)
+        if other not in ("", self.holder) and self.alive(other):
+            self.leases.pop(name, None)
+            return other
         until = now + LEASE
         holder = await self.store.write(lambda db: leases.take(db, name, self.holder, until, now, self.alive))
         if holder == self.holder:
@@ -84,8 +91,14 @@ class Frame:
     def drop(self, *names: str) -> None:
         """Give leases up at once, on the way out; blocking, so that a cancelled task can still do it."""
         mine = [name for name in names or tuple(self.leases) if self.leases.pop(name, None) is not None]
-        if mine:
-            self.store.write_now(lambda db: [leases.drop(db, name, self.holder) for name in mine])
+        if not mine:
+            return
+
+        def work(db: Db) -> None:
+            for name in mine:
+                leases.drop(db, name, self.holder)
+
+        self.store.write_now(work)
 
 
 @dataclass(frozen=True)

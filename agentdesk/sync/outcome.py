@@ -42,7 +42,12 @@ def holds_source(error: BaseException) -> bool:
 def retry_at(entry: OutboxEntry, error: BaseException, now: Millis) -> Millis:
     """When an entry that was proven not accepted may be tried again."""
     wanted = pace.asked(error) if isinstance(error, Exception) else 0
-    return now + max(pace.backoff(entry.client_id, max(1, entry.attempts)), wanted)
+    return now + max(wait(entry), wanted)
+
+
+def wait(entry: OutboxEntry) -> Millis:
+    """How long an entry rests after that many attempts."""
+    return pace.backoff(f"{entry.source} {entry.id}", max(1, entry.attempts))
 
 
 def first_look_at(caps: Caps, now: Millis) -> Millis:

@@ -6,6 +6,7 @@ into quarantine. What a source does not mention is never taken for deleted.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -24,27 +25,55 @@ Purpose: TypeAlias = Literal["pull", "thread", "history"]
 MANY_OPEN = 5
 """With this many open conversations a first answer with nothing in it is suspicious."""
 RAW_LIMIT = 4_000
+_SILENT = frozenset({"customer_ref", "subject", "url", "queue"})
+"""Fields of a conversation whose empty text says nothing."""
 
 
 def plan(source: str, page: Page, held: Held, purpose: Purpose, now: Millis, *, first: bool = False) -> Plan:
     """Return what ``page`` changes in what is held; ``first`` says that it was asked for without a cursor."""
     rejects = list(page.rejects)
     usable = _usable(page.messages, rejects)
-    latest = _latest(usable)
-    add: list[Message] = []
-    edit: list[Message] = []
-    delete: list[str] = []
+    work = _Work()
     ours = {ref: client_id for client_id, ref in held.own_sends.items() if ref}
-    for message in latest:
-        _place(_clamped(_recognised(message, held, ours), now), held.messages.get(message.ref), add, edit, delete)
+    for newest, gone in _versions(usable):
+        message = _clamped(_recognised(newest, held, ours), now)
+        work.place(message, gone, held.messages.get(message.ref))
     gap = page.gap or _suspicious(page, held, purpose, first)
-    delete += _removed(page, held, {m.ref for m in latest if m.deleted}) if gap is None else []
+    told = work.touched()
+    if gap is None:
+        work.delete += _removed(page, held, told)
     return Plan(
-        source=source, conversations=_conversations(page.conversations, latest, rejects),
-        profiles=_profiles(page.profiles, rejects), add=tuple(add), edit=tuple(edit), delete=tuple(delete),
-        same=len(usable) - len(add) - len(edit) - sum(m.deleted and m.ref in delete for m in latest),
-        rejects=_distinct(rejects), gap=gap, cursor=page.cursor if purpose == "pull" else None,
-        backfill=page.backfill or purpose == "history", purpose=purpose)
+        source=source, conversations=_conversations(page.conversations, usable, rejects),
+        profiles=_profiles(page.profiles, rejects), add=tuple(work.add), edit=tuple(work.edit),
+        delete=tuple(work.delete), same=len(usable) - len(told), rejects=_distinct(rejects), gap=gap,
+        cursor=page.cursor if purpose == "pull" else None, backfill=page.backfill or purpose == "history",
+        purpose=purpose)
+
+
+@dataclass
+class _Work:
+    """What is to be done, while it is being found out."""
+
+    add: list[Message] = field(default_factory=list)
+    edit: list[Message] = field(default_factory=list)
+    delete: list[str] = field(default_factory=list)
+
+    def place(self, message: Message, gone: bool, held: HeldMessage | None) -> None:
+        """Put one message where it belongs; one that we know as it is goes nowhere."""
+        if held is None:
+            self.add.append(msgspec.structs.replace(message, deleted=gone))
+            return
+        if gone and not held.deleted:
+            self.delete.append(message.ref)
+        if message.deleted and held.text:
+            return  # a tombstone never replaces words
+        stale = (message.edited_at or 0) < (held.edited_at or 0)
+        if message.text and message.text != held.text and (not stale or not held.text):
+            self.edit.append(msgspec.structs.replace(message, deleted=gone or held.deleted))
+
+    def touched(self) -> set[str]:
+        """The refs that something is done to."""
+        return {m.ref for m in self.add} | {m.ref for m in self.edit} | set(self.delete)
 
 
 def _usable(messages: tuple[Message, ...], rejects: list[Reject]) -> list[Message]:
@@ -64,20 +93,20 @@ def _reject(where: str, reason: str, item: msgspec.Struct) -> Reject:
     return Reject(where=where, reason=reason, raw=inert(raw, limit=RAW_LIMIT))
 
 
-def _latest(messages: list[Message]) -> list[Message]:
-    """One version of each message, the newest, oldest message first."""
-    chosen: dict[str, tuple[int, Message]] = {}
+def _versions(messages: list[Message]) -> list[tuple[Message, bool]]:
+    """The newest telling of each message and whether any says that it was deleted, oldest message first."""
+    chosen: dict[str, tuple[int, Message, bool]] = {}
     for place, message in enumerate(messages):
-        before = chosen.get(message.ref)
-        chosen[message.ref] = (place, message) if before is None else (before[0], _newer(before[1], message))
-    return [m for _, m in sorted(chosen.values(), key=lambda item: (item[1].created_at, item[0]))]
+        at, before, gone = chosen.get(message.ref, (place, message, False))
+        chosen[message.ref] = (at, _newer(before, message), gone or message.deleted)
+    found = sorted(chosen.values(), key=lambda item: (item[1].created_at, item[0]))
+    return [(message, gone) for _, message, gone in found]
 
 
 def _newer(one: Message, other: Message) -> Message:
-    """The later of two versions of a message; a deletion is kept whichever of them tells it."""
+    """The later of two tellings of a message; words win over a tombstone."""
     if one.deleted != other.deleted:
-        living, dead = (one, other) if other.deleted else (other, one)
-        return msgspec.structs.replace(living, deleted=True) if not dead.text else dead
+        return other if one.deleted else one
     return other if (other.edited_at or 0) >= (one.edited_at or 0) else one
 
 
@@ -96,20 +125,6 @@ def _clamped(message: Message, now: Millis) -> Message:
     if created == message.created_at and edited == message.edited_at:
         return message
     return msgspec.structs.replace(message, created_at=created, edited_at=edited)
-
-
-def _place(message: Message, held: HeldMessage | None, add: list[Message], edit: list[Message],
-           delete: list[str]) -> None:
-    """Put one message into the list where it belongs; one that we know as it is goes nowhere."""
-    if held is None:
-        add.append(message)
-        return
-    if message.deleted and not held.deleted:
-        delete.append(message.ref)
-    stale = (message.edited_at or 0) < (held.edited_at or 0)
-    changed = bool(message.text) and message.text != held.text
-    if changed and (not stale or not held.text) and not message.deleted:
-        edit.append(msgspec.structs.replace(message, deleted=held.deleted))
 
 
 def _removed(page: Page, held: Held, told: set[str]) -> list[str]:
@@ -146,7 +161,8 @@ def _conversations(told: tuple[RemoteConversation, ...], messages: list[Message]
 def _merged(one: RemoteConversation, other: RemoteConversation) -> RemoteConversation:
     """Two tellings of one conversation as one: the newer wins where it says something."""
     older, newer = (other, one) if (one.updated_at or 0) > (other.updated_at or 0) else (one, other)
-    said = {name: value for name in newer.__struct_fields__ if (value := getattr(newer, name)) not in (None, "")}
+    said = {name: value for name in newer.__struct_fields__
+            if (value := getattr(newer, name)) is not None and (value != "" or name not in _SILENT)}
     said["fields"] = {**older.fields, **newer.fields}
     return msgspec.structs.replace(older, **said)
 

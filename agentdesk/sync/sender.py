@@ -22,9 +22,10 @@ from agentdesk.sync.holder import here
 
 SEND_LIMIT_S = 120
 """Seconds after which an attempt that has not ended is given up: its outcome is then unknown."""
-TICK: Millis = SECOND
-"""How often the outbox is looked at while something lies in it."""
+SHORTEST: Millis = SECOND // 2
+"""The least rest between two looks at the outbox."""
 IDLE: Millis = 5 * SECOND
+"""How often an empty outbox is looked at: other processes put things into it too."""
 MISSES = 2
 """So many entries in a row that do not get through hold the whole source back."""
 LATER_LOOKS: tuple[Millis, ...] = (3 * SECOND, 3 * MINUTE)
@@ -58,8 +59,8 @@ class Sender:
     async def turn(self) -> None:
         """Do what is due now, if anything; never raises what a source or the cache may raise."""
         try:
-            due = not self.paused and self.pace.due(self.frame.now()) and (self._looks or self._book.has_work())
-            if due and await self.may_send():
+            now = self.frame.now()
+            if not self.paused and self.pace.due(now) and self._next_at() <= now and await self.may_send():
                 await self.drain()
                 await self._look_again()
         except Exception as error:  # whatever it is, it concerns this source alone
@@ -78,22 +79,27 @@ class Sender:
 
     async def drain(self) -> int:
         """Handle every entry that is due, in order within each conversation; returns how many were sent."""
-        sent, handled = 0, set[int]()
+        sent, handled = 0, set[tuple[int, SendState]]()
         async with self._busy:
             await self._book.recover(self._sender_alive)
-            while todo := [entry for entry in await self._book.due() if entry.id not in handled]:
+            while todo := [entry for entry in await self._book.due() if (entry.id, entry.state) not in handled]:
                 for entry in todo:
                     if not self.pace.due(self.frame.now()):
                         return sent
-                    handled.add(entry.id)
+                    handled.add((entry.id, entry.state))
                     sent += await self._one(entry)
         return sent
 
     def _rest(self) -> Millis:
         if self.paused or self.pace.stopped:
             return MINUTE
-        busy = self._looks or self._book.has_work()
-        return max(TICK, min(MINUTE, self.pace.wait(self.frame.now()))) if busy else IDLE
+        now = self.frame.now()
+        return max(SHORTEST, min(IDLE, self._next_at() - now), self.pace.wait(now))
+
+    def _next_at(self) -> Millis:
+        """When there is something to do, as far as we know now."""
+        times = [at for at, _ in self._looks] + [at for at in (self._book.next_at(),) if at is not None]
+        return min(times, default=self.frame.now() + IDLE)
 
     def _sender_alive(self, sender: str) -> bool:
         """False for a sender of this source that no longer runs; ours has nothing on its way while we ask."""
@@ -151,6 +157,7 @@ class Sender:
         """Carry out an action; repeating one changes nothing more, so an unknown end is simply tried again."""
         if entry.state is SendState.UNKNOWN:
             await self._book.queued(entry, Words("", "", ""), self.frame.now())
+            return False
         started = await self._book.start(entry, self.id)
         if started is None or started.action is None:
             return False

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import msgspec
 
 from agentdesk.model.clock import HOUR, Millis
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import OutboxEntry
 from agentdesk.store.db import Db
+from agentdesk.store.likeness import likeness
 
 SLACK: Millis = HOUR
 """A message that reached us late still counts as new when it was written this long before the last one seen."""
@@ -52,17 +51,4 @@ def _lands(client_id: object, entry: OutboxEntry, text: str, sender: str | None)
     """True when that message is this entry, landed by an attempt whose outcome we never heard."""
     if client_id == entry.client_id:
         return True
-    return sender is None and entry.out is not None and same_text(text, entry.out.text)
-
-
-def same_text(one: str, other: str) -> bool:
-    """True when two texts say the same, white space, letter forms and leading handles aside."""
-    return normal(one) == normal(other)
-
-
-def normal(text: str) -> str:
-    """The text as it is compared: composed letters, single spaces, no handles at its head."""
-    parts = unicodedata.normalize("NFC", text).split()
-    while parts and parts[0].startswith("@") and len(parts) > 1:
-        parts.pop(0)
-    return " ".join(parts)
+    return sender is None and entry.out is not None and likeness(text) == likeness(entry.out.text)
