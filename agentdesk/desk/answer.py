@@ -1,0 +1,242 @@
+"""Writing and sending: drafts, guards, freezing into the outbox, and what can still be done with what lies there."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+import msgspec
+
+from agentdesk.desk.desk import Desk
+from agentdesk.errors import Refused
+from agentdesk.model.conversation import Conversation
+from agentdesk.model.events import Changed, OutboxChanged
+from agentdesk.model.message import Direction, Message, Visibility
+from agentdesk.model.outgoing import Draft, OutboxEntry, Outgoing, OutKind, SendState
+from agentdesk.model.text import inert
+from agentdesk.replies import guards, length, packs, signature, template
+from agentdesk.replies.template import Canned, Values
+from agentdesk.store import conversations, customers, drafts, outbox
+from agentdesk.store.db import Db
+
+WIDTH = (Visibility.INTERNAL, Visibility.DIRECT, Visibility.FOLLOWERS, Visibility.UNLISTED, Visibility.PUBLIC)
+"""Visibilities from narrowest to widest."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What came of asking to send: entries in the outbox, or warnings that stand against it."""
+
+    entry_ids: tuple[int, ...] = ()
+    warnings: tuple[guards.Warning, ...] = ()
+    hold_until: int = 0
+
+
+def _last_in(db: Db, conversation_id: int) -> Message | None:
+    """The customer's last message, which a reply answers."""
+    for stored in reversed(conversations.thread(db, conversation_id, limit=60)):
+        if stored.message.direction is Direction.IN:
+            return stored.message
+    return None
+
+
+def visibilities(desk: Desk, conversation_id: int, kind: OutKind) -> tuple[Visibility, ...]:
+    """What a reply here may be, the usual one first: never wider than what the customer wrote."""
+    if kind is OutKind.NOTE:
+        return (Visibility.INTERNAL,)
+    it = conversations.get(desk.store.reader, conversation_id)
+    allowed = [Visibility(v) for v in desk.caps(it.source).visibilities]
+    last = _last_in(desk.store.reader, conversation_id)
+    if last is not None:
+        narrow = [v for v in allowed if WIDTH.index(v) <= WIDTH.index(last.visibility)]
+        same = [v for v in narrow if v is last.visibility]
+        allowed = same + [v for v in narrow if v is not last.visibility] if narrow else allowed[-1:]
+    return tuple(allowed) or (Visibility.PUBLIC,)
+
+
+def open_draft(desk: Desk, conversation_id: int, kind: OutKind = OutKind.REPLY) -> Draft:
+    """The draft that was begun here, or a new empty one (not stored until it has text)."""
+    found = drafts.get(desk.store.reader, conversation_id, desk.agent, kind)
+    if found is not None:
+        return found
+    it = conversations.get(desk.store.reader, conversation_id)
+    if kind is OutKind.REPLY:
+        _check_can_reply(desk, it)
+    elif desk.connectors and not desk.caps(it.source).can_note:
+        raise Refused(f"{it.source} keeps no notes", "", "Write the note about the customer instead: N")
+    last = _last_in(desk.store.reader, conversation_id)
+    return Draft(conversation_id=conversation_id, agent=desk.agent, kind=kind, text="",
+                 visibility=visibilities(desk, conversation_id, kind)[0], reply_to_ref=last.ref if last else "",
+                 seen_message_id=conversations.last_message_id(desk.store.reader, conversation_id),
+                 started_at=desk.now(), name=it.name, source=it.source)
+
+
+def _check_can_reply(desk: Desk, it: Conversation) -> None:
+    """Refuse a reply that the source would not take, before anything is typed."""
+    if it.locked_reason:
+        raise Refused(f"No reply can be sent to #{it.id} {it.name}", it.locked_reason,
+                      "Finish it with d, or write a note")
+    if it.source in desk.connectors and not desk.caps(it.source).can_reply:
+        raise Refused(f"{it.source} is read only", "", "Finish it with d, or write a note")
+
+
+async def save(desk: Desk, draft: Draft) -> int:
+    """Store the draft as it is now; returns the instant of the commit. An empty one is forgotten."""
+    if not draft.text.strip():
+        await discard(desk, draft)
+        return desk.now()
+    now = desk.now()
+    await desk.store.write(lambda db: drafts.save(db, draft, now))
+    return now
+
+
+async def discard(desk: Desk, draft: Draft) -> None:
+    """Throw a draft away."""
+    await desk.store.write(lambda db: drafts.drop(db, draft.conversation_id, draft.agent, draft.kind))
+    desk.emit(Changed(conversation_ids=(draft.conversation_id,)))
+
+
+def signed(desk: Desk, draft: Draft, text: str | None = None) -> str:
+    """The text as it will leave: cleaned, with the agent's sign-off on a reply."""
+    clean = inert(draft.text if text is None else text).strip()
+    return clean if draft.kind is OutKind.NOTE else signature.sign(clean, desk.config.agent.signature)
+
+
+def room(desk: Desk, draft: Draft) -> int | None:
+    """How much the channel's own count leaves, sign-off included; negative when too long, None without a limit."""
+    if draft.kind is OutKind.NOTE:
+        return None
+    return length.left(signed(desk, draft), desk.caps(draft.source or _source(desk, draft)))
+
+
+def _source(desk: Desk, draft: Draft) -> str:
+    return conversations.get(desk.store.reader, draft.conversation_id).source
+
+
+def check(desk: Desk, draft: Draft) -> tuple[guards.Warning, ...]:
+    """What stands against sending this draft as it is."""
+    it = conversations.get(desk.store.reader, draft.conversation_id)
+    last = _last_in(desk.store.reader, draft.conversation_id)
+    since = desk.now() - 24 * 3_600_000
+    to_customer, to_others = outbox.same_text(desk.store.reader, signed(desk, draft), it.customer_id, since)
+    return guards.check(guards.GuardFacts(
+        text=draft.text, visibility=draft.visibility, kind=draft.kind, signature=desk.config.agent.signature,
+        customer_visibility=last.visibility if last else None, room=room(desk, draft),
+        can_dm=desk.caps(it.source).can_dm, canned=draft.canned, canned_text=draft.canned_text,
+        same_to_customer=to_customer, same_to_others=to_others,
+        repeat_limit=desk.config.replies.repeat_limit, warn_unedited=desk.config.replies.unedited,
+        more_private=desk.config.privacy.warn_public))
+
+
+async def send(desk: Desk, draft: Draft, override: frozenset[str] = frozenset(), *, split: bool = False,
+               hold: int | None = None) -> Sent:
+    """Freeze a draft into the outbox, where it is held for the undo time; warnings not overridden stop it."""
+    if not draft.text.strip():
+        raise Refused("There is nothing to send", "The reply is empty", "Type something, or press Esc")
+    standing = tuple(w for w in check(desk, draft) if w.code not in override and not (split and w.code == "too_long"))
+    if standing:
+        return Sent(warnings=standing)
+    it = conversations.get(desk.store.reader, draft.conversation_id)
+    _check_can_reply(desk, it) if draft.kind is OutKind.REPLY else None
+    texts = [signed(desk, draft)]
+    if split:
+        texts = length.split(inert(draft.text).strip(), desk.caps(it.source), desk.config.agent.signature)
+    now = desk.now()
+    usual = desk.config.replies.hold if draft.kind is OutKind.REPLY else 0
+    hold_until = now + (usual if hold is None else hold)
+    outs = [_freeze(desk, draft, it, text, now) for text in texts]
+
+    def work(db: Db) -> list[int]:
+        return [outbox.freeze(db, it.id, out, agent=desk.agent, hold_until=hold_until, source=it.source,
+                              seen_message_id=draft.seen_message_id, now=now) for out in outs]
+
+    entry_ids = await desk.store.write(work)
+    desk.emit(OutboxChanged(entry_id=entry_ids[0], conversation_id=it.id, state=SendState.HELD))
+    desk.emit(Changed(conversation_ids=(it.id,)))
+    if desk.engine is not None:
+        desk.engine.poke_outbox()
+    return Sent(entry_ids=tuple(entry_ids), hold_until=hold_until)
+
+
+def _freeze(desk: Desk, draft: Draft, it: Conversation, text: str, now: int) -> Outgoing:
+    """Make the frozen reply, with whatever the connector must fix before the first attempt."""
+    last = _last_in(desk.store.reader, it.id)
+    out = Outgoing(client_id=str(uuid.uuid4()), conversation_ref=it.ref, kind=draft.kind, text=text,
+                   visibility=draft.visibility, reply_to_ref=draft.reply_to_ref, agent=desk.agent, created_at=now,
+                   customer_ref=last.author.ref if last else "", customer_handle=last.author.handle if last else "")
+    connector = desk.connectors.get(it.source)
+    extra = connector.freeze(out) if connector is not None else ""
+    return msgspec.structs.replace(out, extra=extra)
+
+
+def held(desk: Desk) -> OutboxEntry | None:
+    """This agent's newest reply that can still be taken back, if there is one."""
+    now = desk.now()
+    for entry in outbox.list(desk.store.reader, unsettled_only=True, limit=50):
+        ours = entry.agent == desk.agent and entry.out is not None
+        if ours and entry.state is SendState.HELD and entry.hold_until > now:
+            return entry
+    return None
+
+
+async def cancel(desk: Desk, entry_id: int) -> Draft:
+    """Take a reply out of the outbox; its text is a draft again. Refused once it is on its way."""
+    now = desk.now()
+    draft = await desk.store.write(lambda db: outbox.cancel(db, entry_id, desk.agent, now))
+    _tell(desk, entry_id, draft.conversation_id, SendState.CANCELLED)
+    return draft
+
+
+async def retry(desk: Desk, entry_id: int) -> str:
+    """Send now, or again after a person has looked: ends the hold, a refusal, a stop or a doubt."""
+    now = desk.now()
+    entry = await desk.store.write(lambda db: outbox.release(db, entry_id, desk.agent, now))
+    _tell(desk, entry_id, entry.conversation_id, SendState.QUEUED)
+    if desk.engine is not None:
+        desk.engine.poke_outbox()
+    return "On its way"
+
+
+async def settle_as_sent(desk: Desk, entry_id: int) -> str:
+    """Say that a reply of unknown outcome did arrive: a person has seen it on the platform."""
+    now = desk.now()
+    entry = await desk.store.write(lambda db: outbox.settle(db, entry_id, desk.agent, now, desk.rulebook))
+    _tell(desk, entry_id, entry.conversation_id, SendState.SENT)
+    return "Settled as sent"
+
+
+def _tell(desk: Desk, entry_id: int, conversation_id: int, state: SendState) -> None:
+    desk.emit(OutboxChanged(entry_id=entry_id, conversation_id=conversation_id, state=state))
+    desk.emit(Changed(conversation_ids=(conversation_id,)))
+
+
+def find_canned(desk: Desk, words: str) -> list[Canned]:
+    """Canned replies that fit the words, best first."""
+    return packs.search(desk.packs, words)
+
+
+def canned_values(desk: Desk, conversation_id: int) -> Values:
+    """What a canned reply can be filled with here."""
+    it = conversations.get(desk.store.reader, conversation_id)
+    person = customers.get(desk.store.reader, it.customer_id)
+    first = person.name.split()[0] if person.name.split() else person.name
+    handle = next((i.profile.handle for i in person.identities if i.source == it.source), "")
+    return {
+        "customer": {"name": person.name, "first_name": first, "handle": handle},
+        "agent": {"name": desk.agent, "signature": desk.config.agent.signature},
+        "conversation": {"subject": it.subject, "number": str(it.id), "source": it.source},
+        **{name: value for name, value in it.fields.items() if name.isidentifier()},
+    }
+
+
+def missing(desk: Desk, canned: Canned, conversation_id: int) -> tuple[str, ...]:
+    """The values that a canned reply needs and that nobody knows yet."""
+    return template.missing(canned.text, canned_values(desk, conversation_id))
+
+
+def fill(desk: Desk, canned: Canned, conversation_id: int, values: dict[str, str]) -> str:
+    """The canned reply as plain text, to be edited before it goes."""
+    filled = canned_values(desk, conversation_id)
+    for name, value in values.items():
+        filled = template.fill(filled, name, value)
+    return template.render(canned.text, filled)

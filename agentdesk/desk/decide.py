@@ -1,0 +1,155 @@
+"""How a decision is taken: one transaction for the rows, the ledger and what the source must hear.
+
+Every decision of one key press shares a batch id, and each ledger row keeps what was there before: ``undo`` needs
+nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentdesk.desk.desk import Desk
+from agentdesk.errors import Refused
+from agentdesk.model.conversation import Conversation
+from agentdesk.model.events import Changed, Notice
+from agentdesk.model.outgoing import Action, SendState, Verb
+from agentdesk.store import conversations, decisions, ledger, outbox, standing
+from agentdesk.store.db import Db
+
+
+@dataclass
+class Decision:
+    """What one conversation is to become, and what its source is asked to do."""
+
+    changes: dict[str, Any] = field(default_factory=dict)
+    code: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+    actions: list[Action] = field(default_factory=list)
+
+
+Judge = Callable[[Db, Conversation], Decision | None]
+"""Looks at a conversation and says what to do with it; None leaves it alone."""
+
+
+async def decide(desk: Desk, ids: Sequence[int], action: str, judge: Judge, *, undoable: bool = True) -> list[int]:
+    """Carry out a decision on all ``ids`` in one transaction; returns those it changed.
+
+    Nothing is changed when ``judge`` raises for any of them.
+    """
+    if not ids:
+        raise Refused("Nothing is selected", "", "Move to a conversation, or mark some with x")
+    now = desk.now()
+
+    def work(db: Db) -> list[int]:
+        batch, changed = uuid.uuid4().hex, []
+        for conversation_id in ids:
+            decision = judge(db, conversations.get(db, conversation_id))
+            if decision is None:
+                continue
+            changed.append(conversation_id)
+            _carry_out(db, desk, conversation_id, action, decision, batch if undoable else "", now)
+        standing.refresh(db, changed, desk.rulebook, now)
+        return changed
+
+    changed = await desk.store.write(work)
+    if changed:
+        desk.emit(Changed(conversation_ids=tuple(changed)))
+        _poke(desk)
+    return changed
+
+
+def _carry_out(db: Db, desk: Desk, conversation_id: int, action: str, decision: Decision, batch: str,
+               now: int) -> None:
+    """Change one conversation, with its ledger row and its actions."""
+    before = decisions.snapshot(db, conversation_id)
+    source = str(db.value("SELECT source FROM conversation WHERE id = ?", conversation_id))
+    if decision.changes:
+        decisions.write(db, conversation_id, decision.changes)
+    hold = desk.config.replies.hold if batch else 0
+    entries = [outbox.freeze_action(db, conversation_id, source, act, desk.agent, now, hold_until=now + hold)
+               for act in decision.actions]
+    detail = dict(decision.detail)
+    if batch:
+        kept = {name: before[name] for name in decision.changes}
+        detail |= {"batch": batch, "before": kept, "after": decision.changes, "entries": entries}
+    ledger.write(db, at=now, agent=desk.agent, action=action, conversation_id=conversation_id, source=source,
+                 code=decision.code, detail=detail)
+
+
+async def undo(desk: Desk) -> str:
+    """Take back this agent's last decision as far as it can be; says what was done."""
+    now = desk.now()
+
+    def work(db: Db) -> tuple[str, list[int], list[str]]:
+        last = ledger.last_undoable(db, desk.agent)
+        if last is None:
+            raise Refused("There is nothing to undo", "Your last steps cannot be taken back or were already")
+        rows = ledger.of_batch(db, last.detail["batch"])
+        ids, kept = [], []
+        for row in rows:
+            if row.conversation_id is None:
+                continue
+            kept += _put_back(db, desk, row.conversation_id, row.detail, now)
+            ids.append(row.conversation_id)
+            ledger.write(db, at=now, agent=desk.agent, action="undone", conversation_id=row.conversation_id,
+                         source=row.source, code=row.action, undoes=row.uid)
+        standing.refresh(db, ids, desk.rulebook, now)
+        return last.action, ids, kept
+
+    action, ids, kept = await desk.store.write(work)
+    desk.emit(Changed(conversation_ids=tuple(ids)))
+    _poke(desk)
+    words = f"Undone: {action.replace('_', ' ')}" + (f" on {len(ids)} conversations" if len(ids) > 1 else "")
+    for name in kept:
+        desk.emit(Notice(level="warning", text=f"{name} was changed by somebody since and stays as it is"))
+    return words
+
+
+def _put_back(db: Db, desk: Desk, conversation_id: int, detail: dict[str, Any], now: int) -> list[str]:
+    """Restore what the decision changed, unless it was changed again since; returns the columns left alone."""
+    current = decisions.snapshot(db, conversation_id)
+    after, before = detail.get("after", {}), detail.get("before", {})
+    changed_since = [name for name, value in after.items() if current[name] != value]
+    decisions.write(db, conversation_id, {n: v for n, v in before.items() if n not in changed_since})
+    source = str(db.value("SELECT source FROM conversation WHERE id = ?", conversation_id))
+    for entry_id in detail.get("entries", []):
+        entry = outbox.get(db, entry_id)
+        if entry.state in (SendState.HELD, SendState.QUEUED):
+            outbox.drop_action(db, entry_id, desk.agent, now)
+        elif entry.action is not None:
+            inverse = _inverse(entry.action, before)
+            if inverse is not None:
+                outbox.freeze_action(db, conversation_id, source, inverse, desk.agent, now, hold_until=now)
+    return changed_since
+
+
+def _inverse(action: Action, before: dict[str, Any]) -> Action | None:
+    """The action that takes another back, where there is one."""
+    ref = action.conversation_ref
+    match action.verb:
+        case Verb.CLAIM:
+            return Action(verb=Verb.RELEASE, conversation_ref=ref)
+        case Verb.RELEASE:
+            return Action(verb=Verb.CLAIM, conversation_ref=ref)
+        case Verb.ASSIGN:
+            return Action(verb=Verb.ASSIGN, conversation_ref=ref, value=str(before.get("assignee") or ""))
+        case Verb.STATUS if before.get("status"):
+            return Action(verb=Verb.STATUS, conversation_ref=ref, value=str(before["status"]))
+        case Verb.PRIORITY if before.get("priority"):
+            return Action(verb=Verb.PRIORITY, conversation_ref=ref, value=str(before["priority"]))
+        case Verb.TAGS:
+            change = json.loads(action.value)
+            value = json.dumps({"add": change.get("remove", []), "remove": change.get("add", [])})
+            return Action(verb=Verb.TAGS, conversation_ref=ref, value=value)
+        case _:
+            return None
+
+
+def _poke(desk: Desk) -> None:
+    """Let the engine look at the outbox at once."""
+    if desk.engine is not None:
+        desk.engine.poke_outbox()
