@@ -1,0 +1,242 @@
+"""The only assembler: configuration, store, rules, secrets and connectors become a Desk.
+
+``open_desk`` is quick and needs no network: the first frame can be drawn from what it returns. ``connect`` brings the
+sources and may take its time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from agentdesk import __version__
+from agentdesk.config.load import load
+from agentdesk.config.schema import Config
+from agentdesk.config.yaml import read_all
+from agentdesk.desk.desk import Desk
+from agentdesk.errors import DeskError, UsageError
+from agentdesk.model.clock import Clock, FastClock, SystemClock
+from agentdesk.model.events import Notice, SourceChanged
+from agentdesk.paths import Places, make_private, places, write_private
+from agentdesk.replies.packs import load as load_packs
+from agentdesk.rules.query import parse
+from agentdesk.rules.rulebook import Rulebook
+from agentdesk.store import sources
+from agentdesk.store.db import Db, Store
+from agentdesk.sync.engine import Engine
+from agentdesk.sync.holder import identity
+
+if TYPE_CHECKING:
+    from agentdesk.config.schema import SourceConfig
+    from agentdesk.connectors.base import Connector
+    from agentdesk.secrets import Ask
+
+PACKAGE = Path(__file__).resolve().parent
+DEMO_AGENT = {"agent.name": "ann", "agent.signature": "^AN"}
+"""Who sits at the demo desk unless the command line says otherwise."""
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """How the demo desk runs."""
+
+    seed: int = 1
+    speed: float = 1.0
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line said."""
+
+    profile: str = "default"
+    config_path: Path | None = None
+    overrides: Mapping[str, object] = field(default_factory=dict)
+    demo: DemoOptions | None = None
+    read_only: bool = False
+    safe: bool = False
+
+
+def config_file(options: Options) -> Path:
+    """The configuration file that these options mean."""
+    return options.config_path or places(options.profile).config_file
+
+
+def valid_query(text: str) -> str | None:
+    """What is wrong with a query, for the configuration's loader; None when it can be read."""
+    try:
+        parse(text)
+    except UsageError as error:
+        return error.title
+    return None
+
+
+def read_config(options: Options) -> Config:
+    """The configuration; a ConfigError lists every mistake at once."""
+    overrides = {**DEMO_AGENT, **options.overrides} if options.demo is not None else options.overrides
+    return load(config_file(options), os.environ, overrides, validators={"query": valid_query},
+                missing_ok=options.config_path is None)
+
+
+def open_desk(options: Options) -> Desk:
+    """Open the cache and the rules; no network, no secrets, no connector is loaded."""
+    where = places(options.profile)
+    config = read_config(options)
+    clock: Clock = FastClock(options.demo.speed) if options.demo and options.demo.speed != 1 else SystemClock()
+    make_private(where.data_dir)
+    if options.demo is not None and options.demo.fresh:
+        forget(where)
+    store = Store.open(where.database, clock, read_only=options.read_only)
+    packs = load_packs(pack_folders(where, config, options.demo is not None), read_all)
+    zone = ZoneInfo(config.agent.zone) if config.agent.zone else machine_zone()
+    desk = Desk(store=store, clock=clock, config=config, rulebook=Rulebook.build(config, zone), agent=config.agent.name,
+                packs=packs, holder=identity(), zone=zone, warnings=[*store.warnings, *packs.problems])
+    desk.demo = options.demo is not None
+    return desk
+
+
+def machine_zone() -> ZoneInfo:
+    """The machine's own time zone; UTC when it does not say."""
+    named = os.environ.get("TZ", "").lstrip(":")
+    link = os.path.realpath("/etc/localtime")
+    for name in (named, link.partition("/zoneinfo/")[2]):
+        try:
+            if name:
+                return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            continue
+    return ZoneInfo("UTC")
+
+
+def pack_folders(where: Places, config: Config, demo: bool) -> list[Path]:
+    """Where canned replies are looked for; the person's own come first."""
+    folders = [where.packs_dir, *(Path(folder) for folder in config.replies.packs)]
+    built_in = PACKAGE / "replies" / "builtin"
+    return [*folders, built_in / "harbour_post"] if demo else [*folders, built_in / "starter"]
+
+
+def forget(where: Places) -> None:
+    """Remove a profile's cache and the demo's world with it."""
+    for path in where.data_dir.glob(f"{where.database.name}*"):
+        path.unlink()
+    (where.data_dir / "world.json").unlink(missing_ok=True)
+
+
+async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only: str | None = None) -> None:
+    """Load the connectors, read the secrets and make the engine; a source that cannot be had is shown, not fatal."""
+    if options.demo is not None:
+        made = _demo(desk, places(options.profile), options.demo)
+    else:
+        made = await _configured(desk, ask, only)
+    states = {name: connector.caps.letter for name, connector in made.items()}
+    kinds = {name: name.partition(":")[0] for name in made}
+    if desk.store.writable:
+        await desk.store.write(lambda db: _ensure(db, kinds, states))
+    desk.connectors.update(made)
+    desk.engine = Engine(desk.store, desk.connectors, desk.rulebook, desk.clock, desk.emit, desk.holder)
+    for name in made:
+        desk.emit(SourceChanged(source=name))
+
+
+def _ensure(db: Db, kinds: Mapping[str, str], letters: Mapping[str, str]) -> None:
+    for name, kind in kinds.items():
+        sources.ensure(db, name, kind, letters[name])
+
+
+def _demo(desk: Desk, where: Places, demo: DemoOptions) -> dict[str, Connector]:
+    """The embedded world of Harbour Post."""
+    from agentdesk.connectors.demo_world import DemoWorld
+
+    world = DemoWorld.open(where.data_dir / "world.json", desk.clock, demo.seed, demo.fresh)
+    return world.connectors()
+
+
+async def _configured(desk: Desk, ask: Ask | None, only: str | None) -> dict[str, Connector]:
+    """One connector for each source of the configuration that is not paused."""
+    made: dict[str, Connector] = {}
+    wanted = [c for c in desk.config.sources if not c.paused and only in (None, c.full_name)]
+    if only is not None and not wanted:
+        known = ", ".join(c.full_name for c in desk.config.sources) or "none"
+        raise UsageError(f"There is no source {only}", f"Configured: {known}")
+    for config in wanted:
+        try:
+            made[config.full_name] = await make_connector(config, desk.clock, ask)
+        except DeskError as error:
+            await _note_missing(desk, config, error)
+    return made
+
+
+async def make_connector(config: SourceConfig, clock: Clock, ask: Ask | None = None) -> Connector:
+    """One connector with its secret; SecretError or ConfigError when it cannot be had."""
+    from agentdesk import secrets
+    from agentdesk.connectors import registry
+
+    token = None
+    if config.token is not None:
+        secret = await secrets.read(config.token, ask=ask)
+        token = secret.reveal
+    # Making a connector may build a TLS context, which takes longer than a frame.
+    return await asyncio.to_thread(registry.create, config, clock=clock, token=token)
+
+
+async def _note_missing(desk: Desk, config: SourceConfig, error: DeskError) -> None:
+    """A source without a connector stays on the list, with what to do."""
+    now, name = desk.now(), config.full_name
+    if desk.store.writable:
+
+        def work(db: Db) -> None:
+            sources.ensure(db, name, config.kind, config.letter or "?")
+            sources.note_failure(db, name, "stopped", error.title, error.cause, error.remedy, now, None)
+
+        await desk.store.write(work)
+    desk.emit(Notice(level="error", text=f"{name}: {error.title}", remedy=error.remedy))
+    desk.emit(SourceChanged(source=name))
+
+
+def report_crash(error: BaseException, profile: str = "default") -> DeskError:
+    """Write a crash report without anybody's text in it, and say where it is.
+
+    It holds the places in our code and the kinds of the errors, never their messages or variables: those may quote
+    a customer or a token.
+    """
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    lines = [f"agentdesk {__version__}", f"python {platform.python_version()} {platform.system()}", ""]
+    for one in chain:
+        lines.append(f"{type(one).__module__}.{type(one).__qualname__}")
+        lines += [f"  {frame}" for frame in _frames(one)]
+    folder = places(profile).crash_dir
+    path = folder / f"crash-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.txt"
+    try:
+        make_private(folder)
+        write_private(path, "\n".join(lines).encode())
+    except DeskError as problem:
+        return DeskError("agentdesk stopped because of a mistake of its own", f"No crash report: {problem.title}",
+                         "Start it again; drafts and the outbox are kept")
+    return DeskError("agentdesk stopped because of a mistake of its own", f"The report is in {path}",
+                     "Start it again; drafts and the outbox are kept. The report holds no customer text")
+
+
+def _frames(error: BaseException) -> list[str]:
+    """Where it happened: file below the package, function and line."""
+    found: list[str] = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        path = Path(code.co_filename)
+        shown = path.relative_to(PACKAGE.parent) if path.is_relative_to(PACKAGE) else Path(path.name)
+        found.append(f"{shown}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return found
+
+

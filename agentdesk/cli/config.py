@@ -1,0 +1,102 @@
+"""The configuration from the shell: begin one, find it, check it, see it, and its schema for editors."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import msgspec
+
+from agentdesk.bootstrap import config_file, read_config, valid_query
+from agentdesk.cli import output
+from agentdesk.cli.exits import Exit
+from agentdesk.cli.session import options_of
+from agentdesk.config.example import example_text
+from agentdesk.config.jsonschema import json_schema
+from agentdesk.config.load import explain
+from agentdesk.errors import ConfigError, Refused
+from agentdesk.paths import make_private, write_private
+
+
+@click.group()
+def config() -> None:
+    """Begin, find, check and show the configuration."""
+
+
+@config.command()
+@click.option("--force", is_flag=True, help="Write it over an existing file; the old one is kept beside it.")
+@click.pass_context
+def init(ctx: click.Context, force: bool) -> None:
+    """Write a commented configuration with every setting in it."""
+    path = config_file(options_of(ctx))
+    if path.exists():
+        if not force:
+            raise Refused(f"{path} exists already", "It would be lost", "Edit it, or use --force to begin again")
+        kept = path.with_suffix(".yaml.before")
+        os.replace(path, kept)
+        output.say(f"The old one is now {kept}")
+    make_private(path.parent)
+    write_private(path, example_text().encode())
+    output.text(str(path))
+    output.say("next: edit it, then agentdesk config validate")
+
+
+@config.command()
+@click.pass_context
+def path(ctx: click.Context) -> None:
+    """Print where the configuration is."""
+    output.text(str(config_file(options_of(ctx))))
+
+
+@config.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@click.pass_context
+def validate(ctx: click.Context, file: Path | None, as_json: bool) -> int:
+    """Check the configuration; every mistake at once, with file, line and the nearest valid name."""
+    options = options_of(ctx)
+    if file is not None:
+        options = replace(options, config_path=file)
+    wanted = config_file(options)
+    if not wanted.exists():
+        raise ConfigError(f"There is no configuration at {wanted}", "", "agentdesk config init writes one")
+    try:
+        found = read_config(options)
+    except ConfigError as error:
+        if as_json:
+            output.as_json({"valid": False, "problems": list(error.problems)})
+            return Exit.CONFIG
+        raise
+    if as_json:
+        output.as_json({"valid": True, "problems": []})
+    else:
+        output.text(f"{wanted}: no mistakes; {len(found.sources)} sources, {len(found.views)} views")
+    return Exit.OK
+
+
+@config.command()
+@click.option("--origins", is_flag=True, help="Where each given value came from.")
+@click.pass_context
+def show(ctx: click.Context, origins: bool) -> None:
+    """Print the configuration in force, defaults included, as JSON."""
+    options = options_of(ctx)
+    if origins:
+        loaded = explain(config_file(options), os.environ, options.overrides, validators={"query": valid_query},
+                         missing_ok=True)
+        output.table([{"value": name, "from": spot} for name, spot in loaded.origins.items()])
+        return
+    print_json(msgspec.to_builtins(read_config(options)))
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema, for editors that check YAML as it is typed."""
+    print_json(json_schema())
+
+
+def print_json(value: object) -> None:
+    """Indented JSON, for people."""
+    output.text(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,193 @@
+"""``agentdesk doctor``: looks at everything a desk stands on, and says how to mend what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+import msgspec
+
+from agentdesk import __version__
+from agentdesk.bootstrap import Options, config_file, make_connector, pack_folders, read_config
+from agentdesk.cli import output
+from agentdesk.cli.exits import Exit
+from agentdesk.cli.session import options_of, run
+from agentdesk.config.schema import Config
+from agentdesk.config.yaml import read_all
+from agentdesk.errors import ConfigError, DeskError
+from agentdesk.model.clock import SystemClock
+from agentdesk.paths import places
+from agentdesk.replies.packs import check as check_packs
+from agentdesk.replies.packs import load as load_packs
+from agentdesk.store import integrity
+from agentdesk.store.db import Store
+
+LIMIT_S = 20
+"""Longest that one source may take to answer."""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing looked at: level is good, note or bad."""
+
+    area: str
+    level: str
+    text: str
+    remedy: str = ""
+
+
+def good(area: str, text: str) -> Check:
+    """Nothing to mend."""
+    return Check(area=area, level="good", text=text)
+
+
+def bad(area: str, text: str, remedy: str = "") -> Check:
+    """Something to mend."""
+    return Check(area=area, level="bad", text=text, remedy=remedy)
+
+
+def note(area: str, text: str, remedy: str = "") -> Check:
+    """Worth knowing."""
+    return Check(area=area, level="note", text=text, remedy=remedy)
+
+
+@click.command()
+@click.option("--offline", is_flag=True, help="Do not ask the sources.")
+@click.option("--rescue", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write every intact draft, reply and decision of a damaged cache to FILE as JSON lines.")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON, one check a line.")
+@click.pass_context
+def doctor(ctx: click.Context, offline: bool, rescue: Path | None, as_json: bool) -> int:
+    """Check configuration, secrets, sources, cache and terminal, and say how to mend each."""
+    options = options_of(ctx)
+    if rescue is not None:
+        return _rescue(options, rescue)
+    checks = list(_all(options, offline))
+    if as_json:
+        output.as_lines(checks)
+    else:
+        marks = {"good": "✓", "note": "·", "bad": "✗"}
+        for check in checks:
+            output.text(f"{marks[check.level]} {check.area}: {check.text}")
+            if check.remedy:
+                output.text(f"    {check.remedy}")
+    return Exit.FINDINGS if any(c.level == "bad" for c in checks) else Exit.OK
+
+
+def _rescue(options: Options, target: Path) -> int:
+    where = places(options.profile)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        counts = integrity.rescue(where.database, out)
+    output.table([{"table": name, "rows rescued": str(number)} for name, number in counts.items()])
+    output.say(f"Written to {target}; the cache was not touched")
+    return Exit.OK
+
+
+def _all(options: Options, offline: bool) -> Iterable[Check]:
+    yield good("agentdesk", f"{__version__} on Python {sys.version.split()[0]}")
+    config: Config | None = None
+    try:
+        config = read_config(options)
+    except ConfigError as error:
+        yield bad("configuration", error.title, error.remedy)
+        for problem in error.problems:
+            yield bad("configuration", problem)
+    if config is not None:
+        path = config_file(options)
+        yield good("configuration", str(path)) if path.exists() else note(
+            "configuration", "there is none; defaults are used", "agentdesk config init writes one")
+        yield from _packs(options, config)
+        yield from run(_sources(config, offline))
+    yield from _cache(options)
+    yield from _terminal()
+
+
+def _packs(options: Options, config: Config) -> Iterable[Check]:
+    packs = load_packs(pack_folders(places(options.profile), config, options.demo is not None),
+                       read_all)
+    for problem in check_packs(packs):
+        yield bad("canned replies", problem, "Mend the file; the other replies work")
+    yield good("canned replies", f"{len(packs.canned)} usable")
+
+
+async def _sources(config: Config, offline: bool) -> list[Check]:
+    """Every configured source: its secret, then whether it answers and as whom it knows us."""
+    if not config.sources:
+        return [note("sources", "none is configured", "agentdesk demo shows the desk without any")]
+    found: list[Check] = []
+    for one in config.sources:
+        area = f"source {one.full_name}"
+        if one.paused:
+            found.append(note(area, "paused in the configuration"))
+            continue
+        try:
+            connector = await make_connector(one, SystemClock())
+        except DeskError as error:
+            found.append(bad(area, f"{error.title}. {error.cause}".strip(), error.remedy))
+            continue
+        try:
+            if offline:
+                found.append(good(area, "its secret can be read" if one.token else "configured"))
+                continue
+            async with asyncio.timeout(LIMIT_S):
+                account = await connector.verify()
+            server = f" on {account.server}" if account.server else ""
+            found.append(good(area, f"we are {account.name or account.handle}{server}"))
+            found += [note(area, warning) for warning in account.warnings]
+        except DeskError as error:
+            found.append(bad(area, f"{error.title}. {error.cause}".strip(), error.remedy))
+        except TimeoutError:
+            found.append(bad(area, f"no answer within {LIMIT_S} seconds", "Is the address right, and the network up?"))
+        finally:
+            await connector.close()
+    return found
+
+
+def _cache(options: Options) -> Iterable[Check]:
+    """The cache's file, re-checked against what is promised about it."""
+    path = places(options.profile).database
+    yield good("sqlite", f"linked version {integrity.linked_version()}")
+    if not path.exists():
+        yield note("cache", "there is none yet; it is made on first start")
+        return
+    try:
+        store = Store.open(path, SystemClock(), read_only=True)
+    except DeskError as error:
+        remedy = error.remedy or "agentdesk doctor --rescue FILE saves what is intact"
+        yield bad("cache", f"{error.title}. {error.cause}".strip(), remedy)
+        return
+    try:
+        findings = integrity.check(store)
+        for warning in store.warnings:
+            yield note("cache", warning)
+    finally:
+        store.close()
+    for finding in findings:
+        yield bad("cache", finding.text, finding.remedy)
+    if not findings:
+        yield good("cache", f"{path} is sound ({path.stat().st_size // 1024:,} KiB)")
+
+
+def _terminal() -> Iterable[Check]:
+    """What the terminal can show; only warnings, since everything has a fallback."""
+    if not sys.stdout.isatty():
+        yield note("terminal", "not one: stdout is a pipe or a file")
+        return
+    columns, lines = shutil.get_terminal_size()
+    term = os.environ.get("TERM", "")
+    look = good if columns >= 60 and lines >= 20 else note
+    yield look("terminal", f"{term or 'TERM is not set'}, {columns}×{lines}")
+    encoding = (sys.stdout.encoding or "").lower()
+    if encoding not in ("utf-8", "utf8"):
+        yield note("terminal", f"its encoding is {encoding}", "Start with --ascii, or set LANG to a UTF-8 locale")
+    if os.environ.get("COLORTERM", "") not in ("truecolor", "24bit"):
+        yield note("terminal", "it does not say that it shows 16 million colours", "The theme plain16 is made for that")
+    if os.environ.get("TMUX"):
+        yield note("terminal", "inside tmux", "For copying: set -g set-clipboard on")
+
+

@@ -1,0 +1,101 @@
+"""Data to stdout as a table, JSON lines or CSV; talk to stderr. Nothing else in agentdesk prints."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from agentdesk.errors import DeskError
+from agentdesk.model.text import inert, inert_line
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+"""What a spreadsheet takes for the start of a formula."""
+
+
+def plain(value: object) -> Any:
+    """Structs, enums and tuples as JSON's own types."""
+    return msgspec.to_builtins(value)
+
+
+def as_json(value: object) -> None:
+    """One JSON document on one line."""
+    print(json.dumps(plain(value), ensure_ascii=False, separators=(",", ":")))
+
+
+def as_lines(values: Iterable[object]) -> None:
+    """One JSON document a line, as they come."""
+    for value in values:
+        as_json(value)
+
+
+def as_csv(rows: Sequence[Mapping[str, object]]) -> None:
+    """Comma separated, with a header; cells that look like formulas get a leading apostrophe."""
+    if not rows:
+        return
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(rows[0]))
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _cell(value) for name, value in row.items()})
+    print(out.getvalue(), end="")
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return "'" + value
+    return value
+
+
+def table(rows: Sequence[Mapping[str, object]], *, right: Sequence[str] = ()) -> None:
+    """Columns by terminal cells; the header is the first row's keys."""
+    if not rows:
+        return
+    names = list(rows[0])
+    lines: list[list[str]] = [names]
+    lines += [[inert_line(str(row.get(name, "")), limit=120) for name in names] for row in rows]
+    widths = [max(width(line[place]) for line in lines) for place in range(len(names))]
+    for line in lines:
+        parts = []
+        for name, cell, size in zip(names, line, widths, strict=True):
+            gap = " " * (size - width(cell))
+            parts.append(gap + cell if name in right else cell + gap)
+        print("  ".join(parts).rstrip())
+
+
+def width(text: str) -> int:
+    """Terminal cells that a text takes."""
+    return sum(_char_width(char) for char in text)
+
+
+def _char_width(char: str) -> int:
+    if unicodedata.combining(char) or char in ("\u200d", "\ufe0f"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+def text(words: str) -> None:
+    """Text of ours or of others, made safe, as data."""
+    print(inert(words))
+
+
+def say(words: str) -> None:
+    """Talk: to stderr, never data."""
+    print(inert(words), file=sys.stderr)
+
+
+def complain(error: DeskError) -> None:
+    """An error in up to three lines on stderr: what, why, what next."""
+    say(f"agentdesk: {error.title}")
+    for problem in getattr(error, "problems", ()):
+        say(f"  {problem}")
+    if error.cause:
+        say(f"  why: {error.cause}")
+    if error.remedy:
+        say(f"  next: {error.remedy}")

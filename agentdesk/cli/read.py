@@ -1,0 +1,211 @@
+"""Reading from the shell: the queue, one conversation, one customer, search, drafts, outbox, sources, ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from agentdesk.cli import output
+from agentdesk.cli.session import desk_for, numbers, run
+from agentdesk.desk import find
+from agentdesk.desk.desk import Desk
+from agentdesk.errors import NotFound
+from agentdesk.model.conversation import QueueRow
+from agentdesk.model.message import StoredMessage
+from agentdesk.rules.sla import left, standing
+from agentdesk.rules.times import say
+
+FORMAT = click.option("--format", "style", type=click.Choice(["table", "json", "csv"]), default="table",
+                      help="How to write it; json is one object a line.")
+JSON = click.option("--json", "style", flag_value="json", help="The same as --format json.")
+
+
+def _write(style: str, values: Sequence[object], rows: Sequence[dict[str, object]], empty: str,
+           right: Sequence[str] = ()) -> None:
+    """One listing in the asked style; an empty one says so on stderr."""
+    if style == "json":
+        output.as_lines(values)
+    elif style == "csv":
+        output.as_csv(rows)
+    else:
+        output.table(rows, right=right)
+    if not values:
+        output.say(empty)
+
+
+@click.command()
+@click.argument("query", nargs=-1)
+@click.option("--view", help="A saved view by its key or name, instead of a query.")
+@click.option("--limit", default=500, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@FORMAT
+@JSON
+@click.pass_context
+def queue(ctx: click.Context, query: tuple[str, ...], view: str | None, limit: int, style: str) -> None:
+    """List the queue, worst clock first; QUERY is the filter language: late source:rt tag:vip -refund."""
+    with desk_for(ctx) as desk:
+        text = " ".join(query) or "state:open"
+        if view:
+            text = _view(desk, view)
+        rows = find.window(desk, find.compile_view(desk, text), limit=limit)
+        now = desk.now()
+        shown = [_queue_row(desk, row, now) for row in rows]
+        values = [output.plain(row) | {"left_ms": row.due_at - now if row.due_at is not None else None,
+                                       "standing": _standing(row, now)} for row in rows]
+        _write(style, values, shown, f"Nothing in this view: {text}", right=("left",))
+        if len(rows) == limit:
+            output.say(f"The first {limit}; --limit shows more")
+
+
+def _view(desk: Desk, wanted: str) -> str:
+    for one in find.views(desk):
+        if wanted in (one.key, one.name):
+            return one.query
+    raise NotFound(f"There is no view {wanted}", "", "Views: " + ", ".join(v.name for v in find.views(desk)))
+
+
+def _standing(row: QueueRow, now: int) -> str | None:
+    if row.due_at is None or row.soon_at is None:
+        return None
+    return standing(row.due_at, row.soon_at, now).value
+
+
+def _queue_row(desk: Desk, row: QueueRow, now: int) -> dict[str, object]:
+    return {"number": row.id, "left": left(row.due_at, now) if row.due_at is not None else "",
+            "clock": _standing(row, now) or "", "severity": row.severity.value, "name": row.name,
+            "source": row.source, "claim": row.claim_agent, "tags": " ".join(row.tags), "last": row.preview[:80]}
+
+
+@click.command()
+@click.argument("conversation")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@click.pass_context
+def show(ctx: click.Context, conversation: str, as_json: bool) -> None:
+    """Show one conversation with every message."""
+    (number,) = numbers([conversation])
+    with desk_for(ctx) as desk:
+        it = find.conversation(desk, number)
+        messages = find.thread(desk, number, limit=10_000)
+        why = find.why(desk, number)
+        if as_json:
+            output.as_json({"conversation": it, "messages": messages, "why": why})
+            return
+        output.text(f"#{it.id} {it.name} · {it.source} · {it.state.value}" + (f" · {it.subject}" if it.subject else ""))
+        for sentence in why:
+            output.text(f"  {sentence}")
+        for stored in messages:
+            output.text("")
+            for line in _message(desk, stored):
+                output.text(line)
+
+
+def _message(desk: Desk, stored: StoredMessage) -> list[str]:
+    it = stored.message
+    marks = [m for m, on in (("edited", it.edited_at is not None), ("deleted", stored.deleted_at is not None)) if on]
+    head = f"{say(it.created_at, desk.now(), desk.zone)}  {it.author.name or it.author.handle}  {it.direction.value} · "
+    head += " · ".join([it.visibility.value, *marks])
+    files = [f"  [{a.name} {a.size or '?'} bytes]" for a in it.attachments]
+    return [head, *(f"  {line}" for line in it.text.split("\n")), *files]
+
+
+@click.command()
+@click.argument("conversation")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@click.pass_context
+def customer(ctx: click.Context, conversation: str, as_json: bool) -> None:
+    """Show the customer of a conversation, with the history over all sources."""
+    (number,) = numbers([conversation])
+    with desk_for(ctx) as desk:
+        person = find.customer(desk, find.conversation(desk, number).customer_id)
+        earlier = find.earlier(desk, person.id, limit=200)
+        if as_json:
+            output.as_json({"customer": person, "conversations": earlier})
+            return
+        output.text(f"{person.name}" + (" · VIP" if person.vip else "") + f" · reach {person.reach}")
+        for identity in person.identities:
+            output.text(f"  {identity.source}  {identity.profile.handle}")
+        if person.note:
+            output.text(f"  note: {person.note}")
+        rows = [output.plain(brief) for brief in earlier]
+        output.table([{k: row[k] for k in row if k in ("id", "source", "state", "disposition", "subject", "preview")}
+                      for row in rows])
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True)
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many at most.")
+@FORMAT
+@JSON
+@click.pass_context
+def search(ctx: click.Context, words: tuple[str, ...], limit: int, style: str) -> None:
+    """Find messages by their words, newest first."""
+    with desk_for(ctx) as desk:
+        hits = run(find.search(desk, " ".join(words), limit=limit))
+        rows: list[dict[str, object]] = [output.plain(hit) for hit in hits]
+        _write(style, hits, rows, "Nothing found")
+
+
+@click.command()
+@FORMAT
+@JSON
+@click.pass_context
+def drafts(ctx: click.Context, style: str) -> None:
+    """List your unfinished texts."""
+    with desk_for(ctx) as desk:
+        found = find.drafts(desk)
+        rows: list[dict[str, object]] = [
+            {"number": d.conversation_id, "name": d.name, "kind": d.kind.value,
+             "saved": say(d.saved_at, desk.now(), desk.zone), "text": d.text[:100]} for d in found]
+        _write(style, found, rows, "No drafts")
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="What was sent too.")
+@FORMAT
+@JSON
+@click.pass_context
+def outbox(ctx: click.Context, everything: bool, style: str) -> None:
+    """List replies, notes and actions that are on their way, with what holds them up."""
+    with desk_for(ctx) as desk:
+        found = find.outbox(desk, unsettled_only=not everything)
+        rows = [_entry(desk, output.plain(e)) for e in found]
+        _write(style, found, rows, "Everything was sent")
+
+
+def _entry(desk: Desk, entry: dict[str, Any]) -> dict[str, object]:
+    body = (entry["out"] or {}).get("text") or (entry["action"] or {}).get("verb", "")
+    return {"entry": entry["id"], "number": entry["conversation_id"], "name": entry["name"], "kind": entry["kind"],
+            "state": entry["state"], "tries": entry["attempts"], "trouble": entry["title"], "next": entry["remedy"],
+            "what": body[:60]}
+
+
+@click.command()
+@FORMAT
+@JSON
+@click.pass_context
+def sources(ctx: click.Context, style: str) -> None:
+    """List the sources: state, last success, last error."""
+    with desk_for(ctx) as desk:
+        found = find.sources(desk)
+        rows: list[dict[str, object]] = [
+            {"source": s.name, "state": s.state, "trouble": s.title, "why": s.cause, "next": s.remedy,
+             "last ok": say(s.last_ok_at, desk.now(), desk.zone) if s.last_ok_at else "never"} for s in found]
+        _write(style, found, rows, "No sources yet: agentdesk config init shows how to add one")
+
+
+@click.command()
+@click.argument("conversation")
+@FORMAT
+@JSON
+@click.pass_context
+def ledger(ctx: click.Context, conversation: str, style: str) -> None:
+    """Show what persons and rules decided about a conversation."""
+    (number,) = numbers([conversation])
+    with desk_for(ctx) as desk:
+        find.conversation(desk, number)
+        found = find.ledger(desk, number)
+        rows: list[dict[str, object]] = [
+            {"at": say(e.at, desk.now(), desk.zone), "agent": e.agent or e.rule, "what": e.action, "code": e.code}
+            for e in found]
+        _write(style, found, rows, "Nothing was decided yet")

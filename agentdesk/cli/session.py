@@ -1,0 +1,126 @@
+"""One headless run: the desk opened for a command, and a front end that cannot ask."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from agentdesk.bootstrap import DemoOptions, Options, connect, open_desk
+from agentdesk.cli import output
+from agentdesk.commands import conversation, queue, reply, shift
+from agentdesk.commands.context import Choice, Context, Level
+from agentdesk.commands.registry import Registry
+from agentdesk.desk.desk import Desk
+from agentdesk.errors import NotFound, Refused, UsageError
+from agentdesk.model.outgoing import OutboxEntry, SendState
+from agentdesk.store import outbox as outbox_rows
+
+T = TypeVar("T")
+
+VERB_MODULES = (queue, conversation, reply, shift)
+
+
+class HeadlessFront:
+    """A front end for scripts: it never asks, but says which argument would have answered."""
+
+    async def ask(self, title: str, *, default: str = "", hint: str = "",
+                  check: Callable[[str], str] | None = None) -> str | None:
+        raise UsageError(f"{title}: say it in the call", "There is nobody to ask here", hint and f"For example {hint}")
+
+    async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:
+        raise UsageError(f"{title}: say it in the call", "There is nobody to ask here",
+                         "One of: " + ", ".join(choice.value for choice in choices))
+
+    async def confirm(self, title: str, detail: str = "") -> bool:
+        return True
+
+    def tell(self, level: Level, text: str, remedy: str = "") -> None:
+        output.say(text + (f" ({remedy})" if remedy else ""))
+
+    async def show(self, screen: str, **args: object) -> None:
+        if screen != "composer":
+            raise Refused(f"{screen} is for the screen only", "", "Open the desk: agentdesk")
+
+    async def copy(self, text: str) -> str:
+        output.text(text)
+        return "Written to stdout"
+
+
+def options_of(ctx: click.Context, *, read_only: bool = False) -> Options:
+    """What the command line's global options mean; the profile «demo» is the demo desk, world and all."""
+    said = ctx.obj
+    demo = DemoOptions() if said["profile"] == "demo" else None
+    return Options(profile=said["profile"], config_path=said["config_path"], overrides=said["overrides"],
+                   safe=said["safe"], read_only=read_only, demo=demo)
+
+
+@contextmanager
+def desk_for(ctx: click.Context, *, read_only: bool = False) -> Iterator[Desk]:
+    """The desk that the command line's options name, closed at the end."""
+    desk = open_desk(options_of(ctx, read_only=read_only))
+    for warning in desk.warnings:
+        output.say(f"agentdesk: {warning}")
+    try:
+        yield desk
+    finally:
+        desk.store.close()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Carry out a coroutine to its end."""
+    return asyncio.run(work)
+
+
+def registry() -> Registry:
+    """The verbs that need no screen."""
+    return Registry.of(VERB_MODULES)
+
+
+def numbers(words: Sequence[str]) -> tuple[int, ...]:
+    """Conversation numbers from words such as ``12`` or ``#12``; ``-`` reads them from stdin, one a line."""
+    found: list[int] = []
+    for word in words:
+        given = sys.stdin.read().split() if word == "-" else [word]
+        for text in given:
+            digits = text.lstrip("#")
+            if not digits.isdecimal():
+                raise UsageError(f"{text} is not a conversation's number", "", "agentdesk queue lists them")
+            found.append(int(digits))
+    return tuple(found)
+
+
+async def call(desk: Desk, line: str, selection: tuple[int, ...]) -> str | None:
+    """Run one verb on conversations, as a key on the screen would."""
+    for number in selection:
+        if desk.store.reader.value("SELECT 1 FROM conversation WHERE id = ?", number) is None:
+            raise NotFound(f"There is no conversation {number}", "It is not in this cache",
+                           "agentdesk queue lists them")
+    return await registry().run(Context(desk=desk, front=HeadlessFront(), selection=selection), line)
+
+
+async def deliver(desk: Desk, options: Options, offline: bool) -> list[OutboxEntry]:
+    """Bring what lies in the outbox to its sources, unless another process does; returns what is left unsettled."""
+    waiting = outbox_rows.list(desk.store.reader, unsettled_only=True)
+    if offline or not waiting:
+        return waiting
+    await connect(desk, options)
+    for source in sorted({entry.source for entry in waiting} & set(desk.connectors)):
+        await desk.connected().send_once(source)
+    for connector in desk.connectors.values():
+        await connector.close()
+    return outbox_rows.list(desk.store.reader, unsettled_only=True)
+
+
+def say_unsettled(entries: Sequence[OutboxEntry]) -> None:
+    """Tell what could not be delivered, and why."""
+    for entry in entries:
+        state = "waits" if entry.state in (SendState.HELD, SendState.QUEUED) else entry.state.value.replace("_", " ")
+        why = f": {entry.title}" if entry.title else ""
+        output.say(f"#{entry.conversation_id} {entry.name}: {entry.kind.value} {state}{why}"
+                   + (f" ({entry.remedy})" if entry.remedy else ""))
+

@@ -1,0 +1,150 @@
+"""Verbs from the shell: the same ones that keys call."""
+
+from __future__ import annotations
+
+import click
+
+from agentdesk.bootstrap import Options
+from agentdesk.cli import output
+from agentdesk.cli.session import call, deliver, desk_for, numbers, options_of, run, say_unsettled
+from agentdesk.commands.registry import quote
+from agentdesk.desk.desk import Desk
+from agentdesk.model.outgoing import OutboxEntry
+
+IDS = click.argument("conversations", nargs=-1, required=True, metavar="NUMBER…")
+JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+OFFLINE = click.option("--offline", is_flag=True, help="Decide here only; sources hear of it at the next sync.")
+
+
+def _work(ctx: click.Context, line: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> None:
+    """Run one verb, bring its consequences to the sources, and answer."""
+    with desk_for(ctx) as desk:
+        chosen = numbers(conversations)
+        words, left = run(_call(desk, line, chosen, options_of(ctx), offline))
+        say_unsettled(left)
+        if as_json:
+            output.as_json({"done": words or "", "conversations": list(chosen)})
+        elif words:
+            output.text(words)
+
+
+async def _call(desk: Desk, line: str, selection: tuple[int, ...], options: Options,
+                offline: bool) -> tuple[str | None, list[OutboxEntry]]:
+    words = await call(desk, line, selection)
+    return words, await deliver(desk, options, offline)
+
+
+@click.command()
+@IDS
+@click.option("--steal", is_flag=True, help="Take it over from a colleague.")
+@JSON
+@OFFLINE
+@click.pass_context
+def claim(ctx: click.Context, conversations: tuple[str, ...], steal: bool, as_json: bool, offline: bool) -> None:
+    """Say that you are on it."""
+    _work(ctx, "claim steal=yes" if steal else "claim", conversations, as_json, offline)
+
+
+@click.command()
+@IDS
+@JSON
+@OFFLINE
+@click.pass_context
+def release(ctx: click.Context, conversations: tuple[str, ...], as_json: bool, offline: bool) -> None:
+    """Give your claims back to everybody."""
+    _work(ctx, "release", conversations, as_json, offline)
+
+
+@click.command()
+@click.argument("agent")
+@IDS
+@JSON
+@OFFLINE
+@click.pass_context
+def assign(ctx: click.Context, agent: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> None:
+    """Hand conversations to a named agent."""
+    _work(ctx, f"assign {quote(agent)}", conversations, as_json, offline)
+
+
+@click.command()
+@click.argument("until")
+@IDS
+@JSON
+@OFFLINE
+@click.pass_context
+def snooze(ctx: click.Context, until: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> None:
+    """Put conversations aside UNTIL a time such as 2h, "tomorrow 9" or "mon 14:30"."""
+    _work(ctx, f"snooze {quote(until)}", conversations, as_json, offline)
+
+
+@click.command()
+@click.argument("how", metavar="HOW")
+@IDS
+@click.option("--code", default="", help="Needed for not_actionable and spam.")
+@click.option("--reason", default="", help="In your own words.")
+@click.option("--of", default=0, type=int, metavar="NUMBER", help="For duplicate: the other conversation.")
+@JSON
+@OFFLINE
+@click.pass_context
+def done(ctx: click.Context, how: str, conversations: tuple[str, ...], code: str, reason: str, of: int, as_json: bool,
+         offline: bool) -> None:
+    """Let conversations leave the queue; HOW is answered, praise, not_actionable, duplicate, linked or spam."""
+    line = f"done {quote(how)}"
+    line += f" code={quote(code)}" if code else ""
+    line += f" reason={quote(reason)}" if reason else ""
+    line += f" of={of}" if of else ""
+    _work(ctx, line, conversations, as_json, offline)
+
+
+@click.command()
+@IDS
+@JSON
+@OFFLINE
+@click.pass_context
+def reopen(ctx: click.Context, conversations: tuple[str, ...], as_json: bool, offline: bool) -> None:
+    """Bring conversations back into the queue."""
+    _work(ctx, "reopen", conversations, as_json, offline)
+
+
+@click.command()
+@click.argument("tags")
+@IDS
+@JSON
+@OFFLINE
+@click.pass_context
+def tag(ctx: click.Context, tags: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> None:
+    """Add TAGS, comma separated; write =-name to remove one."""
+    words = tags.lstrip("=")
+    _work(ctx, f"tag tags={quote(words)}", conversations, as_json, offline)
+
+
+@click.command()
+@click.argument("until")
+@click.argument("words")
+@click.argument("conversation")
+@JSON
+@OFFLINE
+@click.pass_context
+def promise(ctx: click.Context, until: str, words: str, conversation: str, as_json: bool, offline: bool) -> None:
+    """Promise the customer WORDS by a time."""
+    _work(ctx, f"promise {quote(until)} {quote(words)}", (conversation,), as_json, offline)
+
+
+@click.command()
+@JSON
+@OFFLINE
+@click.pass_context
+def undo(ctx: click.Context, as_json: bool, offline: bool) -> None:
+    """Take back your last step."""
+    _work(ctx, "undo", (), as_json, offline)
+
+
+@click.command()
+@click.argument("line")
+@click.argument("conversations", nargs=-1, metavar="NUMBER…")
+@JSON
+@OFFLINE
+@click.pass_context
+def do(ctx: click.Context, line: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> None:
+    """Run any verb as typed after `:` on the screen; `agentdesk verbs` lists them."""
+    _work(ctx, line, conversations, as_json, offline)
