@@ -13,13 +13,13 @@ from agentdesk.config.shape import CENTURY
 from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, Millis
 
 UNITS: dict[str, Millis] = {"w": 7 * DAY, "d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1}
-_PART = re.compile(r"(\d{1,9})(ms|[wdhms])")
-_LENGTH = re.compile(r"\d{1,9}(ms|[wdhms])( ?\d{1,9}(ms|[wdhms]))*")
+_PART = re.compile(r"([0-9]{1,9})(ms|[wdhms])")
+_LENGTH = re.compile(r"[0-9]{1,9}(ms|[wdhms])( ?[0-9]{1,9}(ms|[wdhms]))*")
 _BAD_LENGTH = "not a length of time; write it like 6h, 90m, 5s or 1d 12h"
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
-_LINE = re.compile(r"([a-z, -]+?)\s*:\s*(\d.*)")
+_SPAN = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*[-–]\s*([0-9]{1,2}):([0-9]{2})")
+_LINE = re.compile(r"([a-z, -]+?)\s*:\s*([0-9].*)")
 _WEEK = 7 * 1440
 
 
@@ -117,7 +117,7 @@ def _day(text: str) -> int:
 
 def parse_day(text: str) -> str:
     """Check that ``text`` is a day such as ``2026-12-24``."""
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ValueError("not a day; write it like 2026-12-24")
     try:
         datetime.date.fromisoformat(text)
@@ -131,7 +131,7 @@ def parse_zone(text: str) -> str:
     try:
         ZoneInfo(text)
     except (ValueError, OSError, LookupError):
-        names = {name.lower(): name for name in available_timezones()}
+        names = {name.lower(): name for name in available_timezones() if "/" in name or name == "UTC"}
         near = difflib.get_close_matches(text.lower(), names, 1, 0.7)
         cities = [name for key, name in names.items() if key.rpartition("/")[2] == text.lower().replace(" ", "_")]
         hint = names[near[0]] if near else min(cities, default="")
