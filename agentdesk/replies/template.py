@@ -25,6 +25,8 @@ MAX_DEPTH = 25
 
 FILTERS = ("capitalize", "default", "lower", "title", "trim", "upper")
 """The filters that templates may use."""
+TESTS = ("defined", "undefined")
+"""The tests that templates may use after ``is``."""
 
 _ALLOWED = frozenset({
     "Template", "Output", "TemplateData", "Name", "Getattr", "Const", "If", "CondExpr", "Filter", "Compare", "Operand",
@@ -32,6 +34,7 @@ _ALLOWED = frozenset({
 })  # fmt: skip
 _NAMES = {"For": "a loop", "Call": "a call", "Assign": "an assignment", "Macro": "a macro", "Include": "an include",
           "Getitem": "an index", "List": "a list", "Dict": "a dictionary", "Tuple": "a list"}  # fmt: skip
+_RESERVED = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
 
 Values: TypeAlias = Mapping[str, str | Mapping[str, str]]
 """Texts by name; ``customer``, ``agent`` and ``conversation`` hold texts by name themselves."""
@@ -55,8 +58,13 @@ class Canned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def names(text: str) -> tuple[str, ...]:
-    """The dotted names of the values that a template must have, in order; those with a default are left out."""
-    return tuple(dict.fromkeys(_needed(_parse(text))))
+    """The dotted names of the values that a template must have, in order.
+
+    Those that it gives a default or asks for with ``is defined`` are left out.
+    """
+    tree = _parse(text)
+    optional = frozenset(_optional(tree))
+    return tuple(name for name in dict.fromkeys(_dotted_names(tree)) if name not in optional)
 
 
 def missing(text: str, values: Values) -> tuple[str, ...]:
@@ -97,7 +105,8 @@ def render(text: str, values: Values) -> str:
                 raise Refused("The canned reply grows too long", cause, "Make it shorter.")
             out.append(piece)
     except UndefinedError as error:
-        cause = str(error.message)
+        lost = next((name for name in names(text) if not lookup(values, name)), "")
+        cause = f"There is nothing for «{lost}»" if lost else str(error.message)
         raise NotFound("The canned reply misses a value", cause, "Fill it in, or give it a default.") from None
     return "".join(out)
 
@@ -143,7 +152,7 @@ def _environment() -> SandboxedEnvironment:
     )  # fmt: skip
     environment.globals.clear()
     environment.filters = {name: environment.filters[name] for name in FILTERS}
-    environment.tests = {name: environment.tests[name] for name in ("defined", "undefined")}
+    environment.tests = {name: environment.tests[name] for name in TESTS}
     return environment
 
 
@@ -167,32 +176,45 @@ def _parse(text: str) -> nodes.Template:
 
 
 def _check(node: nodes.Node, depth: int) -> None:
+    """Refuse whatever is not in the small language."""
     kind = type(node).__name__
-    line = f"Line {getattr(node, 'lineno', 1)}: "
     if depth > MAX_DEPTH:
-        raise Refused("The canned reply cannot be used", f"{line}it is nested too deeply", "Make it simpler.")
+        raise _refusal(node, "it is nested too deeply")
     if kind not in _ALLOWED:
-        what = _NAMES.get(kind, f"«{kind.lower()}»")
-        cause = f"{line}{what} is not allowed"
-        raise Refused("The canned reply cannot be used", cause, "Use values, if and filters only.")
+        raise _refusal(node, f"{_NAMES.get(kind, f'«{kind.lower()}»')} is not allowed")
+    name = getattr(node, "name", "")
+    if (kind == "Filter" and name not in FILTERS) or (kind == "Test" and name not in TESTS):
+        raise _refusal(node, f"there is no {kind.lower()} «{name}»; known are {', '.join(FILTERS + TESTS)}")
+    if kind in ("Name", "Getattr"):
+        dotted = _dotted(node)
+        if not dotted or any(part.startswith("_") for part in dotted.split(".")) or dotted.split(".")[0] in _RESERVED:
+            raise _refusal(node, f"«{dotted or kind.lower()}» is not a value's name")
     for child in node.iter_child_nodes():
         _check(child, depth + 1)
 
 
-def _needed(node: nodes.Node) -> Iterator[str]:
-    """The dotted names below ``node`` that have no default and are not merely asked for."""
-    from jinja2 import nodes
+def _refusal(node: nodes.Node, reason: str) -> Refused:
+    cause = f"Line {getattr(node, 'lineno', 1)}: {reason}"
+    return Refused("The canned reply cannot be used", cause, "Use values, if and filters only.")
 
-    if isinstance(node, nodes.Test) or (isinstance(node, nodes.Filter) and node.name == "default"):
-        for argument in getattr(node, "args", ()):
-            yield from _needed(argument)
-        return
+
+def _dotted_names(node: nodes.Node) -> Iterator[str]:
+    """Every dotted name below ``node``."""
     name = _dotted(node)
     if name:
         yield name
         return
     for child in node.iter_child_nodes():
-        yield from _needed(child)
+        yield from _dotted_names(child)
+
+
+def _optional(tree: nodes.Template) -> Iterator[str]:
+    """The names that may be missing."""
+    from jinja2 import nodes
+
+    for node in tree.find_all((nodes.Test, nodes.Filter)):
+        if isinstance(node, nodes.Test) or node.name == "default":
+            yield _dotted(node.node)
 
 
 def _dotted(node: nodes.Node) -> str:

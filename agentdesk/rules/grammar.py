@@ -89,13 +89,11 @@ class Reader:
     def _both(self) -> Node:
         terms: list[Node] = []
         self._skip()
-        start = self.at
         while not self._end() and self.text[self.at] not in ")|" and not self._peek("or"):
+            start = self.at
             if self._keyword("and"):
                 if not terms:
                     self._refuse(start, "and", "There is nothing before it.", "Put a term on both sides.")
-                start = self.at
-                self._skip()
                 if self._end() or self.text[self.at] in ")|" or self._peek("or"):
                     self._refuse(start, "and", "There is nothing after it.", "Put a term on both sides.")
                 continue
