@@ -20,6 +20,7 @@ from agentdesk import __version__
 from agentdesk.config.load import load
 from agentdesk.config.schema import Config
 from agentdesk.config.yaml import read_all
+from agentdesk.desk import inbox, prepare
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import DeskError, UsageError
 from agentdesk.model.clock import Clock, FastClock, SystemClock
@@ -36,6 +37,7 @@ from agentdesk.sync.holder import identity
 if TYPE_CHECKING:
     from agentdesk.config.schema import SourceConfig
     from agentdesk.connectors.base import Connector
+    from agentdesk.connectors.demo_world import DemoWorld, Setup
     from agentdesk.secrets import Ask
 
 PACKAGE = Path(__file__).resolve().parent
@@ -131,10 +133,8 @@ def forget(where: Places) -> None:
 
 async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only: str | None = None) -> None:
     """Load the connectors, read the secrets and make the engine; a source that cannot be had is shown, not fatal."""
-    if options.demo is not None:
-        made = _demo(desk, places(options.profile), options.demo)
-    else:
-        made = await _configured(desk, ask, only)
+    world = None if options.demo is None else _demo_world(desk, places(options.profile), options.demo)
+    made = await _configured(desk, ask, only) if world is None else world.connectors()
     states = {name: connector.caps.letter for name, connector in made.items()}
     kinds = {name: name.partition(":")[0] for name in made}
     if desk.store.writable:
@@ -143,6 +143,25 @@ async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only:
     desk.engine = Engine(desk.store, desk.connectors, desk.rulebook, desk.clock, desk.emit, desk.holder)
     for name in made:
         desk.emit(SourceChanged(source=name))
+    if world is not None and desk.store.writable and not prepare.is_prepared(desk):
+        await _first_day(desk, world.setup)
+
+
+async def _first_day(desk: Desk, setup: Setup) -> None:
+    """Fetch the demo's history and put in what the desk of Harbour Post knows before its first day."""
+    for name in desk.connectors:
+        await desk.connected().sync_once(name, send=False)
+    await prepare.link_persons(desk, setup.same_person)
+    for one in setup.customers:
+        await prepare.describe(desk, one.who, vip=one.vip, note=one.note, tags=one.tags)
+    for snooze in setup.snoozes:
+        await prepare.put_aside(desk, snooze.conversation, snooze.until)
+    for promise in setup.promises:
+        conversation_id = prepare.conversation_of(desk, promise.conversation)
+        if conversation_id and promise.due_at > desk.now():
+            await inbox.promise(desk, conversation_id, promise.due_at, promise.words, agent=promise.agent)
+    await prepare.name_incidents(desk, setup.incidents)
+    await prepare.mark_prepared(desk)
 
 
 def _ensure(db: Db, kinds: Mapping[str, str], letters: Mapping[str, str]) -> None:
@@ -150,12 +169,11 @@ def _ensure(db: Db, kinds: Mapping[str, str], letters: Mapping[str, str]) -> Non
         sources.ensure(db, name, kind, letters[name])
 
 
-def _demo(desk: Desk, where: Places, demo: DemoOptions) -> dict[str, Connector]:
+def _demo_world(desk: Desk, where: Places, demo: DemoOptions) -> DemoWorld:
     """The embedded world of Harbour Post."""
     from agentdesk.connectors.demo_world import DemoWorld
 
-    world = DemoWorld.open(where.data_dir / "world.json", desk.clock, demo.seed, demo.fresh)
-    return world.connectors()
+    return DemoWorld.open(where.data_dir / "world.json", desk.clock, demo.seed, demo.fresh)
 
 
 async def _configured(desk: Desk, ask: Ask | None, only: str | None) -> dict[str, Connector]:

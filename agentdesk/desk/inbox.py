@@ -221,16 +221,16 @@ async def set_incident(desk: Desk, ids: Sequence[int], incident: str) -> str:
     return _count(changed, f"One conversation {where}", "{n} conversations " + where)
 
 
-async def promise(desk: Desk, conversation_id: int, due_at: int, words: str) -> str:
+async def promise(desk: Desk, conversation_id: int, due_at: int, words: str, *, agent: str = "") -> str:
     """Promise the customer something by an instant; it becomes a clock."""
-    now = desk.now()
+    now, who = desk.now(), agent or desk.agent
     if due_at <= now:
         raise Refused("That time has passed", "", "Name a time to come: tomorrow 17:00")
 
     def work(db: Db) -> None:
         conversations.get(db, conversation_id)
-        promises.make(db, conversation_id, desk.agent, words, due_at, now)
-        ledger.write(db, at=now, agent=desk.agent, action="promised", conversation_id=conversation_id,
+        promises.make(db, conversation_id, who, words, due_at, now)
+        ledger.write(db, at=now, agent=who, action="promised", conversation_id=conversation_id,
                      detail={"words": words, "due_at": due_at})
         standing.refresh(db, [conversation_id], desk.rulebook, now)
 

@@ -149,6 +149,11 @@ class Store:
         except apsw.Error as error:
             raise in_words(error, path) from error
 
+    @property
+    def writable(self) -> bool:
+        """False when the file can only be read."""
+        return self._writer is not None
+
     def new_reader(self) -> Db:
         """A reading connection for another thread; close it there."""
         try:

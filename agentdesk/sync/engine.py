@@ -154,6 +154,12 @@ class Engine:
             return msgspec.structs.replace(total, error=_as_desk_error(error, source))
         return total
 
+    async def send_once(self, source: str) -> int:
+        """Send what is due for a source, unless another process does; returns how many entries moved."""
+        self._collector(source)
+        sender = self.senders[source]
+        return await sender.drain() if await sender.may_send() else 0
+
     async def _on_demand(self, source: str, asked: Awaitable[Page], purpose: Purpose) -> Applied:
         async with asyncio.timeout(PULL_LIMIT_S):
             page = await asked

@@ -1,0 +1,127 @@
+"""Reading files in, and getting everything out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from agentdesk.cli import output
+from agentdesk.cli.session import desk_for, run
+from agentdesk.config.schema import FileSource
+from agentdesk.desk.desk import Desk
+from agentdesk.desk.importing import import_file as read_in
+from agentdesk.errors import Refused, UsageError
+from agentdesk.model.events import Event, Progress
+from agentdesk.store import sources, transfer
+from agentdesk.store.imports import ImportJob
+
+SHOWN = 10
+"""How many rejected lines are named at the end; all of them are kept."""
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--source", default="", metavar="KIND:NAME", help="Under which source; file:<file's name> when left out.")
+@click.option("--column", "columns", multiple=True, metavar="FIELD=COLUMN", help="For CSV: which column holds a field.")
+@click.option("--encoding", default="utf-8", show_default=True, help="How the file's text is encoded.")
+@click.option("--again", is_flag=True, help="Read a file once more that was read in already.")
+@click.option("--archive", is_flag=True, help="FILE is an agentdesk export: put it into an empty profile.")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@click.pass_context
+def import_file(ctx: click.Context, file: Path, source: str, columns: tuple[str, ...], encoding: str, again: bool,
+                archive: bool, as_json: bool) -> None:
+    """Read a whole JSONL or CSV FILE in; stopped, it goes on where it was."""
+    with desk_for(ctx) as desk:
+        if archive:
+            _archive(desk, file, as_json)
+            return
+        config = FileSource(name="import", path=str(file), columns=_columns(columns), encoding=encoding)
+        bar = _Bar()
+        desk.subscribe(bar.heard)
+        try:
+            job = run(read_in(desk, file, source=source, config=config, again=again))
+        finally:
+            bar.end()
+        if as_json:
+            output.as_json(job)
+        else:
+            output.text(f"{job.stored} messages stored under {job.source}, {job.rejected} lines rejected")
+            _say_rejected(desk, job)
+
+
+def _columns(pairs: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in pairs:
+        field, sep, column = pair.partition("=")
+        if not sep:
+            raise UsageError(f"{pair} names no column", "", "Write --column text=Message")
+        found[field.strip()] = column.strip()
+    return found
+
+
+def _say_rejected(desk: Desk, job: ImportJob) -> None:
+    for item in sources.quarantined(desk.store.reader, job.source, SHOWN) if job.rejected else ():
+        output.say(f"  {item.place}: {item.reason}")
+    if job.rejected > SHOWN:
+        output.say(f"  and {job.rejected - SHOWN} more; agentdesk sources --quarantine {job.source} lists them")
+
+
+class _Bar:
+    """A progress bar on stderr, only where there is a terminal to draw it on."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+        self._last = -1
+
+    def heard(self, event: Event) -> None:
+        """Draw it anew when a percent is done."""
+        if not self._shown or not isinstance(event, Progress) or not event.total:
+            return
+        percent = event.done * 100 // event.total
+        if percent != self._last:
+            self._last = percent
+            done = percent * 30 // 100
+            sys.stderr.write(f"\r{'#' * done}{'.' * (30 - done)} {percent:3d} %")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._last >= 0:
+            sys.stderr.write("\n")
+
+
+def _archive(desk: Desk, file: Path, as_json: bool) -> None:
+    """Put an export into this profile, which must be empty."""
+    if desk.store.reader.value("SELECT EXISTS (SELECT 1 FROM conversation)"):
+        raise Refused("This profile is not empty", "An archive is put back as a whole",
+                      "Use another profile: agentdesk --profile restored import --archive FILE")
+    with file.open(encoding="utf-8") as lines:
+        counts = desk.store.write_now(lambda db: transfer.load(db, lines))
+    if as_json:
+        output.as_json(counts)
+    else:
+        output.table([{"table": name, "rows": str(number)} for name, number in counts.items()], right=["rows"])
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.pass_context
+def export(ctx: click.Context, file: Path | None) -> None:
+    """Write every message, draft, reply and decision as JSON lines to FILE or stdout."""
+    with desk_for(ctx, read_only=True) as desk:
+        reader = desk.store.new_reader()
+        try:
+            if file is None:
+                transfer.export(reader, sys.stdout)
+                return
+            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as out:
+                counts = transfer.export(reader, out)
+        except FileExistsError:
+            raise Refused(f"{file} exists already", "", "Name a new file") from None
+        finally:
+            reader.close()
+    output.say(f"{sum(counts.values())} rows written to {file}")
