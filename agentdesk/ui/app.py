@@ -1,0 +1,419 @@
+"""The terminal app: a shell around the desk that draws, listens to keys, and calls verbs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+from textual import events, on
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.app import App
+from textual.screen import Screen
+from textual.theme import Theme as TextualTheme
+
+from agentdesk.commands.context import Context, Level
+from agentdesk.commands.keymap import Keymap
+from agentdesk.commands.registry import Registry, Verb
+from agentdesk.errors import DeskError
+from agentdesk.model.clock import Millis
+from agentdesk.model.events import OutboxChanged
+from agentdesk.model.outgoing import SendState
+from agentdesk.ui.bridge import Bridge, Heard, News
+from agentdesk.ui.frame import Changed, Frame
+from agentdesk.ui.front import ScreenFront
+from agentdesk.ui.keys import Router
+from agentdesk.ui.rows import Rows
+from agentdesk.ui.screens.base import DeskScreen
+from agentdesk.ui.screens.desk import MainScreen
+from agentdesk.ui.terminal import Settings, notification
+from agentdesk.ui.theme import GROUNDS, INKS, Palette, find_themes, palette_for, shipped
+from agentdesk.ui.widgets.key_bar import KeyBar
+
+if TYPE_CHECKING:
+    from agentdesk.desk.desk import Desk
+
+NOTIFY_EVERY = 60_000
+"""Milliseconds between two desktop notifications."""
+
+
+class DeskApp(App[int], inherit_bindings=False):
+    """One agent's screen over a desk.
+
+    ``begin`` is awaited after the first paint: what is slow to import or to connect belongs there. ``on_crash`` gets
+    an unexpected error and answers where its report lies.
+    """
+
+    ENABLE_COMMAND_PALETTE = False
+    NOTIFICATION_TIMEOUT = 5
+    TITLE = "agentdesk"
+    CSS = """
+    Screen { background: $desk-base; color: $desk-text; }
+    Input { background: $desk-popup; color: $desk-bright; border: none; padding: 0; height: 1; }
+    Input:focus { border: none; }
+    """
+
+    def __init__(self, desk: Desk, registry: Registry, keymap: Keymap, *, settings: Settings | None = None,
+                 themes: tuple[Path, ...] = (), begin: Callable[[], Awaitable[None]] | None = None,
+                 on_crash: Callable[[BaseException], str] | None = None, rows: Rows | None = None) -> None:
+        self.desk = desk
+        self.registry = registry
+        self.settings = settings or Settings.of(desk.config.ui, os.environ)
+        self._themes = themes
+        self.palette = Palette()
+        self._theme_trouble = ""
+        self._frame = Frame() if self.settings.repaint == "changed" else None
+        super().__init__()
+        self.animation_level = "none"
+        self.router = Router(self, keymap)
+        self.front = ScreenFront(self)
+        self.bridge = Bridge(self)
+        self._begin = begin
+        self._on_crash = on_crash
+        self._rows = rows
+        self._main: MainScreen | None = None
+        self._notified_at: Millis = 0
+        self.command_history: tuple[str, ...] = ()
+        self._choose_palette()
+
+    # -- start and end ---------------------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The main screen."""
+        self._main = MainScreen(self._rows)
+        return self._main
+
+    @property
+    def main(self) -> MainScreen:
+        """The main screen, whatever lies over it."""
+        if self._main is None:
+            raise RuntimeError("the app has not started")
+        return self._main
+
+    async def on_mount(self) -> None:
+        """Hear of events, and of the signals that end a session."""
+        self.bridge.start()
+        self.app_resume_signal.subscribe(self, lambda _: self.redraw())
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                loop.add_signal_handler(number, partial(self.work, self.leave()))
+        self.call_after_refresh(self._painted)
+
+    async def _painted(self) -> None:
+        """The first frame is out: now what is slow."""
+        await self.main.mount_panes()
+        self.show_keys()
+        if self._theme_trouble:
+            self.say("warning", self._theme_trouble, "The dark theme is shown instead")
+        for words in self.desk.warnings[:1]:
+            self.say("warning", words)
+        if self._begin is not None:
+            self.work(self._begin())
+
+    async def leave(self, code: int = 0) -> None:
+        """Store what is being written and end."""
+        for screen in self.screen_stack:
+            if isinstance(screen, DeskScreen):
+                await screen.flush()
+        self.bridge.stop()
+        self.exit(code, return_code=code)
+
+    async def quit(self) -> None:
+        """Close what is open; from the main screen, leave."""
+        if len(self.screen_stack) > 1:
+            self.desk_screen.go_back()
+        elif self.main.shape == "narrow" and self.main.shown != "list":
+            self.main.show_pane("list")
+        else:
+            await self.leave()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End on a mistake of our own, without a traceback: it could show what customers wrote."""
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        where = self._on_crash(error) if self._on_crash is not None else ""
+        lines = [f"agentdesk stopped because of a mistake of its own ({type(error).__name__}).",
+                 "Drafts, the outbox and all decisions are kept; start it again to go on."]
+        if where:
+            lines.append(f"A report without customer text is in {where}")
+        self._exit_renderables.append(Text("\n".join(lines)))
+        self._close_messages_no_wait()
+
+    # -- drawing ---------------------------------------------------------------------------------------------------
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        """Hand Textual's update on, narrowed to the cells that differ."""
+        if self._frame is not None and isinstance(renderable, LayoutUpdate | ChopsUpdate):
+            renderable = Changed(renderable, self._frame)
+        super()._display(screen, renderable)
+
+    def redraw(self) -> None:
+        """Draw everything anew, whatever the terminal shows."""
+        if self._frame is not None:
+            self._frame.reset()
+        self.screen.refresh()
+
+    async def on_resize(self) -> None:
+        """The terminal has rearranged its cells: nothing of what it shows is known."""
+        if self._frame is not None:
+            self._frame.reset()
+
+    def write_raw(self, sequence: str) -> None:
+        """Say something to the terminal that is not a cell."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(sequence)
+            self._driver.flush()
+
+    # -- look ------------------------------------------------------------------------------------------------------
+
+    def _choose_palette(self, name: str = "") -> None:
+        """Make the palette for a theme's name and what the terminal can do."""
+        colours = self.settings.colours
+        system = self.console.color_system
+        few = colours == "16" or (colours == "auto" and system in (None, "standard"))
+        wanted = name or self.settings.theme
+        if few and not name and wanted in ("dark", "light"):
+            wanted = "plain"
+        self.palette, self._theme_trouble = palette_for(
+            wanted, self._themes, ascii_only=self.settings.ascii, no_colour=colours == "none")
+        self._use_palette()
+
+    def _use_palette(self) -> None:
+        palette = self.palette
+        variables = {f"desk-{name}": palette.ground(name) for name in GROUNDS}
+        variables.update({f"desk-{name}": palette.ink(name) for name in INKS})
+        variables["input-selection-background"] = palette.ground("cursor")
+        own = TextualTheme(
+            name=f"desk-{palette.name}", primary=palette.ink("accent"), accent=palette.ink("accent"),
+            foreground=palette.ink("text"), background=palette.ground("base"), surface=palette.ground("panel"),
+            panel=palette.ground("popup"), warning=palette.ink("warn"), error=palette.ink("error"),
+            success=palette.ink("ok"), dark=palette.theme.dark, ansi=palette.theme.ansi or not palette.colour,
+            variables=variables)
+        self.register_theme(own)
+        self.theme = own.name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The names of the desk's colours for style sheets."""
+        names = {f"desk-{name}": self.palette.ground(name) for name in GROUNDS}
+        return {**names, **{f"desk-{name}": self.palette.ink(name) for name in INKS}}
+
+    def theme_names(self) -> dict[str, str]:
+        """Themes by name, with their titles."""
+        return {name: name.replace("-", " ").capitalize() for name in find_themes((*self._themes, shipped()))}
+
+    def switch_theme(self, name: str) -> str:
+        """Show everything in another theme, at once."""
+        before = self.palette
+        self._choose_palette(name)
+        if self._theme_trouble:
+            self.palette = before
+            self._use_palette()
+            self.say("warning", self._theme_trouble)
+            return ""
+        for screen in self.screen_stack:
+            for widget in screen.query("*"):
+                for way in ("forget_look", "recolour", "reload"):
+                    act = getattr(widget, way, None)
+                    if callable(act):
+                        act()
+                        break
+                widget.refresh()
+        return f"Theme {self.palette.theme.title}; ui.theme in the configuration keeps it"
+
+    # -- keys and verbs --------------------------------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys go to the router first."""
+        if isinstance(event, events.Key) and not event.is_forwarded and self.screen.is_running:
+            bar = self.key_bar
+            if bar is not None and event.key != "escape":
+                bar.hush(errors=False)
+            if await self.router.take(event):
+                return
+        await super().on_event(event)
+
+    @property
+    def keymap(self) -> Keymap:
+        """The keys of the moment."""
+        return self.router.keymap
+
+    @property
+    def desk_screen(self) -> DeskScreen:
+        """The screen that verbs talk to: the topmost of ours."""
+        return next((one for one in reversed(self.screen_stack) if isinstance(one, DeskScreen)), self.main)
+
+    @property
+    def key_context(self) -> str:
+        """Whose keys work now."""
+        screen = self.screen
+        if isinstance(screen, DeskScreen):
+            return screen.context_of()
+        return str(getattr(screen, "key_context", "prompt"))
+
+    @property
+    def key_bar(self) -> KeyBar | None:
+        """The key bar in sight."""
+        screen = self.screen
+        return screen.key_bar if isinstance(screen, DeskScreen) else None
+
+    async def call_verb(self, line: str, *, count: int | None = None, where: str = "") -> None:
+        """Carry out a call: what only moves things at once, the rest beside the screen's own work."""
+        where = where or self.key_context
+        try:
+            call = self.registry.parse(line)
+            one = self.registry[call.verb]
+            ctx = Context(desk=self.desk, front=self.front, where=where, count=count,
+                          selection=self.desk_screen.selection(count))
+            if one.visual:
+                self._answer(await self.registry.run(ctx, call))
+            else:
+                self.work(self._run(ctx, call, one))
+        except DeskError as error:
+            self._complain(error)
+
+    async def _run(self, ctx: Context, call: Any, one: Verb) -> None:
+        self._answer(await self.registry.run(ctx, call))
+        if one.scope == "many" and len(ctx.selection) > 1 and self.main.queue.marks:
+            self.main.queue.unmark()
+
+    def work(self, job: Coroutine[Any, Any, Any] | Awaitable[Any]) -> None:
+        """Do something beside the screen's own work; what goes wrong is said, and nothing ends by it."""
+
+        async def guarded() -> None:
+            try:
+                await job
+            except DeskError as error:
+                self._complain(error)
+            except Exception as error:  # noqa: BLE001
+                where = self._on_crash(error) if self._on_crash is not None else ""
+                self.say("error", f"That went wrong inside agentdesk ({type(error).__name__})",
+                         f"A report is in {where}" if where else "")
+                if self.is_headless:
+                    raise
+
+        self.run_worker(guarded(), group="verbs", exit_on_error=self.is_headless)
+
+    def _answer(self, sentence: str | None) -> None:
+        if sentence:
+            self.say("good", sentence)
+
+    def _complain(self, error: DeskError) -> None:
+        self.say("error", " · ".join(part for part in (error.title, error.cause) if part), error.remedy)
+
+    def say(self, level: Level, text: str, remedy: str = "", *, countdown: Millis = 0) -> None:
+        """Say something in the last line."""
+        bar = self.key_bar or self.main.key_bar
+        if bar is not None:
+            bar.say(level, text, remedy, countdown=countdown)
+
+    tell = say
+
+    def title_of(self, call: str) -> str:
+        """What a call does, in words."""
+        name = call.split(" ", 1)[0]
+        return self.registry[name].title if name in self.registry else call
+
+    def show_keys(self) -> None:
+        """The key bar for the context of the moment."""
+        bar = self.key_bar
+        if bar is None:
+            return
+        where = self.key_context
+        bar.put(keys=[(keys, bar_word(self.registry[name]), name) for keys, name in self.keymap.bar(where)
+                      if name in self.registry])
+
+    def show_pending(self, strokes: str) -> None:
+        """Pending strokes in the key bar; an empty text takes them and the popup away."""
+        bar = self.key_bar
+        if bar is not None and bar.pending != strokes:
+            bar.put(pending=strokes)
+            bar.show_next([])
+
+    def show_next_keys(self, strokes: str, rows: list[tuple[str, str]]) -> None:
+        """The keys that may follow the pending ones."""
+        bar = self.key_bar
+        if bar is not None:
+            bar.show_next(rows)
+
+    def open_commands(self, *, search: bool, start: str = "") -> None:
+        """The command line, or the searchable list of all commands."""
+        from agentdesk.ui.screens.command import CommandScreen
+
+        where = self.key_context
+
+        async def run(line: str | None) -> None:
+            if line:
+                await self.call_verb(line, where=where)
+
+        self.push_screen(CommandScreen(search=search, start=start, where=where), run)
+
+    @on(KeyBar.Pressed)
+    async def pressed(self, event: KeyBar.Pressed) -> None:
+        """A key in the key bar was clicked."""
+        await self.call_verb(event.verb)
+
+    # -- what happens ----------------------------------------------------------------------------------------------
+
+    @on(Heard)
+    def listen(self) -> None:
+        """Events wait in the bridge."""
+        self.bridge.flush()
+
+    def heard(self, news: News) -> None:
+        """Tell the screens, and the agent where it matters."""
+        for screen in self.screen_stack:
+            if isinstance(screen, DeskScreen):
+                screen.heard(news)
+        for entry in news.outbox:
+            self._tell_of(entry)
+        for notice in news.said:
+            self.say(notice.level, notice.text, notice.remedy)
+        for lost in news.lost:
+            self.say("warning", f"{lost.holder} has #{lost.conversation_id} now", "You can still read it")
+        if news.arrived and self.bridge.away and self.settings.bell:
+            now = self.desk.now()
+            if now - self._notified_at >= NOTIFY_EVERY:
+                self._notified_at = now
+                self.write_raw(notification("agentdesk", f"{news.arrived} new", os.environ))
+
+    def _tell_of(self, event: OutboxChanged) -> None:
+        """Say how a reply is doing."""
+        if event.state is SendState.HELD:
+            self.say("info", "The reply leaves shortly", "u takes it back",
+                     countdown=self.desk.now() + self.desk.config.replies.hold)
+        elif event.state is SendState.SENT:
+            self.say("good", "Sent")
+        elif event.state in (SendState.REFUSED, SendState.STOPPED, SendState.NEEDS_HUMAN):
+            self.say("error", event.text or "A reply could not be sent", "O shows it and what can be done")
+
+    def tick(self, now: Millis) -> None:
+        """A second passed."""
+        screen = self.screen
+        if isinstance(screen, DeskScreen):
+            screen.tick(now)
+
+    def on_app_blur(self) -> None:
+        """The terminal lost the focus."""
+        self.bridge.blurred()
+
+    def on_app_focus(self) -> None:
+        """The terminal has the focus again."""
+        self.bridge.focused()
+
+
+WORDS = {"why": "why here"}
+
+
+def bar_word(one: Verb) -> str:
+    """A verb in the key bar: its name where that is a word, else its title."""
+    if one.name in WORDS:
+        return WORDS[one.name]
+    return one.name if one.name.isalpha() else one.title.rstrip(" …").lower()

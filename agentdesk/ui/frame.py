@@ -1,0 +1,275 @@
+"""Write only the cells that differ from what the terminal already shows.
+
+Textual redraws whole regions: a keystroke in a text area is eleven thousand bytes, of which a hundred matter. Here each
+frame is laid over a picture of the terminal, and only cells whose letter or pen is another are written. Where the
+terminal may measure a letter differently than we do (joined emoji, marks), the rest of its row is written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from rich.cells import split_graphemes
+from rich.color import ColorSystem
+from rich.console import Console
+from rich.style import Style
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.strip import Strip
+
+GAP = 5
+"""So many unchanged cells of the same pen are written again rather than stepped over."""
+_SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
+_ATTRIBUTES = (("bold", "1"), ("dim", "2"), ("italic", "3"), ("underline", "4"), ("blink", "5"), ("blink2", "6"),
+               ("reverse", "7"), ("conceal", "8"), ("strike", "9"), ("underline2", "21"), ("frame", "51"),
+               ("encircle", "52"), ("overline", "53"))
+
+
+class Pen(NamedTuple):
+    """How letters are written: attributes and colours as the terminal takes them."""
+
+    attributes: tuple[str, ...] = ()
+    ink: str = "39"
+    ground: str = "49"
+    link: str = ""
+
+
+PLAIN = Pen()
+
+
+class Cell(NamedTuple):
+    """What one place of the terminal shows; the right half of a wide letter is an empty text."""
+
+    text: str
+    pen: Pen
+    unsure: bool = False
+    """True when terminals may differ about how wide this is."""
+
+
+Row = list[Cell | None]
+"""None where we do not know what the terminal shows."""
+
+
+class Frame:
+    """The picture of the terminal, and the writer of what differs from it."""
+
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+        self._pens: dict[Style | None, Pen] = {}
+        self._system: ColorSystem | None = None
+        self._letters: dict[str, tuple[tuple[str, int, bool], ...]] = {}
+
+    def reset(self) -> None:
+        """Forget what the terminal shows: the next frame is written whole."""
+        self._rows = []
+
+    def forget_pens(self) -> None:
+        """The colours are others now."""
+        self._pens.clear()
+
+    def update(self, update: CompositorUpdate, console: Console) -> str:
+        """The sequences that turn what the terminal shows into this update's frame."""
+        system = _SYSTEMS.get(console.color_system or "", ColorSystem.TRUECOLOR)
+        if system is not self._system:
+            self._system = system
+            self._pens.clear()
+        out = _Writer()
+        if isinstance(update, LayoutUpdate):
+            width = update.region.right
+            self._fit(width, update.region.bottom)
+            for y, strips in enumerate(update.strips, update.region.y):
+                self._lay(out, y, update.region.x, strips, width)
+        elif isinstance(update, ChopsUpdate):
+            width = max((ends[-1] for ends in update.chop_ends if ends), default=0)
+            self._fit(width, len(update.chops))
+            for y, first, last in update.spans:
+                for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+                    if strip is None or x >= last or end <= first:
+                        continue
+                    start = max(first - x, 0)
+                    piece = strip if not start and end <= last else strip.crop(start, min(end, last) - x)
+                    self._lay(out, y, x + start, (piece,), width)
+        else:
+            self.reset()
+            return update.render_segments(console)
+        return out.finish()
+
+    def _fit(self, width: int, height: int) -> None:
+        """Make the picture this large; what is new is unknown."""
+        if len(self._rows) != height or (self._rows and len(self._rows[0]) != width):
+            self._rows = [[None] * width for _ in range(height)]
+
+    def _lay(self, out: _Writer, y: int, x: int, strips: Iterable[Strip], width: int) -> None:
+        """Lay a stretch of a row over the picture and write what differs."""
+        row = self._rows[y]
+        cells: list[Cell] = []
+        for strip in strips:
+            for text, style, _control in strip:
+                self._cells(cells, text, style)
+        del cells[width - x:]
+        if cells and cells[-1].text and _wide(cells[-1].text) and x + len(cells) == width:
+            cells[-1] = Cell(" ", cells[-1].pen)
+        all_of_it = False
+        for at, cell in enumerate(cells, x):
+            old = row[at]
+            if old == cell and not all_of_it:
+                continue
+            all_of_it = all_of_it or cell.unsure or (old is not None and old.unsure)
+            row[at] = cell
+            out.put(y, at, cell, row, width)
+        if all_of_it:
+            for at in range(x + len(cells), width):
+                known = row[at]
+                if known is not None:
+                    out.put(y, at, known, row, width)
+
+    def _cells(self, cells: list[Cell], text: str, style: Style | None) -> None:
+        """The text as cells."""
+        pen = self._pens.get(style)
+        if pen is None:
+            if len(self._pens) > 4_000:
+                self._pens.clear()
+            pen = self._pens[style] = self._pen(style)
+        if text.isascii():
+            cells.extend([Cell(char, pen) for char in text])
+            return
+        for letter, size, unsure in self._split(text):
+            if size == 0:
+                if cells and not letter.startswith(("\u2066", "\u2067", "\u2068")):
+                    last = -2 if not cells[-1].text and len(cells) > 1 else -1
+                    cells[last] = Cell(cells[last].text + letter, cells[last].pen, True)
+                continue
+            cells.append(Cell(letter, pen, unsure))
+            if size == 2:
+                cells.append(Cell("", pen))
+
+    def _split(self, text: str) -> tuple[tuple[str, int, bool], ...]:
+        """Letters with their width, and whether a terminal may see it otherwise."""
+        found = self._letters.get(text)
+        if found is None:
+            if len(self._letters) > 2_000:
+                self._letters.clear()
+            letters: list[tuple[str, int, bool]] = []
+            prefix = ""
+            for start, end, size in split_graphemes(text)[0]:
+                letter = prefix + text[start:end]
+                prefix = ""
+                if size == 0 and text[start] in "\u2066\u2067\u2068":
+                    prefix = letter
+                    continue
+                letters.append((letter, size, _unsure(letter, size)))
+            if prefix:
+                letters.append((prefix, 0, True))
+            found = self._letters[text] = tuple(letters)
+        return found
+
+    def _pen(self, style: Style | None) -> Pen:
+        """A style as the terminal takes it."""
+        if style is None:
+            return PLAIN
+        system = self._system or ColorSystem.TRUECOLOR
+        attributes = tuple(code for name, code in _ATTRIBUTES if getattr(style, name))
+        ink = ";".join(style.color.downgrade(system).get_ansi_codes()) if style.color else "39"
+        ground = ";".join(style.bgcolor.downgrade(system).get_ansi_codes(foreground=False)) if style.bgcolor else "49"
+        return Pen(attributes, ink, ground, style.link or "")
+
+
+class _Writer:
+    """Collects cells into as few bytes as it can."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.pen = PLAIN
+        self.x = -1
+        self.y = -1
+
+    def put(self, y: int, x: int, cell: Cell, row: Row, width: int) -> None:
+        """Write one cell; the right half of a wide letter is written with its left one."""
+        if not cell.text:
+            return
+        self._go(y, x, row)
+        if cell.pen != self.pen:
+            self.parts.append(turn(self.pen, cell.pen))
+            self.pen = cell.pen
+        self.parts.append(cell.text)
+        if cell.unsure or x + 2 >= width:
+            self.y = -1
+        else:
+            self.x = x + (2 if _wide(cell.text) else 1)
+
+    def _go(self, y: int, x: int, row: Row) -> None:
+        """Get the terminal's cursor to a cell, over a few unchanged ones by writing them again."""
+        if y == self.y and x == self.x:
+            return
+        if y == self.y and 0 < x - self.x <= GAP:
+            between = row[self.x:x]
+            if all(cell is not None and cell.text and cell.pen == self.pen and not cell.unsure and cell.text.isascii()
+                   for cell in between):
+                self.parts.append("".join(cell.text for cell in between if cell is not None))
+                self.x, self.y = x, y
+                return
+        if y == self.y and x > self.x:
+            step = x - self.x
+            self.parts.append(f"\x1b[{step}C" if step > 1 else "\x1b[C")
+        else:
+            self.parts.append(f"\x1b[{y + 1};{x + 1}H" if x else f"\x1b[{y + 1}H")
+        self.x, self.y = x, y
+
+    def finish(self) -> str:
+        """All that was collected, with the pen laid down."""
+        if self.pen != PLAIN:
+            self.parts.append(turn(self.pen, PLAIN))
+        return "".join(self.parts)
+
+
+def turn(old: Pen, new: Pen) -> str:
+    """The shortest sequence from one pen to another."""
+    link = "" if old.link == new.link else f"\x1b]8;;{new.link}\x1b\\"
+    if new[:3] == PLAIN[:3]:
+        return f"{link}\x1b[m" if old[:3] != PLAIN[:3] else link
+    codes: list[str] = []
+    ink, ground, attributes = old.ink, old.ground, old.attributes
+    if not set(attributes) <= set(new.attributes):
+        if set(attributes) - set(new.attributes) <= {"1", "2"} and not {"1", "2"} & set(new.attributes):
+            codes.append("22")
+            attributes = tuple(code for code in attributes if code not in ("1", "2"))
+        else:
+            codes.append("0")
+            ink, ground, attributes = PLAIN.ink, PLAIN.ground, ()
+    codes.extend(code for code in new.attributes if code not in attributes)
+    if new.ink != ink:
+        codes.append(new.ink)
+    if new.ground != ground:
+        codes.append(new.ground)
+    return f"{link}\x1b[{';'.join(codes)}m" if codes else link
+
+
+def _unsure(letter: str, size: int) -> bool:
+    """True when terminals may take another width for a letter than we do."""
+    if len(letter) > 1:
+        return True
+    code = ord(letter)
+    if size == 2:
+        return not (0x2E80 <= code <= 0xD7A3 or 0xF900 <= code <= 0xFAFF or 0xFE30 <= code <= 0xFE6F
+                    or 0xFF00 <= code <= 0xFFE6 or 0x20000 <= code <= 0x3FFFF)
+    return 0x2600 <= code <= 0x27BF and code not in _PLAIN_SIGNS
+
+
+_PLAIN_SIGNS = frozenset(map(ord, "✓✗✎♥⚠☐☑"))
+
+
+def _wide(text: str) -> bool:
+    """True for a letter of two cells."""
+    return not text.isascii() and sum(size for _, _, size in split_graphemes(text)[0]) == 2
+
+
+class Changed(CompositorUpdate):
+    """An update that writes only what differs from what the terminal shows."""
+
+    def __init__(self, update: CompositorUpdate, frame: Frame) -> None:
+        self.update = update
+        self.frame = frame
+
+    def render_segments(self, console: Console) -> str:
+        """The sequences for the cells that differ."""
+        return self.frame.update(self.update, console)

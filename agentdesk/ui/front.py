@@ -1,0 +1,92 @@
+"""The screen as verbs see it: asking, telling, showing, copying."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from agentdesk.commands.context import Choice, Level
+from agentdesk.errors import Refused
+from agentdesk.model.outgoing import OutKind
+from agentdesk.ui.terminal import COPY_LIMIT, osc52
+
+if TYPE_CHECKING:
+    from agentdesk.ui.app import DeskApp
+
+SCREENS = {
+    "outbox": ("agentdesk.ui.screens.outbox", "OutboxScreen"),
+    "ledger": ("agentdesk.ui.screens.ledger", "LedgerScreen"),
+    "sources": ("agentdesk.ui.screens.sources", "SourcesScreen"),
+    "drafts": ("agentdesk.ui.screens.drafts", "DraftsScreen"),
+    "help": ("agentdesk.ui.screens.help", "HelpScreen"),
+    "search": ("agentdesk.ui.screens.search", "SearchScreen"),
+}
+"""Screens by the name verbs call them; each is imported when it is first shown."""
+
+
+class ScreenFront:
+    """A person at the terminal."""
+
+    def __init__(self, app: DeskApp) -> None:
+        self.app = app
+
+    async def ask(self, title: str, *, default: str = "", hint: str = "",
+                  check: Callable[[str], str] | None = None) -> str | None:
+        """One line of text."""
+        from agentdesk.ui.screens import dialogs
+
+        return await dialogs.ask(self.app, title, default=default, hint=hint, check=check)
+
+    async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:
+        """One of several."""
+        from agentdesk.ui.screens import dialogs
+
+        return await dialogs.choose(self.app, title, choices)
+
+    async def confirm(self, title: str, detail: str = "") -> bool:
+        """Yes or no."""
+        from agentdesk.ui.screens import dialogs
+
+        return await dialogs.confirm(self.app, title, detail)
+
+    def tell(self, level: Level, text: str, remedy: str = "") -> None:
+        """Say something in the last line."""
+        self.app.say(level, text, remedy)
+
+    async def show(self, screen: str, **args: Any) -> None:
+        """Open a screen, or a part of the main one."""
+        main = self.app.main
+        if screen == "conversation":
+            main.open_conversation(int(args["conversation_id"]))
+        elif screen == "composer":
+            await main.compose_reply(int(args["conversation_id"]), OutKind(args.get("kind", "reply")),
+                                     visibility=str(args.get("visibility", "")), canned=str(args.get("canned", "")))
+        elif screen == "customer":
+            main.open_conversation(int(args["conversation_id"]))
+            main.show_pane("customer")
+        elif screen == "why":
+            await self._why(int(args["conversation_id"]))
+        elif screen in SCREENS:
+            module, name = SCREENS[screen]
+            made = getattr(importlib.import_module(module), name)(**args)
+            self.app.push_screen(made)
+        else:
+            raise Refused(f"There is no screen called {screen}", "", f"One of {', '.join(sorted(SCREENS))}")
+
+    async def _why(self, conversation_id: int) -> None:
+        from agentdesk.desk import find
+
+        await self.choose("Why it stands here",
+                          [Choice(str(n), line) for n, line in enumerate(find.why(self.app.desk, conversation_id))])
+
+    async def copy(self, text: str) -> str:
+        """Put text into the clipboard of the terminal the person sits at."""
+        data = text.encode("utf-8", "replace")
+        if len(data) > COPY_LIMIT:
+            raise Refused("That is too much for the clipboard", f"{len(data):,} bytes; terminals take {COPY_LIMIT:,}",
+                          "Export the conversation instead")
+        self.app.write_raw(osc52(text, os.environ))
+        shown = text if len(text) <= 40 else f"{len(text):,} characters"
+        return f"Copied {shown}"

@@ -1,0 +1,389 @@
+"""The main screen: queue, conversation and customer, side by side or one at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+
+from agentdesk.desk import find
+from agentdesk.errors import DeskError, UsageError
+from agentdesk.model.clock import Millis
+from agentdesk.model.outgoing import OutKind
+from agentdesk.ui.bridge import News
+from agentdesk.ui.rows import DeskRows, Rows
+from agentdesk.ui.screens.base import DeskScreen, Pane
+from agentdesk.ui.widgets.key_bar import KeyBar
+from agentdesk.ui.widgets.queue_list import QueueList
+from agentdesk.ui.widgets.status_bar import StatusBar
+from agentdesk.ui.widgets.view_bar import ViewBar
+
+if TYPE_CHECKING:
+    from agentdesk.ui.widgets.composer import Composer
+    from agentdesk.ui.widgets.conversation import ConversationPane
+    from agentdesk.ui.widgets.customer_pane import CustomerPane
+
+EMPTY = {
+    "mine": ("Nothing is yours yet", "c claims the conversation under the cursor · 1 shows all"),
+    "late": ("Nothing is late", "1 shows everything that is open"),
+    "praise": ("No praise is waiting for a thank-you", "1 shows everything that is open"),
+    "waiting": ("No customer owes us an answer", "Answered conversations wait here until they are done"),
+    "snoozed": ("Nothing is put aside", "s puts the conversation under the cursor aside until a time"),
+    "unsent": ("Everything has left", "O shows what was sent"),
+    "drafts": ("Nothing is begun and unsent", "r begins a reply"),
+    "done": ("Nothing is done yet", "d finishes the conversation under the cursor"),
+}
+"""What empty views say and what to do next, by the name of the view."""
+
+
+class MainScreen(DeskScreen):
+    """Where an agent works."""
+
+    key_context = "queue"
+    DEFAULT_CSS = """
+    MainScreen #panes { height: 1fr; }
+    MainScreen #left { width: 52; background: $desk-base; }
+    MainScreen #middle { width: 1fr; background: $desk-panel; }
+    MainScreen #right { width: 24; background: $desk-side; }
+    """
+
+    def __init__(self, rows: Rows | None = None) -> None:
+        super().__init__()
+        self._rows = rows
+        self.shape = "wide"
+        """wide: three panes; medium: two; narrow: one."""
+        self.shown = "list"
+        """The pane that has the screen when not all fit: list, thread or customer."""
+        self._back_to = "list"
+        self._view = ""
+        self._mounted_panes = False
+
+    def compose(self) -> ComposeResult:
+        """The shell; the panes beside the list come after the first paint."""
+        yield StatusBar(id="status")
+        with Horizontal(id="panes"):
+            with Vertical(id="left"):
+                yield ViewBar(id="views")
+                yield QueueList(self._rows or DeskRows(self.desk_app.desk), id="queue")
+            yield Vertical(id="middle")
+            yield Vertical(id="right")
+        yield KeyBar(id="keys")
+
+    async def on_mount(self) -> None:
+        """The first rows."""
+        desk = self.desk_app.desk
+        views = find.views(desk)
+        self.query_one(ViewBar).put(views=[(view.key, view.name) for view in views])
+        self._fit(self.app.size.width)
+        self.queue.focus()
+        if views:
+            self.show_view(views[0].key or views[0].name)
+        self.query_one(StatusBar).put(sources=find.sources(desk))
+        self.refresh_counts()
+
+    async def mount_panes(self) -> None:
+        """Bring in the panes beside the list; their modules are imported only now."""
+        if self._mounted_panes:
+            return
+        self._mounted_panes = True
+        from agentdesk.ui.widgets.composer import Composer
+        from agentdesk.ui.widgets.conversation import ConversationPane
+        from agentdesk.ui.widgets.customer_pane import CustomerPane
+
+        conversation, composer, customer = ConversationPane(), Composer(), CustomerPane()
+        await self.query_one("#middle").mount(conversation, composer)
+        await self.query_one("#right").mount(customer)
+        conversation.show(self.queue.current_id)
+        customer.show(self.queue.current_id)
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    @property
+    def queue(self) -> QueueList:
+        """The list."""
+        return self.query_one(QueueList)
+
+    @property
+    def conversation(self) -> ConversationPane | None:
+        """The conversation pane, once it is there."""
+        from agentdesk.ui.widgets.conversation import ConversationPane
+
+        return next(iter(self.query(ConversationPane)), None)
+
+    @property
+    def customer(self) -> CustomerPane | None:
+        """The customer pane, once it is there."""
+        from agentdesk.ui.widgets.customer_pane import CustomerPane
+
+        return next(iter(self.query(CustomerPane)), None)
+
+    @property
+    def composer(self) -> Composer:
+        """The composer."""
+        from agentdesk.ui.widgets.composer import Composer
+
+        return self.query_one(Composer)
+
+    @property
+    def writing(self) -> bool:
+        """True while a draft is open."""
+        return self._mounted_panes and self.composer.is_open
+
+    def context_of(self) -> str:
+        """Whose keys work now."""
+        focused = self.focused
+        if focused is None or isinstance(focused, QueueList):
+            return "queue"
+        names = {one.id for one in focused.ancestors_with_self if isinstance(one, Widget)}
+        if "right" in names:
+            return "customer"
+        if "middle" in names:
+            return "composer" if self.writing and self.composer in focused.ancestors_with_self else "conversation"
+        return super().context_of()
+
+    def pane(self) -> Pane | None:
+        """What the moving keys move: the focused pane, else the list."""
+        return self.focused if isinstance(self.focused, Pane) else self.queue
+
+    def selection(self, count: int | None = None) -> tuple[int, ...]:
+        """Marks or the row under the cursor; beside the list, the conversation that is shown."""
+        if self.context_of() == "queue":
+            return self.queue.selection(count)
+        pane = self.conversation
+        shown = pane.conversation_id if pane is not None else None
+        return (shown,) if shown is not None else self.queue.selection(count)
+
+    # -- shape -----------------------------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Another width may show another number of panes."""
+        self._fit(event.size.width)
+
+    def _fit(self, width: int) -> None:
+        """Choose how many panes there are room for, and how wide each is."""
+        settings = self.desk_app.settings
+        self.shape = "wide" if width >= settings.wide else "medium" if width >= settings.medium else "narrow"
+        right = min(max(width // 5, 24), 34)
+        left, middle, side = self.query_one("#left"), self.query_one("#middle"), self.query_one("#right")
+        if self.shape == "wide":
+            left.styles.width = min(max(round((width - right) * 0.54), 44), 84)
+            side.styles.width = right
+        else:
+            left.styles.width = max(width // 2, 44) if self.shape == "medium" else "1fr"
+            side.styles.width = "1fr"
+        middle.styles.width = "1fr"
+        self._show_panes()
+
+    def _show_panes(self) -> None:
+        """Which panes are there now."""
+        shown = self.shown
+        left, middle, side = self.query_one("#left"), self.query_one("#middle"), self.query_one("#right")
+        left.display = self.shape != "narrow" or shown == "list"
+        middle.display = self.shape == "wide" or (shown != "customer" and (self.shape == "medium" or shown == "thread"))
+        side.display = self.shape == "wide" or shown == "customer"
+
+    def show_pane(self, name: str) -> None:
+        """Bring a pane into sight and give it the keys: list, thread or customer."""
+        self.shown = name
+        self._show_panes()
+        target: Widget | None = self.queue
+        if name == "thread" and self.conversation is not None:
+            target = self.composer.editor if self.writing else self.conversation.thread
+        elif name == "customer" and self.customer is not None:
+            target = self.customer
+        if target is not None:
+            target.focus(scroll_visible=False)
+
+    def next_pane(self, step: int) -> None:
+        """List → conversation → customer and round."""
+        order = ["list", "thread", "customer"]
+        now = {"queue": "list", "customer": "customer"}.get(self.context_of(), "thread")
+        self.show_pane(order[(order.index(now) + step) % 3])
+
+    def on_descendant_focus(self) -> None:
+        """Other keys work now."""
+        self.desk_app.show_keys()
+
+    # -- the queue -------------------------------------------------------------------------------------------------
+
+    def show_view(self, name: str) -> None:
+        """Show a saved view by its key or name; UsageError when there is none."""
+        views = find.views(self.desk_app.desk)
+        view = next((one for one in views if one.key == name), None) or next(
+            (one for one in views if one.name == name), None)
+        if view is None:
+            known = ", ".join(f"{one.key} {one.name}".strip() for one in views)
+            raise UsageError(f"There is no view {name}", "", f"There are {known}")
+        self._view = view.name
+        self.queue.empty = EMPTY.get(view.name, ("Nobody is waiting", "New posts come in by themselves · / finds what "
+                                                                      "is older"))
+        self.queue.load(view.query, self.queue.current_id)
+        self.query_one(ViewBar).put(active=view.key or view.name, filter="", total="")
+        if self.shape == "narrow" or self.context_of() == "queue":
+            self.show_pane("list")
+        self.refresh_counts()
+
+    def show_query(self, query: str) -> None:
+        """Show what a query matches; an empty one goes back to the view."""
+        if not query.strip():
+            self.show_view(self._view)
+            return
+        self.queue.load(query, self.queue.current_id)
+        self.queue.empty = ("Nothing matches", "Esc goes back to the view")
+        self.query_one(ViewBar).put(filter=query, total="")
+        self.show_pane("list")
+        self.refresh_counts()
+
+    @on(ViewBar.Picked)
+    def picked(self, event: ViewBar.Picked) -> None:
+        """A view was clicked."""
+        self.show_view(event.key)
+
+    @on(QueueList.Moved)
+    def moved(self, event: QueueList.Moved) -> None:
+        """The panes follow the cursor after a moment of rest; never while a reply is being written."""
+        event.stop()
+        if self.writing:
+            return
+        for pane in (self.conversation, self.customer) if self._mounted_panes else ():
+            if pane is not None:
+                pane.follow(event.conversation_id)
+
+    @on(QueueList.Opened)
+    def opened(self, event: QueueList.Opened) -> None:
+        """A row was clicked twice."""
+        self.open_conversation(event.conversation_id)
+
+    def open_selected(self) -> None:
+        """Enter: open the row under the cursor, or what the focused pane offers."""
+        choose = getattr(self.focused, "choose", None)
+        if self.context_of() == "customer" and choose is not None:
+            choose()
+        elif self.context_of() == "queue" and self.queue.current_id is not None:
+            self.open_conversation(self.queue.current_id)
+
+    def open_conversation(self, conversation_id: int) -> None:
+        """Show a conversation and give it the keys; it counts as read from now on."""
+        from agentdesk.desk import inbox
+
+        find.conversation(self.desk_app.desk, conversation_id)
+        if self.queue.current_id != conversation_id:
+            self.queue.go_to(conversation_id)
+        for pane in (self.conversation, self.customer):
+            if pane is not None:
+                pane.show(conversation_id)
+        self.show_pane("thread")
+        self.desk_app.work(inbox.mark_read(self.desk_app.desk, conversation_id))
+
+    def step(self, count: int) -> None:
+        """Another conversation of the queue, in the pane that has the keys."""
+        self.queue.move(count)
+        current = self.queue.current_id
+        if current is not None and not self.writing:
+            where = self.context_of()
+            self.open_conversation(current) if where == "conversation" else None
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    async def compose_reply(self, conversation_id: int, kind: OutKind, *, visibility: str = "",
+                            canned: str = "") -> None:
+        """Open the composer under a conversation."""
+        await self.mount_panes()
+        self._back_to = {"queue": "list", "customer": "customer"}.get(self.context_of(), "thread")
+        if self.conversation is not None and self.conversation.conversation_id != conversation_id:
+            self.conversation.show(conversation_id)
+        self.shown = "thread"
+        self._show_panes()
+        await self.composer.open(conversation_id, kind, visibility=visibility)
+        if canned:
+            await self.composer.pick_canned(canned)
+
+    def on_composer_closed(self) -> None:
+        """The keys go back to where they were."""
+        self.show_pane(self._back_to if self.shape != "narrow" or self._back_to != "thread" else "thread")
+        current = self.queue.current_id
+        for pane in (self.conversation, self.customer):
+            if pane is not None and self._back_to == "list":
+                pane.follow(current)
+
+    # -- what verbs ask --------------------------------------------------------------------------------------------
+
+    def go_back(self) -> None:
+        """Esc: a word goes away, then marks, then the list has the keys, then a query makes way for its view."""
+        if self.query_one(KeyBar).hush():
+            return
+        if self.context_of() != "queue":
+            self.show_pane("list")
+        elif not self.queue.unmark() and self.query_one(ViewBar).filter:
+            self.show_view(self._view)
+
+    def text_under_cursor(self) -> str:
+        """What copying takes."""
+        if self.context_of() == "conversation" and self.conversation is not None:
+            return self.conversation.thread.selected_text
+        row = self.queue.current
+        return str(row.preview) if row is not None else ""
+
+    def show_all(self) -> None:
+        """More of the message under the cursor."""
+        if self.conversation is not None:
+            self.conversation.thread.show_all()
+
+    async def flush(self) -> None:
+        """Store what is being written."""
+        if self._mounted_panes:
+            await self.composer.flush()
+
+    # -- what happens ----------------------------------------------------------------------------------------------
+
+    def heard(self, news: News) -> None:
+        """Rows, panes and figures take in what is different."""
+        if news.ids or news.any:
+            self.queue.refetch(() if news.any else news.ids)
+            self.refresh_counts()
+        if self._mounted_panes and self.conversation is not None:
+            if news.concerns(self.conversation.conversation_id):
+                self.conversation.reload()
+                if self.customer is not None:
+                    self.customer.reload()
+            if self.writing and self.composer.draft is not None and news.concerns(self.composer.draft.conversation_id):
+                self.composer.reload()
+        if news.sources or news.any:
+            self.query_one(StatusBar).put(sources=find.sources(self.desk_app.desk))
+        for one in news.progress:
+            amount = f"{one.done:,} of {one.total:,}" if one.total else f"{one.done:,}"
+            self.query_one(StatusBar).put(progress="" if one.finished else f"{one.task} {amount}")
+
+    def tick(self, now: Millis) -> None:
+        """A second passed."""
+        self.query_one(StatusBar).tick(now)
+        self.query_one(KeyBar).tick(now)
+        if self.query_one("#left").display:
+            self.queue.tick(now)
+        if self._mounted_panes:
+            for pane in (self.conversation, self.customer):
+                if pane is not None and pane.display and pane.parent is not None:
+                    pane.tick(now)
+        if now // 1000 % 5 == 0:
+            self.refresh_counts()
+
+    def refresh_counts(self) -> None:
+        """Count again, in a thread."""
+        self.run_worker(self._count(), group="counts", exclusive=True, exit_on_error=False)
+
+    async def _count(self) -> None:
+        desk = self.desk_app.desk
+        counts = await find.counts(desk)
+        self.query_one(StatusBar).put(counts=counts)
+        where = self.queue.model.where
+        if where is None:
+            return
+        try:
+            total = await find.count(desk, where)
+        except DeskError as error:
+            self.desk_app.tell("error", error.title, error.remedy)
+            return
+        self.query_one(ViewBar).put(total=f"{total:,}" + ("+" if total >= 20_000 else ""))

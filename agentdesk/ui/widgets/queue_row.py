@@ -1,0 +1,144 @@
+"""One row of the queue: what its countdown says and how it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from rich.segment import Segment
+from textual.strip import Strip
+
+from agentdesk.model.clock import DAY, Millis
+from agentdesk.model.conversation import QueueRow, Severity, State
+from agentdesk.rules.sla import left, seconds_shown
+from agentdesk.ui.present import line, seg
+from agentdesk.ui.theme import Glyphs, Palette
+from agentdesk.ui.widgets.when import MONTHS, WEEKDAYS, local, moment
+
+COUNTDOWN_AT = 4
+"""The column in which the countdown begins; only cursor, mark and severity stand left of it."""
+COUNTDOWN_CELLS = 10
+
+Closed = Callable[[str, Millis], Millis | None]
+"""(calendar, now) → when it opens again, or None while it is open."""
+CursorLook = Literal["row", "bar"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What all rows of one frame have in common."""
+
+    palette: Palette
+    agent: str
+    width: int
+    cursor: CursorLook
+    focused: bool
+
+
+def countdown(row: QueueRow, now: Millis, closed: Closed, zone: ZoneInfo, glyphs: Glyphs) -> tuple[str, str]:
+    """The text of the clock column, ten cells wide, and its ink."""
+    text, ink = _countdown(row, now, closed, zone, glyphs)
+    return text[:COUNTDOWN_CELLS].rjust(COUNTDOWN_CELLS), ink
+
+
+def _countdown(row: QueueRow, now: Millis, closed: Closed, zone: ZoneInfo, glyphs: Glyphs) -> tuple[str, str]:
+    if row.state is State.SNOOZED and row.snoozed_until is not None:
+        return opening(row.snoozed_until, now, zone), "dim"
+    if row.state is not State.OPEN or row.due_at is None:
+        return (moment(row.last_in_at, now, zone) if row.last_in_at is not None else ""), "dim"
+    if now >= row.due_at:
+        return aligned(row.due_at, now), "late"
+    opens = closed(row.calendar, now) if row.calendar else None
+    if opens is not None:
+        return f"{glyphs.paused} {opening(opens, now, zone)}", "dim"
+    if row.soon_at is not None and now >= row.soon_at:
+        return aligned(row.due_at, now), "soon"
+    return aligned(row.due_at, now), "praise" if row.severity is Severity.PRAISE else "ok"
+
+
+def aligned(due_at: Millis, now: Millis) -> str:
+    """The time left, hours and minutes always in the same columns: from an hour on the seconds are blank."""
+    return left(due_at, now) + ("" if seconds_shown(due_at, now) else "   ")
+
+
+def opening(at: Millis, now: Millis, zone: ZoneInfo) -> str:
+    """When something begins again: ``14:30`` today, ``Mon 8:00`` this week, ``3 Dec`` later."""
+    when = local(at, zone)
+    if when.date() == local(now, zone).date():
+        return f"{when.hour}:{when.minute:02d}"
+    if at - now < 7 * DAY:
+        return f"{WEEKDAYS[when.weekday()]} {when.hour}:{when.minute:02d}"
+    return f"{when.day} {MONTHS[when.month - 1]}"
+
+
+def severity(row: QueueRow, glyphs: Glyphs) -> tuple[str, str]:
+    """The sign of how bad it is, and its ink."""
+    match row.severity:
+        case Severity.CRITICAL:
+            return glyphs.critical, "late"
+        case Severity.HIGH:
+            return glyphs.high, "soon"
+        case Severity.PRAISE:
+            return glyphs.praise, "praise"
+    return glyphs.normal, "faint"
+
+
+def marks(row: QueueRow, agent: str, glyphs: Glyphs) -> list[tuple[str, str]]:
+    """The signs at the right end and their inks."""
+    found: list[tuple[str, str]] = []
+    more = max(row.unread, row.burst)
+    if more > 1:
+        found.append((f"+{min(more, 99)}", "dim"))
+    if row.incident:
+        found.append((glyphs.incident, "accent"))
+    if row.unsent:
+        found.append((glyphs.unsent, "soon"))
+    holder = row.claim_agent or row.assignee
+    if holder:
+        found.append((glyphs.mine, "mine") if holder == agent else (glyphs.other, "mine"))
+    if row.has_draft:
+        found.append((glyphs.draft, "mine"))
+    return found
+
+
+def name_cells(width: int) -> int:
+    """How wide the name column is in a list of this width."""
+    return max(8, min(22, 14 + (width - 56) // 8))
+
+
+def draw_row(row: QueueRow, look: Look, clock: tuple[str, str], *, cursor: bool, marked: bool) -> Strip:
+    """The row as a line of exactly ``look.width`` cells."""
+    palette, glyphs = look.palette, look.palette.glyphs
+    under = "cursor" if cursor and look.cursor == "row" else "base"
+    style = palette.style
+    sign, sign_ink = severity(row, glyphs)
+    text, clock_ink = clock
+    loud = clock_ink in ("late", "soon")
+    fresh = row.unread > 0
+    name = name_cells(look.width)
+    tail = marks(row, look.agent, glyphs)
+    tail_cells = sum(_cells(part) for part, _ in tail)
+    room = look.width - (COUNTDOWN_AT + COUNTDOWN_CELLS + 1 + name + 3) - (tail_cells + 2 if tail else 1)
+    bar_ink = "accent" if look.focused else "dim"
+    parts = [
+        Segment(glyphs.bar if cursor else " ", style(bar_ink, under, bold=cursor)),
+        Segment(glyphs.selected if marked else " ", style("accent", under)),
+        Segment(sign.ljust(2), style(sign_ink, under, bold=loud or sign_ink in ("late", "soon"))),
+        Segment(text, style(clock_ink, under, bold=loud)),
+        Segment(" ", style("text", under)),
+        seg(line(row.name, name, tail=glyphs.ellipsis), style("bright", under, bold=cursor or fresh)),
+        seg(f" {line(row.letter, 1)} ", style("accent", under)),
+    ]
+    if room > 0:
+        parts.append(seg(line(row.preview, room, tail=glyphs.ellipsis), style("text" if fresh else "dim", under)))
+    parts.append(Segment(" ", style("text", under)))
+    parts.extend(Segment(part, style(ink, under)) for part, ink in tail)
+    if tail:
+        parts.append(Segment(" ", style("text", under)))
+    return Strip(parts)
+
+
+def _cells(text: str) -> int:
+    return len(text) if text.isascii() else Segment(text).cell_length
