@@ -41,14 +41,18 @@ class SystemClock:
 
 
 class FastClock:
-    """A clock that runs ``speed`` times as fast as the machine's from the moment it is made; for the demo."""
+    """A clock that runs ``speed`` times as fast as the machine's from the moment it is made; for the demo.
 
-    def __init__(self, speed: float) -> None:
+    It begins at ``start``, or at the machine's time: a demo that was left goes on at the moment where it stopped.
+    """
+
+    def __init__(self, speed: float, start: Millis | None = None) -> None:
         self.speed = speed
-        self._started = time.time_ns() // 1_000_000
+        self._made = time.time_ns() // 1_000_000
+        self._started = self._made if start is None else start
 
     def now(self) -> Millis:
-        passed = time.time_ns() // 1_000_000 - self._started
+        passed = time.time_ns() // 1_000_000 - self._made
         return self._started + int(passed * self.speed)
 
     async def sleep(self, length: Millis) -> None:
