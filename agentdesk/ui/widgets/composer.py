@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -10,7 +9,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
-from textual.strip import Strip
 from textual.timer import Timer
 from textual.widgets import TextArea
 
@@ -19,55 +17,16 @@ from agentdesk.errors import DeskError
 from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Draft, OutKind
 from agentdesk.replies import signature
-from agentdesk.ui.lines import Lines
 from agentdesk.ui.widgets import composer_layout
 from agentdesk.ui.widgets.composer_layout import Facts, Note
 from agentdesk.ui.widgets.editor import Editor
-from agentdesk.ui.widgets.header import changed_cells
-from agentdesk.ui.widgets.runs import Row, strip
+from agentdesk.ui.widgets.label import Label
 
 if TYPE_CHECKING:
     from agentdesk.ui.app import DeskApp
 
 DELAY = 0.4
 """Seconds after the first unsaved key until the draft is written."""
-EDITED = 0.97
-"""A text more alike than this to its canned reply counts as not edited."""
-
-
-class ComposerLine(Lines):
-    """Rows of the composer around its text; they draw themselves and never cause a layout of their own accord."""
-
-    ground = "composer"
-    wheel = 0
-    DEFAULT_CSS = """
-    ComposerLine { height: 1; }
-    """
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._rows: list[Row] = []
-
-    def put(self, rows: list[Row]) -> None:
-        """Show these rows; only cells that differ are redrawn."""
-        old, self._rows = self._rows, rows
-        if len(old) != len(rows):
-            self.styles.height = len(rows)
-            self.display = bool(rows)
-            self.changed()
-            return
-        for y, (was, row) in enumerate(zip(old, rows, strict=True)):
-            if was != row:
-                x, width = changed_cells(was, row, max(1, self.size.width))
-                self.redraw(y, x=x, width=width)
-
-    def line_count(self) -> int:
-        """How many rows there are."""
-        return len(self._rows)
-
-    def draw(self, y: int, width: int) -> Strip:
-        """One row."""
-        return strip(self._rows[y], width, self.palette, self.ground)
 
 
 class Composer(Vertical):
@@ -98,9 +57,9 @@ class Composer(Vertical):
 
     def compose(self) -> ComposeResult:
         """Head, text, foot."""
-        yield ComposerLine(id="composer-head")
+        yield Label(ground="composer", id="composer-head")
         yield Editor()
-        yield ComposerLine(id="composer-foot")
+        yield Label(ground="composer", id="composer-foot")
 
     @property
     def desk_app(self) -> DeskApp:
@@ -160,7 +119,7 @@ class Composer(Vertical):
             return
         kept = bool(self.editor.text.strip())
         await self.close()
-        self.desk_app.tell("info", "Kept as a draft; r takes it up again" if kept else "Nothing was written")
+        self.desk_app.say("info", "Kept as a draft; r takes it up again" if kept else "Nothing was written")
 
     async def discard(self) -> None:
         """Throw the draft away, after asking."""
@@ -280,8 +239,8 @@ class Composer(Vertical):
             return
         facts = self.facts()
         glyphs = self.desk_app.palette.glyphs
-        head = self.query_one("#composer-head", ComposerLine)
-        head.put([composer_layout.head(facts, max(20, self.size.width), glyphs)])
+        head = self.query_one("#composer-head", Label)
+        head.put(composer_layout.head(facts, max(20, self.size.width), glyphs))
         self.editor.show_limit(self._limit_index() if facts.room is not None and facts.room < 0 else None)
         self.editor.show_tail(self._tail())
 
@@ -289,7 +248,7 @@ class Composer(Vertical):
         notes = self._notes if self._trouble is None else (self._trouble, *self._notes)
         glyphs = self.desk_app.palette.glyphs
         rows = composer_layout.foot(notes, max(20, self.size.width), glyphs)
-        self.query_one("#composer-foot", ComposerLine).put(rows)
+        self.query_one("#composer-foot", Label).put(*rows)
 
     def _tail(self) -> str:
         """The sign-off as it will be added."""
@@ -356,7 +315,7 @@ class Composer(Vertical):
             return
         allowed = answer.visibilities(self.desk_app.desk, draft.conversation_id, draft.kind)
         if len(allowed) == 1:
-            self.desk_app.tell("info", f"Only {allowed[0].value} is possible here")
+            self.desk_app.say("info", f"Only {allowed[0].value} is possible here")
             return
         place = allowed.index(draft.visibility) if draft.visibility in allowed else -1
         self.draft = msgspec.structs.replace(draft, visibility=allowed[(place + 1) % len(allowed)])
@@ -402,7 +361,7 @@ class Composer(Vertical):
         try:
             text = await edit(self.app, self.draft.text)
         except DeskError as error:
-            self.desk_app.tell("error", error.title, error.remedy)
+            self.desk_app.say("error", error.title, error.remedy)
             return
         if text is not None and text != self.editor.text:
             self.editor.select_all()
@@ -411,7 +370,5 @@ class Composer(Vertical):
 
 
 def _differs(text: str, canned: str) -> bool:
-    """True when a person changed more than a trifle of a canned text."""
-    if text.strip() == canned.strip():
-        return False
-    return difflib.SequenceMatcher(None, text, canned, autojunk=False).quick_ratio() < EDITED or text != canned
+    """True when a person changed the words of a canned text."""
+    return " ".join(text.split()) != " ".join(canned.split())

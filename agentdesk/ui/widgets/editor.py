@@ -84,7 +84,8 @@ class Editor(TextArea):
         """One line of the text, what is too long in the colour of «late» and underlined."""
         line = super().get_line(line_index)
         if self._limit is not None:
-            row, column = self.document.get_location_from_index(self._limit)
+            before = self.text[:self._limit]
+            row, column = before.count("\n"), len(before) - before.rfind("\n") - 1
             if line_index > row:
                 column = 0
             if line_index >= row:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rich.cells import cell_len
 from textual.strip import Strip
 from textual.timer import Timer
 
@@ -13,7 +12,8 @@ from agentdesk.model.conversation import Conversation
 from agentdesk.model.message import Visibility
 from agentdesk.ui.lines import Lines
 from agentdesk.ui.widgets import header_layout
-from agentdesk.ui.widgets.runs import Row, spread, strip
+from agentdesk.ui.widgets.label import changed_cells
+from agentdesk.ui.widgets.runs import Row, strip
 from agentdesk.ui.widgets.thread import REST
 
 MOST = 6
@@ -118,19 +118,3 @@ class ConversationHeader(Lines):
     def draw(self, y: int, width: int) -> Strip:
         """One row."""
         return strip(self._rows[y], width, self.palette, self.ground)
-
-
-def changed_cells(old: Row, new: Row, width: int) -> tuple[int, int]:
-    """The first cell in which two rows differ, and how many cells from there to the last such one."""
-    was, now = spread(old, width), spread(new, width)
-    start = 0
-    for a, b in zip(was, now, strict=False):
-        if a != b:
-            break
-        start += cell_len(a.text)
-    end = width
-    for a, b in zip(reversed(was), reversed(now), strict=False):
-        if a != b or end <= start:
-            break
-        end -= cell_len(a.text)
-    return start, max(1, end - start)

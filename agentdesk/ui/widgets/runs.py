@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len, split_text
+from rich.style import Style
 from textual.strip import Strip
 
 from agentdesk.ui.present import seg
@@ -106,8 +107,18 @@ def spread(row: Row, width: int, end: str = "…") -> tuple[Run, ...]:
     return (*left, Run(" " * middle), *right) if middle > 0 else (*left, *right)
 
 
+CARET = "caret"
+"""The ink of a cursor in a line of text."""
+_REVERSE = Style(reverse=True)
+
+
 def strip(row: Row, width: int, palette: Palette, ground: str = "base") -> Strip:
     """Draw a row over ``width`` cells."""
     bg = row.ground or ground
-    runs = spread(row, width, palette.glyphs.ellipsis)
-    return Strip([seg(run.text, palette.style(run.ink, bg, bold=run.bold)) for run in runs if run.text], max(0, width))
+    drawn = []
+    for run in spread(row, width, palette.glyphs.ellipsis):
+        if run.ink == CARET:
+            drawn.append(seg(run.text, palette.style("bright", bg) + _REVERSE))
+        elif run.text:
+            drawn.append(seg(run.text, palette.style(run.ink, bg, bold=run.bold)))
+    return Strip(drawn, max(0, width))

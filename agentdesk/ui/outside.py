@@ -1,0 +1,65 @@
+"""Writing in the agent's own editor: the screen steps aside, the clocks and the polling go on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from textual.app import App, SuspendNotSupported
+
+from agentdesk.errors import Refused
+from agentdesk.model.text import inert
+from agentdesk.paths import make_private, places
+
+LARGEST = 1_000_000
+
+
+def command() -> list[str]:
+    """The editor's argument list from VISUAL or EDITOR; Refused when neither is set."""
+    line = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise Refused("The editor cannot be started", f"EDITOR cannot be read: {error}",
+                      "Set EDITOR to the program's name") from error
+    if not words:
+        raise Refused("No editor is set", "Neither VISUAL nor EDITOR names one", "Set EDITOR, such as EDITOR=nano")
+    return words
+
+
+async def edit(app: App[Any], text: str) -> str | None:
+    """The text as the editor left it; None when the editor failed, whatever it wrote is then read all the same."""
+    words = command()
+    folder = places().runtime_dir
+    make_private(folder)
+    handle, name = tempfile.mkstemp(prefix="reply-", suffix=".txt", dir=folder)
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        await _run(app, [*words, name])
+        return await asyncio.to_thread(_read, path)
+    finally:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+
+
+async def _run(app: App[Any], words: list[str]) -> None:
+    """Give the terminal to the editor until it ends."""
+    try:
+        with app.suspend():
+            process = await asyncio.create_subprocess_exec(*words)
+            await process.wait()
+    except SuspendNotSupported as error:
+        raise Refused("The editor cannot be started here", "This terminal cannot be handed over") from error
+    except OSError as error:
+        raise Refused("The editor could not be started", f"{words[0]}: {error.strerror or error}",
+                      "Check EDITOR; the draft is kept") from error
+
+
+def _read(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return inert(file.read(LARGEST)).rstrip("\n")

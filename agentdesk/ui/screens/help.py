@@ -1,0 +1,111 @@
+"""The keys that work here, made from the registry and the keymap: type to narrow, Enter runs one."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from textual import on
+
+from agentdesk.commands.keymap import PARENTS
+from agentdesk.commands.registry import Verb, usable
+from agentdesk.ui.present import line
+from agentdesk.ui.screens.listing import ListScreen, empty, heading
+from agentdesk.ui.widgets.blocks import Block
+from agentdesk.ui.widgets.field import Field
+from agentdesk.ui.widgets.runs import BLANK, Row, Run
+
+NAMES = {"queue": "in the queue", "work": "on a conversation", "conversation": "in the conversation",
+         "customer": "on the customer", "composer": "while writing", "list": "moving", "outbox": "in the outbox",
+         "drafts": "in the drafts", "ledger": "in the ledger", "sources": "on the sources", "global": "everywhere",
+         "search": "while searching", "prompt": "while answering", "help": "here"}
+"""What a context is called as a heading."""
+
+
+class Entry(NamedTuple):
+    """One line of help: a call, its keys, and what it does."""
+
+    call: str
+    keys: str
+    title: str
+    doc: str
+    group: str
+
+
+class HelpScreen(ListScreen):
+    """Keys of one context, nearest first, then commands without a key."""
+
+    context = "search"
+    has_field = True
+    field_hint = "type to narrow; Enter runs what is selected"
+
+    def __init__(self, context: str = "queue") -> None:
+        super().__init__()
+        self.about = context
+        self._words = ""
+
+    def entries(self) -> list[Entry]:
+        """Everything that can be done in this context."""
+        app = self.desk_app
+        registry, keymap = app.registry, app.keymap
+        found: dict[str, Entry] = {}
+        for binding in keymap.bindings(self.about):
+            if binding.verb not in registry:
+                continue
+            verb = registry[binding.verb]
+            known = found.get(binding.call)
+            keys = f"{known.keys}, {binding.shown}" if known else binding.shown
+            group = known.group if known else NAMES.get(binding.context, binding.context)
+            args = binding.call[len(binding.verb):].strip()
+            title = verb.title if not args else f"{verb.title.rstrip(' …')}: {args}"
+            found[binding.call] = Entry(binding.call, keys, title, _first(verb), group)
+        bound = {entry.call.split(" ", 1)[0] for entry in found.values()}
+        chain = (self.about, *PARENTS.get(self.about, ()))
+        for verb in registry:
+            if verb.name not in bound and any(usable(verb, context) for context in chain):
+                found[verb.name] = Entry(verb.name, "", verb.title, _first(verb), "without a key: type it after :")
+        return list(found.values())
+
+    def heading(self) -> Row:
+        """Where these keys work."""
+        return heading(f"Keys {NAMES.get(self.about, self.about)}", None, "Esc leaves")
+
+    def blocks(self) -> list[Block]:
+        """Keys, title and one sentence, under what they belong to."""
+        words = self._words.casefold().split()
+        fits = [e for e in self.entries() if all(w in f"{e.keys} {e.title} {e.call} {e.doc}".casefold() for w in words)]
+        if not fits:
+            return [empty("No command fits these words.\nBackspace widens the search.")]
+        found: list[Block] = []
+        for group in dict.fromkeys(entry.group for entry in fits):
+            found.append(Block((BLANK, Row((Run(f" {group}", "accent"),))), None, False))
+            found.extend(Block((self._row(entry),), entry.call) for entry in fits if entry.group == group)
+        return found
+
+    def _row(self, entry: Entry) -> Row:
+        narrow = self.size.width < 80
+        keys = line(entry.keys, 14 if narrow else 18)
+        title = line(entry.title, 22 if narrow else 30)
+        return Row((Run("   "), Run(keys, "key"), Run(title, "bright"),
+                    Run(f" {line(entry.doc, 300, pad=False)}", "dim")))
+
+    @on(Field.Changed)
+    def typed(self, event: Field.Changed) -> None:
+        """Other words."""
+        event.stop()
+        self._words = event.value
+        self.reload()
+        self.list.top()
+
+    def chosen(self, key: Hashable) -> None:
+        """Run it where the help was asked for."""
+        app, about = self.desk_app, self.about
+        self.dismiss(None)
+        app.call_later(app.call_verb, str(key), where=about)
+
+    def tick(self, now: int) -> None:
+        """Nothing here counts down."""
+
+
+def _first(verb: Verb) -> str:
+    return verb.doc.split("\n")[0].rstrip(".")

@@ -1,0 +1,222 @@
+"""The base of the screens that are a list: a title, rows with a cursor, and the keys that work here."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.screen import Screen
+
+from agentdesk.model.clock import Millis
+from agentdesk.ui.present import line, wrap
+from agentdesk.ui.widgets.blocks import Block, Blocks
+from agentdesk.ui.widgets.field import Field
+from agentdesk.ui.widgets.key_bar import KeyBar
+from agentdesk.ui.widgets.label import Label
+from agentdesk.ui.widgets.runs import BLANK, Row, Run
+
+if TYPE_CHECKING:
+    from agentdesk.desk.desk import Desk
+    from agentdesk.ui.app import DeskApp
+
+
+BlockList: TypeAlias = list[Block]
+RowList: TypeAlias = list[Row]
+
+
+class ListScreen(Screen[Any], inherit_bindings=False):
+    """One list over the whole terminal. A subclass gives ``heading()``, ``blocks()`` and reacts to ``chosen()``."""
+
+    context: ClassVar[str] = "list"
+    """Whose keys work here."""
+    has_field: ClassVar[bool] = False
+    """True puts a field to type into above the list."""
+    field_hint: ClassVar[str] = ""
+    has_preview: ClassVar[bool] = False
+    """True shows a preview of the selected row: beside the list when there is room, else below it."""
+    side_from: ClassVar[int] = 100
+    """Columns from which the preview stands beside the list."""
+
+    DEFAULT_CSS = """
+    ListScreen { layout: vertical; overflow: hidden hidden; background: $desk-base; }
+    ListScreen #body { height: 1fr; layout: vertical; }
+    ListScreen #body.-side { layout: horizontal; }
+    ListScreen #list { height: 1fr; width: 1fr; }
+    ListScreen #preview { height: 40%; width: 100%; }
+    ListScreen #body.-side #preview { height: 1fr; width: 1fr; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """Title, field, list, preview, keys."""
+        yield Label(ground="status", id="title")
+        if self.has_field:
+            yield ListField(prompt=">", hint=self.field_hint)
+        with Horizontal(id="body"):
+            yield ScreenList(id="list")
+            if self.has_preview:
+                yield Preview(id="preview")
+        yield KeyBar()
+
+    @property
+    def desk_app(self) -> DeskApp:
+        """The app, by its own type."""
+        return cast("DeskApp", self.app)
+
+    @property
+    def desk(self) -> Desk:
+        """The desk."""
+        return self.desk_app.desk
+
+    @property
+    def list(self) -> Blocks:
+        """The list, for the keys that move its cursor."""
+        return self.query_one("#list", ScreenList)
+
+    @property
+    def selection(self) -> tuple[int, ...]:
+        """What verbs called here are about."""
+        return ()
+
+    def on_mount(self) -> None:
+        """Read and show."""
+        if self.has_field:
+            self.list.bar_always = True
+            self.query_one(Field).focus()
+        else:
+            self.list.focus()
+        self.reload()
+        self.list.top()
+
+    def on_resize(self) -> None:
+        """Another width breaks the rows anew."""
+        self.query_one("#body").set_class(self.has_preview and self.size.width >= self.side_from, "-side")
+        if self.is_mounted:
+            self.reload()
+
+    def heading(self) -> Row:
+        """The line at the top."""
+        raise NotImplementedError
+
+    def blocks(self) -> BlockList:
+        """The rows."""
+        raise NotImplementedError
+
+    def chosen(self, key: Hashable) -> None:
+        """Enter on a row."""
+
+    def preview(self, key: Hashable) -> RowList:
+        """What is shown of the selected row."""
+        return []
+
+    @property
+    def room(self) -> int:
+        """Cells across the list."""
+        beside = self.has_preview and self.size.width >= self.side_from
+        return max(20, self.size.width // 2 if beside else self.size.width)
+
+    def reload(self) -> None:
+        """Read again and show; the cursor stays on its row."""
+        self.query_one("#title", Label).put(self.heading())
+        self.list.fill(self.blocks())
+        self._show_preview()
+
+    def tick(self, now: Millis) -> None:
+        """One second passed: rows whose words changed are redrawn."""
+        self.query_one(KeyBar).tick(now)
+        fresh = self.blocks()
+        pane = self.list
+        if [b.key for b in fresh] != [b.key for b in pane.blocks]:
+            pane.fill(fresh)
+            return
+        for index, block in enumerate(fresh):
+            pane.replace(index, block)
+
+    def on_key(self, event: events.Key) -> None:
+        """While the field has the keys, those that move go to the list."""
+        if not self.has_field:
+            return
+        pane = self.list
+        match event.key:
+            case "down" | "ctrl+n":
+                pane.move(1)
+            case "up" | "ctrl+p":
+                pane.move(-1)
+            case "pagedown":
+                pane.page_by(1)
+            case "pageup":
+                pane.page_by(-1)
+            case "enter":
+                pane.choose()
+            case "escape":
+                self.dismiss(None)
+            case _:
+                return
+        event.stop()
+        event.prevent_default()
+
+    @on(Blocks.Chosen)
+    def on_chosen(self, event: Blocks.Chosen) -> None:
+        """Enter or a double click on a row."""
+        event.stop()
+        self.chosen(event.key)
+
+    @on(Blocks.Moved)
+    def on_moved(self, event: Blocks.Moved) -> None:
+        """Another row is selected."""
+        if type(event) is Blocks.Moved:
+            event.stop()
+            self._show_preview()
+
+    def _show_preview(self) -> None:
+        if self.has_preview:
+            self.query_one("#preview", Preview).put(*self.preview(self.list.key))
+
+
+class ScreenList(Blocks):
+    """The list of a list screen."""
+
+
+class ListField(Field):
+    """The field of a list screen; keys that move go on to the list below it."""
+
+    ground = "composer"
+
+
+class Preview(Label):
+    """What the selected row holds."""
+
+    DEFAULT_CSS = """
+    Preview { height: 1fr; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(ground="panel", id=id)
+
+    def put(self, *rows: Row) -> None:
+        """Show these rows; the place stays the same."""
+        self._rows = list(rows)
+        self.changed()
+
+
+def empty(words: str, *then: tuple[str, str]) -> Block:
+    """What a list says when there is nothing in it, and the keys that go on."""
+    rows = [BLANK, *(Row((Run(f"   {part}", "text"),)) for part in words.split("\n"))]
+    for key, what in then:
+        rows.append(Row((Run("   "), Run(key, "key"), Run(f"  {what}", "dim"))))
+    return Block(tuple(rows), None, False)
+
+
+def heading(words: str, count: int | None = None, aside: str = "") -> Row:
+    """A title with a number, and something dim at the right edge."""
+    runs = [Run(f" {words}", "accent", bold=True)]
+    if count is not None:
+        runs.append(Run(f"  {count:,}", "dim"))
+    return Row(tuple(runs), (Run(f"{line(aside, 60, pad=False)} ", "dim"),) if aside else ())
+
+
+def paragraph(words: str, width: int, ink: str = "text", indent: int = 3, most: int = 4) -> list[Row]:
+    """Words over a few rows."""
+    return [Row((Run(" " * indent), Run(part, ink))) for part in wrap(words, max(8, width - indent - 1), most)]

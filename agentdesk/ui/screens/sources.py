@@ -1,0 +1,90 @@
+"""The sources: whether each answers, since when not and why, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from agentdesk.commands.registry import quote
+from agentdesk.desk import find
+from agentdesk.model.source import SourceState
+from agentdesk.ui.present import line
+from agentdesk.ui.screens.listing import ListScreen, empty, heading, paragraph
+from agentdesk.ui.widgets.blocks import Block
+from agentdesk.ui.widgets.runs import BLANK, Row, Run
+from agentdesk.ui.widgets.when import length, short_left
+
+WORDS = {"new": "not asked yet", "ok": "answers", "retry": "trying again", "offline": "cannot be reached",
+         "auth": "sign-in refused", "stopped": "stopped", "paused": "paused"}
+"""A source's state in words."""
+INKS = {"ok": "ok", "new": "dim", "paused": "dim", "retry": "soon", "offline": "soon", "auth": "late",
+        "stopped": "late"}
+"""The ink of each state."""
+
+
+class SourcesScreen(ListScreen):
+    """One block for each source."""
+
+    context = "sources"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sources: list[SourceState] = []
+
+    @property
+    def name_selected(self) -> str:
+        """The source under the cursor; empty when there is none."""
+        return self.list.key if isinstance(self.list.key, str) else ""
+
+    def reload(self) -> None:
+        """Read how they stand."""
+        self._sources = find.sources(self.desk)
+        super().reload()
+
+    def chosen(self, key: Hashable) -> None:
+        """Ask this source for news at once."""
+        self.desk_app.call_later(self.desk_app.call_verb, f"sync {quote(str(key))}", where="sources")
+
+    def heading(self) -> Row:
+        """How many there are, and how many have trouble."""
+        trouble = sum(it.state not in ("ok", "new", "paused") for it in self._sources)
+        return heading("Sources", len(self._sources), f"{trouble} with trouble · Enter asks one now" if trouble else "Enter asks one now")
+
+    def blocks(self) -> list[Block]:
+        """State, account, when it last answered; what went wrong and what to do; what is missing."""
+        if not self._sources:
+            return [empty("No source is connected.\nAdd one to the configuration, or leave and type",
+                          ("agentdesk setup", "asks what it needs and writes it down"))]
+        return [Block(self._rows(it), it.name) for it in self._sources]
+
+    def _rows(self, it: SourceState) -> tuple[Row, ...]:
+        now, glyphs = self.desk.now(), self.desk_app.palette.glyphs
+        sign = {"ok": glyphs.up, "new": glyphs.down, "paused": glyphs.paused}.get(it.state, glyphs.trouble)
+        sign = glyphs.down if it.state in ("offline", "stopped") else sign
+        ink = INKS.get(it.state, "soon")
+        words = WORDS.get(it.state, it.state)
+        if it.next_try_at is not None and it.state in ("retry", "offline") and it.next_try_at > now:
+            words += f" in {short_left(it.next_try_at, now)}"
+        rows = [Row((Run("   "), Run(f"{sign} ", ink), Run(line(it.name, 24), "bright", bold=True),
+                     Run(f" {it.letter} ", "accent"), Run(f" {words}", ink)))]
+        facts = []
+        if it.account is not None:
+            facts.append(f"as {line(it.account.handle or it.account.name, 40, pad=False)}")
+        facts.append(f"last answer {length(now - it.last_ok_at)} ago" if it.last_ok_at else "no answer yet")
+        if it.failures:
+            facts.append(f"{it.failures} failures in a row")
+        rows.extend(paragraph(" · ".join(facts), self.room, "dim", 5, 2))
+        wrong = ". ".join(part.rstrip(".") for part in (it.title, it.cause) if part)
+        if wrong:
+            rows.extend(paragraph(wrong, self.room, ink, 5, 3))
+        if it.remedy:
+            rows.extend(paragraph(f"{glyphs.arrow} {it.remedy}", self.room, "text", 5, 3))
+        if it.account is not None:
+            for warning in it.account.warnings:
+                rows.extend(paragraph(f"{glyphs.warn} {warning}", self.room, "warn", 5, 2))
+        if it.gaps:
+            words = f"{it.gaps} stretch{'es' if it.gaps > 1 else ''} of messages could not be fetched"
+            rows.extend(paragraph(f"{glyphs.warn} {words}", self.room, "warn", 5, 2))
+        if it.rejects:
+            words = f"{it.rejects} item{'s' if it.rejects > 1 else ''} could not be understood; kept aside"
+            rows.extend(paragraph(f"{glyphs.warn} {words}", self.room, "warn", 5, 2))
+        return (*rows, BLANK)
