@@ -131,8 +131,9 @@ def last_message_id(db: Db, conversation_id: int) -> int:
 
 
 def wake(db: Db, now: Millis) -> list[int]:
-    """Bring snoozed conversations back whose time has come; returns their numbers (their standing must be refreshed)."""
-    ids = [row[0] for row in db.rows("SELECT id FROM conversation WHERE state = 'snoozed' AND snoozed_until <= ?", now)]
+    """Bring snoozed conversations back whose time has come; returns their numbers, to be refreshed."""
+    ids = [row[0] for row in db.rows("SELECT id FROM conversation WHERE state = 'snoozed' "
+                                     "AND snoozed_until <= ?", now)]
     for each in ids:
         set_state(db, each, State.OPEN, now)
     return ids
@@ -249,8 +250,9 @@ def stored_message(row: tuple[Any, ...], earlier: tuple[Inert, ...]) -> StoredMe
         ref=ref, conversation_ref=conversation_ref, parent_ref=parent_ref,
         author=Author(ref=author_ref, name=author_name, handle=author_handle), direction=Direction(direction),
         kind=Kind(kind), visibility=Visibility(visibility), text=text, raw=raw, created_at=created_at,
-        edited_at=edited_at, deleted=deleted_at is not None, attachments=_attachments(attachments) if attachments else (),
-        url=url, lang=lang, rating=rating, client_id=client_id, can_reply=bool(can_reply), indirect=bool(indirect))
+        edited_at=edited_at, deleted=deleted_at is not None,
+        attachments=_attachments(attachments) if attachments else (), url=url, lang=lang, rating=rating,
+        client_id=client_id, can_reply=bool(can_reply), indirect=bool(indirect))
     return StoredMessage(id=number, conversation_id=conversation_id, source=source, message=told, seen_at=seen_at,
                          deleted_at=deleted_at, earlier_texts=earlier)
 

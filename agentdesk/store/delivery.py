@@ -79,6 +79,6 @@ def crossed(db: Db, conversation_id: int, message_id: int, seen_message_id: int 
     return bool(db.value(
         "SELECT 1 FROM message AS m WHERE m.conversation_id = ?1 AND m.direction = 'out' AND m.ours <> ?2 "
         "AND m.deleted_at IS NULL AND m.id > ?5 AND abs(m.created_at - ?4) < ?6 AND m.id <> ?3 "
-        "AND NOT EXISTS (SELECT 1 FROM message AS i WHERE i.conversation_id = ?1 AND i.direction = 'in' AND i.created_at > min(m.created_at, ?4) "
-        "AND i.created_at <= max(m.created_at, ?4)) ORDER BY m.created_at DESC LIMIT 1",
+        "AND NOT EXISTS (SELECT 1 FROM message AS i WHERE i.conversation_id = ?1 AND i.direction = 'in' "
+        "AND i.created_at > min(m.created_at, ?4) AND i.created_at <= max(m.created_at, ?4)) LIMIT 1",
         conversation_id, ours, message_id, at, seen_message_id, DAY))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from agentdesk.rules.words import tokens
+from agentdesk.model.words import tokens
 from agentdesk.store.codec import storable
 
 _HANDLES = re.compile(r"\A\s*(?:@[^\s@]+(?:@[^\s@]+)?[\s:,]+)+")

@@ -34,6 +34,7 @@ CREATE TABLE customer (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL, first_seen_at INTEGER NOT NULL,
   vip INTEGER NOT NULL DEFAULT 0, note TEXT NOT NULL DEFAULT '', tags TEXT NOT NULL DEFAULT '[]'
 );
+CREATE INDEX customer_vip ON customer (id) WHERE vip = 1;
 CREATE TABLE identity (
   source TEXT NOT NULL, ref TEXT NOT NULL, customer_id INTEGER NOT NULL REFERENCES customer(id),
   handle TEXT NOT NULL, name TEXT NOT NULL, followers INTEGER, profile BLOB NOT NULL, seen_at INTEGER NOT NULL,

@@ -11,7 +11,7 @@ import apsw
 from agentdesk.errors import StoreDamaged, StoreError, StoreReadOnly, StoreTooNew
 from agentdesk.model.clock import Clock
 from agentdesk.paths import make_private
-from agentdesk.store import files
+from agentdesk.store import files, functions
 from agentdesk.store.trouble import in_words
 
 APPLICATION_ID = 0x41474453
@@ -41,6 +41,7 @@ def writer(path: Path, clock: Clock, steps: tuple[str, ...], warnings: list[str]
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=200)
     try:
         connection.set_busy_timeout(_WAIT_MS)
+        functions.add(connection)
         check_version(connection, path, len(steps))
         network = files.network_mount(path.parent)
         _set_journal(connection, path, network, warnings)
@@ -80,6 +81,7 @@ def connect_reader(path: Path, *, read_only: bool) -> apsw.Connection:
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE
     connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
     connection.set_busy_timeout(_WAIT_MS)
+    functions.add(connection)
     connection.execute("PRAGMA query_only=1; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8000")
     return connection
 

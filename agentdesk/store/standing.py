@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -18,6 +18,7 @@ from agentdesk.store.where import resting_rank
 if TYPE_CHECKING:
     from agentdesk.rules.rulebook import Rulebook
 
+Pauses: TypeAlias = tuple[tuple[Millis, Millis], ...]
 TEXTS = 10
 """So many of the last unanswered messages are weighed."""
 TEXT_CHARS = 2_000
@@ -86,10 +87,10 @@ def _standing(case: Case, rulebook: Rulebook) -> tuple[Any, ...]:
             lead.calendar, pack(clocks), case.id)
 
 
-_COLUMNS = ("c.id, c.source, c.state, c.created_at, c.first_in_at, c.unanswered_since, c.first_out_at, c.last_in_at, "
-            "c.last_out_at, c.server_due, c.remote_queue, c.status, c.priority, c.assignee, c.lang, c.incident, c.tags, "
-            "c.burst, c.messages, c.indirect, c.name, c.preview, c.remote_closed, c.snoozed_until, c.disposed_at, "
-            "k.vip, (SELECT max(i.followers) FROM identity AS i WHERE i.customer_id = c.customer_id), "
+_COLUMNS = ("c.id, c.source, c.state, c.created_at, c.first_in_at, c.unanswered_since, c.first_out_at, "
+            "c.last_in_at, c.last_out_at, c.server_due, c.remote_queue, c.status, c.priority, c.assignee, c.lang, "
+            "c.incident, c.tags, c.burst, c.messages, c.indirect, c.name, c.preview, c.remote_closed, c.snoozed_until, "
+            "c.disposed_at, k.vip, (SELECT max(i.followers) FROM identity AS i WHERE i.customer_id = c.customer_id), "
             "(SELECT i.handle FROM identity AS i WHERE i.customer_id = c.customer_id AND i.source = c.source LIMIT 1)")
 
 
@@ -153,7 +154,7 @@ class _Story:
         """The kinds of a conversation's inbound messages."""
         return tuple(dict.fromkeys(kind for _, direction, kind in self._said.get(number, ()) if direction == "in"))
 
-    def pauses(self, number: int, last_out_at: Millis | None) -> tuple[tuple[tuple[Millis, Millis], ...], Millis | None]:
+    def pauses(self, number: int, last_out_at: Millis | None) -> tuple[Pauses, Millis | None]:
         """The stretches from an answer to the customer's next message, and since when the present one lasts."""
         if last_out_at is None:
             return (), None

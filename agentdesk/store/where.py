@@ -20,6 +20,8 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
 
     sql: str = "c.state = 'open'"
     params: tuple[Any, ...] = ()
+    slow: bool = False
+    """True when rows take long to judge (words, names, kinds): read such a view in a thread."""
 
 
 OPEN = Where()
