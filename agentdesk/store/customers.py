@@ -36,9 +36,10 @@ def conversations_of(db: Db, customer_id: int, limit: int = 30) -> list[Conversa
     """A customer's conversations on all sources, newest first."""
     rows = db.rows(
         "SELECT c.id, c.source, c.ref, c.subject, c.preview, c.state, c.severity, c.status, c.disposition, "
-        "c.disposition_code, c.created_at, max(coalesce(c.last_in_at, 0), coalesce(c.last_out_at, 0), c.created_at), "
-        "c.messages, c.incident, coalesce(s.letter, '?') FROM conversation AS c "
-        "LEFT JOIN source AS s ON s.name = c.source WHERE c.customer_id = ? ORDER BY c.created_at DESC, c.id DESC LIMIT ?", customer_id, limit)
+        "c.disposition_code, c.created_at, max(coalesce(c.last_in_at, 0), coalesce(c.last_out_at, 0), "
+        "c.created_at), c.messages, c.incident, coalesce(s.letter, '?') FROM conversation AS c "
+        "LEFT JOIN source AS s ON s.name = c.source WHERE c.customer_id = ? "
+        "ORDER BY c.created_at DESC, c.id DESC LIMIT ?", customer_id, limit)
     return [ConversationBrief(
         id=number, source=source, letter=letter, ref=ref, subject=subject, preview=preview, state=State(state),
         severity=Severity(severity), status=status, disposition=Disposition(disposition) if disposition else None,
@@ -70,7 +71,8 @@ def by_handle(db: Db, handle: str, limit: int = 20) -> list[int]:
 def update_profile(db: Db, source: str, profile: Profile, now: Millis) -> int | None:
     """Store what the source tells of a person now; returns the customer, None when nobody knows that person."""
     db.run("UPDATE identity SET handle = ?, name = ?, followers = ?, profile = ?, seen_at = ? "
-           "WHERE source = ? AND ref = ?", profile.handle, profile.name, profile.followers, pack(profile), now, source, profile.ref)
+           "WHERE source = ? AND ref = ?", profile.handle, profile.name, profile.followers, pack(profile), now, source,
+           profile.ref)
     return by_identity(db, source, profile.ref)
 
 

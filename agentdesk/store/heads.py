@@ -153,7 +153,7 @@ class Heads:
     def load(self, refs: Iterable[str]) -> None:
         """Take up those of ``refs`` that are stored."""
         rows = self._db.rows(
-            f"SELECT c.id, {', '.join('c.' + name for name in _STORED)} FROM json_each(?) AS w JOIN conversation AS c "
+            f"SELECT c.id, {', '.join('c.' + name for name in _STORED)} FROM json_each(?) AS w CROSS JOIN conversation AS c "
             "ON c.source = ? AND c.ref = w.value", pack(list(refs)), self._source)
         for number, *values in rows:
             self.by_ref[values[0]] = Head(number, tuple(values), is_new=False)
@@ -171,7 +171,7 @@ class Heads:
     def load_ids(self, ids: Iterable[int]) -> None:
         """Take up stored conversations by number, unless they are there already."""
         rows = self._db.rows(
-            f"SELECT c.id, {', '.join('c.' + name for name in _STORED)} FROM json_each(?) AS w JOIN conversation AS c "
+            f"SELECT c.id, {', '.join('c.' + name for name in _STORED)} FROM json_each(?) AS w CROSS JOIN conversation AS c "
             "ON c.id = w.value", pack(list(ids)))
         for number, *values in rows:
             if values[0] not in self.by_ref:
@@ -196,7 +196,7 @@ class Heads:
         ids = pack([head.id for head in self.by_ref.values() if not head.is_new])
         found: dict[int, set[str]] = {}
         for number, verb in self._db.rows(
-                "SELECT o.conversation_id, o.body ->> 'verb' FROM json_each(?) AS w JOIN outbox AS o "
+                "SELECT o.conversation_id, o.body ->> 'verb' FROM json_each(?) AS w CROSS JOIN outbox AS o "
                 "ON o.conversation_id = w.value AND o.kind = 'action' "
                 "AND o.state IN ('held', 'queued', 'sending', 'unknown')", ids):
             found.setdefault(number, set()).add(verb)

@@ -38,7 +38,7 @@ def held(db: Db, source: str, page: Page) -> Held:
                          deleted=deleted_at is not None)
         for ref, number, conversation_ref, text, edited_at, deleted_at in db.rows(
             "SELECT m.ref, m.id, c.ref, m.text, m.edited_at, m.deleted_at FROM json_each(?) AS w "
-            "JOIN message AS m ON m.source = ? AND m.ref = w.value JOIN conversation AS c ON c.id = m.conversation_id",
+            "CROSS JOIN message AS m ON m.source = ? AND m.ref = w.value JOIN conversation AS c ON c.id = m.conversation_id",
             refs, source)}
     open_there = int(db.value("SELECT count(*) FROM (SELECT 1 FROM conversation WHERE state = 'open' AND source = ? "
                               "LIMIT 1000)", source))
@@ -146,7 +146,7 @@ class _Intake:
             return
         rows = self._db.rows(
             "SELECT m.id, m.conversation_id, m.direction, m.created_at, m.ours FROM json_each(?) AS w "
-            "JOIN message AS m ON m.source = ? AND m.ref = w.value WHERE m.deleted_at IS NULL",
+            "CROSS JOIN message AS m ON m.source = ? AND m.ref = w.value WHERE m.deleted_at IS NULL",
             pack(list(self._plan.delete)), self._plan.source)
         self._db.many("UPDATE message SET deleted_at = ? WHERE id = ?", [(self._now, row[0]) for row in rows])
         self._heads.load_ids([row[1] for row in rows])
@@ -267,7 +267,7 @@ class _Intake:
             return ()
         rows = self._db.rows(
             "SELECT m.id, m.conversation_id, m.ref, m.text, m.author_name, m.direction, m.created_at, c.last_in_at "
-            "FROM json_each(?) AS w JOIN message AS m ON m.source = ? AND m.ref = w.value "
+            "FROM json_each(?) AS w CROSS JOIN message AS m ON m.source = ? AND m.ref = w.value "
             "JOIN conversation AS c ON c.id = m.conversation_id", pack(list(new)), self._plan.source)
         for number, conversation_id, ref, text, author, direction, at, last_in_at in rows:
             message = new[ref]

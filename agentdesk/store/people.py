@@ -62,7 +62,7 @@ class People:
     def _load(self, told: dict[str, Profile], full: dict[str, Profile]) -> list[Profile]:
         """Take up what is stored, bring it up to date, and return who is new."""
         held = {ref: (customer_id, handle, name) for ref, customer_id, handle, name in self._db.rows(
-            "SELECT i.ref, i.customer_id, i.handle, i.name FROM json_each(?) AS w JOIN identity AS i "
+            "SELECT i.ref, i.customer_id, i.handle, i.name FROM json_each(?) AS w CROSS JOIN identity AS i "
             "ON i.source = ? AND i.ref = w.value", pack(list(told)), self._source)}
         fresh: list[Profile] = []
         for ref, profile in told.items():

@@ -97,14 +97,14 @@ _COLUMNS = ("c.id, c.source, c.state, c.created_at, c.first_in_at, c.unanswered_
 def cases(db: Db, ids: Sequence[int]) -> list[Case]:
     """The facts of many conversations, in few queries."""
     wanted = pack(list(ids))
-    rows = db.rows(f"SELECT {_COLUMNS} FROM json_each(?) AS w JOIN conversation AS c ON c.id = w.value "
+    rows = db.rows(f"SELECT {_COLUMNS} FROM json_each(?) AS w CROSS JOIN conversation AS c ON c.id = w.value "
                    "JOIN customer AS k ON k.id = c.customer_id", wanted)
     letters = dict(db.rows("SELECT name, letter FROM source"))
     texts = _unanswered_texts(db, wanted)
     story = _Story(db, wanted)
     promises: dict[int, list[DueClock]] = {}
     for number, due_at, made_at, words in db.rows(
-            "SELECT p.conversation_id, p.due_at, p.made_at, p.words FROM json_each(?) AS w JOIN promise AS p "
+            "SELECT p.conversation_id, p.due_at, p.made_at, p.words FROM json_each(?) AS w CROSS JOIN promise AS p "
             "ON p.conversation_id = w.value AND p.kept_at IS NULL ORDER BY p.due_at", wanted):
         promises.setdefault(number, []).append(promised(due_at, made_at, words))
     return [_case(row, letters, texts, story, promises) for row in rows]
@@ -132,7 +132,7 @@ def _unanswered_texts(db: Db, wanted: str) -> dict[int, str]:
     """The last unanswered texts of each conversation, oldest first, in one string."""
     found: dict[int, list[str]] = {}
     for number, text in db.rows(
-            "SELECT m.conversation_id, substr(m.text, 1, ?2) FROM json_each(?1) AS w JOIN message AS m "
+            "SELECT m.conversation_id, substr(m.text, 1, ?2) FROM json_each(?1) AS w CROSS JOIN message AS m "
             "ON m.conversation_id = w.value AND m.direction = 'in' AND m.handled_at IS NULL "
             "ORDER BY m.conversation_id, m.created_at", wanted, TEXT_CHARS):
         found.setdefault(number, []).append(text)
@@ -146,7 +146,7 @@ class _Story:
         self._said: dict[int, list[tuple[Millis, str, str]]] = {}
         for number, at, direction, kind in db.rows(
                 "SELECT m.conversation_id, m.created_at, m.direction, m.kind FROM json_each(?) AS w "
-                "JOIN message AS m ON m.conversation_id = w.value AND m.direction <> 'note' "
+                "CROSS JOIN message AS m ON m.conversation_id = w.value AND m.direction <> 'note' "
                 "ORDER BY m.conversation_id, m.created_at, m.id", wanted):
             self._said.setdefault(number, []).append((at, direction, kind))
 
