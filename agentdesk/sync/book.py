@@ -32,10 +32,9 @@ class Book:
         return None if found is None else int(found)
 
     async def due(self) -> list[OutboxEntry]:
-        """The entries whose turn it is: those to be looked for, then the first to be sent of each conversation."""
+        """The entries whose turn it is: the first of each conversation, to be sent or to be looked for."""
         now = self.frame.now()
-        return await self.frame.store.write(
-            lambda db: [*outbox.to_check(db, self.name, now), *outbox.due(db, self.name, now)])
+        return await self.frame.store.write(lambda db: outbox.due(db, self.name, now))
 
     async def start(self, entry: OutboxEntry, sender: str) -> OutboxEntry | None:
         """In one transaction: look at the tail, then stop the entry or commit that it is on its way."""
@@ -126,10 +125,7 @@ class Book:
         at = outcome.first_look_at(self.connector.caps, now)
 
         def work(db: Db) -> list[int]:
-            lost = outbox.recover(db, alive, now)
-            for entry_id in lost:
-                outbox.unknown(db, entry_id, "The desk ended while it was on its way", "It is looked for by itself", at)
-            return lost
+            return outbox.recover(db, alive, now, next_check_at=at)
 
         for entry_id in await self.frame.store.write(work):
             self.frame.emit(OutboxChanged(entry_id=entry_id, conversation_id=0, state=SendState.UNKNOWN))

@@ -67,7 +67,7 @@ class LittleDesk:
 
     def open(self) -> None:
         """Start the program: a new process as far as anybody can tell."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.holder = f"here:1:1:{uuid.uuid4().hex[:8]}"
         self.living.add(self.holder)
         self.store = Store.open(self.path, self.clock, faults=self._fault)

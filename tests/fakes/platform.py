@@ -154,7 +154,8 @@ class Platform:
             text=inert(out.text), created_at=now, parent_ref=out.reply_to_ref,
             client_id=out.client_id if self.echo else "")
         self._keep(message, out.client_id, by)
-        self.keys[self._key(out)] = (message.ref, now)
+        if key := self._key(out):
+            self.keys[key] = (message.ref, now)
         self.history.append(Event(now, "copy", out.client_id, message.ref, by))
         return message.ref
 
@@ -189,7 +190,7 @@ class Platform:
             case SendStrength.CONTENT:
                 return f"text {out.conversation_ref} {out.text}"
             case _:
-                return f"nothing {self.number}"
+                return ""
 
     def _known(self, out: Outgoing, now: Millis) -> str:
         ref, at = self.keys.get(self._key(out), ("", 0))
