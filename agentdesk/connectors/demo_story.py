@@ -82,7 +82,7 @@ class Story:
                 5 * MINUTE + rng.randrange(90) * SECOND)
             limited = number % 3 == 1
             words = self.content.limits if limited else self.content.outages
-            turn = number // 3 if limited else number - number // 3
+            turn = number // 3 if limited else number - (number + 1) // 3
             length = rng.randrange(20, 31) if limited else rng.randrange(50, 76)
             self._troubles.append(Trouble(since, since + length * SECOND, words[turn % len(words)], limited))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,9 +29,9 @@ def test_the_same_seed_tells_the_same_story_in_whatever_order_it_is_asked(conten
 
 def test_another_seed_tells_another_story_with_the_same_beginning(content: Content) -> None:
     one, other = Story(content, 1), Story(content, 2)
-    opening = len(content.opening)
+    opening, whole = len(content.opening), written(content)
     assert [one.slot(n).event for n in range(opening)] == [other.slot(n).event for n in range(opening)]
-    assert [one.slot(n).event for n in range(written(content))] != [other.slot(n).event for n in range(written(content))]
+    assert [one.slot(n).event for n in range(whole)] != [other.slot(n).event for n in range(whole)]
 
 
 @given(seed=seeds)
@@ -39,7 +41,7 @@ def test_every_written_event_comes_once_and_at_a_human_pace(content: Content, se
     events = [slot.event for slot in slots if slot.event]
     assert sorted(events) == sorted(e.id for e in (*content.opening, *content.events))
     assert slots[0].at == FIRST
-    gaps = [after.at - before.at for before, after in zip(slots, slots[1:], strict=False)]
+    gaps = [after.at - before.at for before, after in pairwise(slots)]
     assert all(25 * SECOND <= gap <= 60 * SECOND for gap in gaps[: written(content) - 1])
     assert all(60 * SECOND <= gap <= 150 * SECOND for gap in gaps[written(content):])
 
