@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 
 import click
 
-from agentdesk.bootstrap import DemoOptions, Options, connect
+from agentdesk.bootstrap import DemoOptions, Options, connect, report_crash
 from agentdesk.bootstrap import open_desk as assemble
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
-from agentdesk.cli.session import desk_for, options_of, run
+from agentdesk.cli.session import VERB_MODULES, desk_for, options_of, run
+from agentdesk.commands.keymap import Keymap
+from agentdesk.commands.registry import Registry
 from agentdesk.desk import find
 from agentdesk.desk.desk import Desk
+from agentdesk.errors import UsageError
 from agentdesk.model.events import Arrived, Event, Notice, Progress, SourceChanged
+from agentdesk.paths import places
 from agentdesk.store import sources as source_rows
 
 
@@ -60,9 +65,45 @@ def _screen(options: Options) -> int:
         output.say("agentdesk: the screen needs a terminal")
         output.say("  next: agentdesk queue --json works without one; agentdesk sync --watch collects")
         return Exit.USAGE
-    from agentdesk.ui.start import run_screen
+    from agentdesk.ui import verbs
+    from agentdesk.ui.app import DeskApp
 
-    return run_screen(options)
+    desk = assemble(options)
+    try:
+        found = Registry.of((*VERB_MODULES, verbs))
+        keymap = Keymap.build(None if options.safe else desk.config.keys, known=_known(found))
+        desk.warnings += [str(problem) for problem in keymap.problems]
+        where = places(options.profile)
+        app = DeskApp(desk, found, keymap, themes=() if options.safe else (where.themes_dir,),
+                      begin=lambda: _begin(desk, options),
+                      on_crash=lambda error: str(report_crash(error, options.profile)))
+        app.run()
+        return app.return_code or Exit.OK
+    finally:
+        desk.store.close()
+
+
+def _known(found: Registry) -> Callable[[str], bool]:
+    """Whether a call on a key can be read."""
+
+    def known(line: str) -> bool:
+        try:
+            found.parse(line)
+        except UsageError:
+            return False
+        return True
+
+    return known
+
+
+async def _begin(desk: Desk, options: Options) -> None:
+    """After the first paint: connect the sources, then collect and send until the screen closes."""
+    await connect(desk, options)
+    try:
+        await desk.connected().run()
+    finally:
+        for connector in desk.connectors.values():
+            await connector.close()
 
 
 @click.command()
