@@ -229,15 +229,18 @@ class Sender:
     async def _look_again(self) -> None:
         """Read threads once more some time after a reply: a colleague's answer may have crossed it."""
         now = self.frame.now()
-        due = {ref for at, ref in self._looks if at <= now}
-        self._looks = [(at, ref) for at, ref in self._looks if at > now]
-        for ref in due:
+        for ref in dict.fromkeys(ref for at, ref in self._looks if at <= now):
+            if not self.pace.due(self.frame.now()):
+                return
+            self._looks = [(at, other) for at, other in self._looks if other != ref or at > now]
             try:
                 async with asyncio.timeout(SEND_LIMIT_S):
                     page = await self.connector.thread(ref)
             except Rejected:
                 continue  # the thread is gone: there is nothing to cross
-            except (SourceError, TimeoutError):
-                self._looks.append((now + pace.LONGEST_WAIT, ref))
+            except (SourceError, TimeoutError) as error:
+                self._looks.append((now + max(MINUTE, pace.asked(error)), ref))
+                await self._hold_back(error)
                 continue
+            self._misses = 0
             await self.frame.bring_in(self.name, page, "thread")
