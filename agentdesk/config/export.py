@@ -16,6 +16,7 @@ from agentdesk.config import schema
 from agentdesk.config.schema import SOURCE_KINDS, USER_KINDS, Config, SecretRef, Section, SourceBase
 from agentdesk.config.shape import Between, Day, Length, Text, Url, Week
 from agentdesk.config.units import say_length
+from agentdesk.config.values import OFF
 from agentdesk.config.walk import hints_of, unwrap
 
 _LENGTH = r"^(0|[0-9]+(ms|[wdhms])( ?[0-9]+(ms|[wdhms]))*)$"
@@ -103,14 +104,13 @@ def _secret() -> dict[str, Any]:
 
 def _shape(hint: Any, kinds: Collection[str]) -> dict[str, Any]:
     kind, marks, optional = unwrap(hint)
-    if any(isinstance(mark, Length) for mark in marks):
-        return {"anyOf": [{"type": "string", "pattern": _LENGTH}, {"const": 0}, *_off(optional)]}
+    for mark in marks:
+        if isinstance(mark, Length):
+            off = [{"enum": list(OFF)}] if optional or mark.least == 0 else []
+            null = [{"type": "null"}] if optional else []
+            return {"anyOf": [{"type": "string", "pattern": _LENGTH}, {"const": 0}, *off, *null]}
     bare = _bare(kind, marks, kinds)
     return {"anyOf": [bare, {"type": "null"}]} if optional else bare
-
-
-def _off(optional: bool) -> list[dict[str, Any]]:
-    return [{"enum": ["off", "never"]}, {"type": "null"}] if optional else []
 
 
 def _bare(kind: Any, marks: tuple[Any, ...], kinds: Collection[str]) -> dict[str, Any]:

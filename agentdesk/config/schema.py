@@ -11,7 +11,13 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import msgspec
 
 from agentdesk.config.shape import (
+    DELIMITER,
+    DIGIT,
+    ENCODING,
+    HOLIDAYS,
     LABEL,
+    LETTER,
+    SOURCE_LABEL,
     Between,
     Checked,
     Day,
@@ -30,7 +36,7 @@ Duration: TypeAlias = Annotated[Millis, Length()]
 Target: TypeAlias = Annotated[Millis, Length(least=MINUTE, most=3_650 * DAY)]
 Label: TypeAlias = Annotated[str, LABEL]
 Line: TypeAlias = Annotated[str, Text()]
-Query: TypeAlias = Annotated[str, Checked("query")]
+Query: TypeAlias = Annotated[str, Text(0, 2_000), Checked("query")]
 FilePath: TypeAlias = Annotated[str, Place()]
 
 
@@ -79,9 +85,9 @@ class SourceBase(Section, frozen=True, kw_only=True):
     """What every source has, whatever its kind."""
 
     kind: ClassVar[str]
-    name: Annotated[str, Text(1, 40, r"[a-z0-9][a-z0-9_.-]*", "small letters, digits, dot, dash and underscore")]
+    name: Annotated[str, SOURCE_LABEL]
     """The label after the kind: kind rt and name support make the source rt:support."""
-    letter: Annotated[str, Text(0, 1, r"[A-Za-z0-9]?", "one letter or digit")] = ""
+    letter: Annotated[str, LETTER] = ""
     """The letter that stands for it in the queue; empty for the connector's own."""
     token: SecretRef | None = None
     """Where the token is kept: keyring, command, env, file or prompt."""
@@ -136,9 +142,9 @@ class FileSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="f
     """How it is written; auto goes by the file's name."""
     columns: dict[Annotated[str, Text(1, 40)], Annotated[str, Text(1, 200)]] = {}
     """For CSV: our field's name, then the column that holds it."""
-    delimiter: Annotated[str, Text(0, 1, r"[^\w\"\r\n]?", "one sign such as ; or ,")] = ""
+    delimiter: Annotated[str, DELIMITER] = ""
     """For CSV: the sign between columns; empty to find out."""
-    encoding: Annotated[str, Text(1, 30, r"[A-Za-z0-9][A-Za-z0-9_.-]*", "an encoding's name such as utf-8")] = "utf-8"
+    encoding: Annotated[str, ENCODING] = "utf-8"
     """How its text is encoded."""
     zone: Annotated[str, Zone()] = "UTC"
     """The time zone of times that name none."""
@@ -188,7 +194,7 @@ class CalendarConfig(Section, frozen=True, kw_only=True):
     """Its time zone; empty for the agent's."""
     hours: Annotated[tuple[Hours, ...], Week()] = OFFICE_HOURS
     """When the desk is open: mon-fri: 08:00-18:00, or a list of such lines for split shifts."""
-    holidays: Annotated[str, Text(0, 10, r"([A-Z]{2}(-[A-Z0-9]{1,4})?)?", "a country such as DE or DE-BY")] = ""
+    holidays: Annotated[str, HOLIDAYS, Checked("holidays")] = ""
     """Whose public holidays it is closed on; empty for none."""
     closed: tuple[Annotated[str, Day()], ...] = ()
     """More days on which it is closed."""
@@ -220,7 +226,7 @@ class PolicyConfig(Section, frozen=True, kw_only=True):
 class ViewConfig(Section, frozen=True, kw_only=True):
     """A saved query over the queue, on a digit key."""
 
-    key: Annotated[str, Text(0, 1, r"[1-9]?", "a digit from 1 to 9")] = ""
+    key: Annotated[str, DIGIT] = ""
     """The key that opens it; empty for none."""
     name: Label
     """What stands on its tab."""
@@ -234,7 +240,7 @@ class RepliesConfig(Section, frozen=True, kw_only=True):
     packs: tuple[FilePath, ...] = ()
     """Folders with canned replies, besides the packs folder beside this file."""
     hold: Annotated[Millis, Length(0, 5 * MINUTE)] = 5 * SECOND
-    """How long a reply can be called back before it leaves; 0s sends at once."""
+    """How long a reply can be called back before it leaves; off sends at once."""
     repeat_limit: Annotated[int, Between(1, 1_000)] = 3
     """Warn when the same text went to this many other customers today."""
     unedited: bool = True
@@ -248,7 +254,7 @@ class RepliesConfig(Section, frozen=True, kw_only=True):
 class UiConfig(Section, frozen=True, kw_only=True):
     """How the screen looks and behaves."""
 
-    theme: Annotated[str, Checked("theme")] = "dark"
+    theme: Annotated[str, Text(1, 60), Checked("theme")] = "dark"
     """A built-in theme or a file in the themes folder beside this file."""
     ascii: bool = False
     """True to draw with plain characters only."""
@@ -261,7 +267,7 @@ class UiConfig(Section, frozen=True, kw_only=True):
     scroll: Literal["half_page", "smooth"] = "half_page"
     """How a list moves when the cursor leaves it; half_page draws least over a slow line."""
     idle_lock: Annotated[Millis, Length(0, DAY)] = 0
-    """Hide everything after this long without a key; 0m for never."""
+    """Hide everything after this long without a key; off for never."""
     editor: Annotated[str, Text(0, 400)] = ""
     """The command that edits a reply outside; empty for $VISUAL or $EDITOR."""
     bell: bool = False
@@ -318,7 +324,9 @@ DEFAULT_VIEWS = (
 )
 DEFAULT_POLICIES = (PolicyConfig(name="default"),)
 
-KeyMap: TypeAlias = dict[Annotated[str, Checked("keys")], Annotated[str, Checked("call")] | None]
+KeyMap: TypeAlias = dict[
+    Annotated[str, Text(1, 60), Checked("keys")], Annotated[str, Text(1, 400), Checked("call")] | None
+]
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -340,7 +348,7 @@ class Config(Section, frozen=True, kw_only=True):
     """How replies are written and sent."""
     ui: UiConfig = UiConfig()
     """How the screen looks and behaves."""
-    keys: dict[Annotated[str, Checked("context")], KeyMap] = {}
+    keys: dict[Annotated[str, LABEL, Checked("context")], KeyMap] = {}
     """Keys by context: the keys, then the call they make; null takes a key away."""
     signals: dict[Annotated[str, Text(1, 60)], Annotated[float, Between(-100, 100)]] = {}
     """Words that raise (or, below zero, calm) a conversation's severity, added to the built-in ones; 0 removes one."""

@@ -14,7 +14,8 @@ CENTURY: Millis = 36_525 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """A length of time as text, such as ``6h``; kept as milliseconds. ``off`` is None where the type allows it."""
+    """A length of time as text, such as ``6h``; kept as milliseconds. ``off`` is None where the type allows
+    it, and no time at all where ``least`` is 0."""
 
     least: Millis = 0
     most: Millis = CENTURY
@@ -30,14 +31,14 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One line of text; ``pattern`` is matched in full and ``words`` say what it asks for."""
+    """One line of text, empty only when ``least`` is 0; ``words`` refuse what does not match ``pattern`` in full."""
 
     least: int = 0
     most: int = 200
     pattern: str = ""
     words: str = ""
-    lines: bool = False
-    """True when it may hold line breaks."""
+    tab: bool = False
+    """True when it may hold tabs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +85,13 @@ class Unique:
     field: str
 
 
-LABEL = Text(1, 40, r"[\w][\w.-]*", "letters, digits, dot, dash and underscore")
+LABEL = Text(1, 40, r"[\w][\w.-]*", "may hold letters, digits, dot, dash and underscore")
 """A name that is typed in queries and commands."""
+SOURCE_LABEL = Text(1, 40, r"[a-z0-9][a-z0-9_.-]*", "may hold small letters, digits, dot, dash and underscore")
+LETTER = Text(0, 1, r"[A-Za-z0-9]?", "must be one letter or digit")
+DIGIT = Text(0, 1, r"[1-9]?", "must be a digit from 1 to 9")
+DELIMITER = Text(0, 1, r"[^\w\"\r\n]?", 'must be one sign such as ; or "\\t"', tab=True)
+ENCODING = Text(1, 30, r"[A-Za-z0-9][A-Za-z0-9_.-]*", "not an encoding's name such as utf-8")
+HOLIDAYS = Text(0, 10, r"([A-Z]{2}(-[A-Z0-9]{1,4})?)?", "not a country such as DE, or a region such as DE-BY")
+VARIABLE = Text(1, 100, r"[A-Za-z_][A-Za-z0-9_]*", "not a variable's name: letters, digits, underscore")
+BACKEND = Text(1, 200, r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", "not a backend's full name such as keyrings.alt.file.Plain…")

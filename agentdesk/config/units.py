@@ -45,7 +45,8 @@ def say_length(length: Millis) -> str:
     if length == 0:
         return "0s"
     parts: list[str] = []
-    for unit, size in UNITS.items():
+    for unit in ("d", "h", "m", "s", "ms"):
+        size = UNITS[unit]
         number, length = divmod(length, size)
         if number:
             parts.append(f"{number}{unit}")

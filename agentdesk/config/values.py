@@ -18,6 +18,8 @@ from agentdesk.model.text import inert
 Validator = Callable[[str], str | None]
 """Judges text; the answer is the reason against it, or None."""
 
+OFF = ("off", "never")
+"""What stands for no length of time."""
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 _BOOLS = {"1": True, "yes": True, "on": True, "true": True, "0": False, "no": False, "off": False, "false": False}
 
@@ -40,7 +42,7 @@ def convert(scalar: Scalar, kind: Any, marks: tuple[Any, ...], validators: Mappi
 
 def _marked(text: str, mark: Any, validators: Mapping[str, Validator], base: Path) -> str:
     match mark:
-        case Checked(by=name):
+        case Checked(by=name) if text:
             reason = validators[name](text) if name in validators else None
             if reason:
                 raise ValueError(reason)
@@ -82,12 +84,16 @@ def _bool(scalar: Scalar) -> bool:
 
 
 def _length(scalar: Scalar, mark: Length) -> int:
+    if scalar.text in OFF and mark.least == 0:
+        return 0
     value = scalar.to_plain()
     if isinstance(value, int | float) and value != 0:
         raise ValueError("a length of time needs a unit; write it like 6h, 90m, 5s or 1d 12h")
     length = parse_length(scalar.text)
-    if not mark.least <= length <= mark.most:
-        raise ValueError(f"must be from {say_length(mark.least)} to {say_length(mark.most)}")
+    if length < mark.least:
+        raise ValueError(f"must be at least {say_length(mark.least)}")
+    if length > mark.most:
+        raise ValueError(f"must be at most {say_length(mark.most)}")
     return length
 
 
@@ -105,14 +111,17 @@ def _number(scalar: Scalar, kind: Any, marks: tuple[Any, ...]) -> int | float:
 
 
 def _text(text: str, mark: Text) -> str:
-    if inert(text) != text or ("\n" in text and not mark.lines):
-        raise ValueError("holds a line break" if "\n" in text else "holds a control or invisible character")
+    if "\n" in text:
+        raise ValueError("holds a line break")
+    shown = text.replace("\t", " ") if mark.tab else text
+    if inert(shown) != shown:
+        raise ValueError("holds a control or invisible character")
     if not text and mark.least:
         raise ValueError("needs a value")
     if mark.pattern and not re.fullmatch(mark.pattern, text):
-        raise ValueError(f"may hold {mark.words}" if mark.most > 10 else f"needs {mark.words}")
-    if not mark.least <= len(text) <= mark.most:
-        raise ValueError(f"must have {mark.least} to {mark.most} characters")
+        raise ValueError(mark.words)
+    if len(text) > mark.most:
+        raise ValueError(f"longer than {mark.most} characters")
     return text
 
 

@@ -12,16 +12,15 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from agentdesk.config.schema import SOURCE_KINDS, Hours, SecretRef, Section
-from agentdesk.config.shape import Length, Place, Text, Unique, Week
+from agentdesk.config.shape import BACKEND, VARIABLE, Length, Place, Text, Unique, Week
 from agentdesk.config.units import check_overlap, parse_hours, parse_spans
-from agentdesk.config.values import Validator, convert, quote
+from agentdesk.config.values import OFF, Validator, convert, quote
 from agentdesk.config.words import did_you_mean, nearest
 from agentdesk.config.yaml import List, Map, Node, Path_, Scalar, dotted
 
 _SECRET_KEY = re.compile(
     r"(?i)(.*[_-])?(token|pass|passwd|password|passphrase|secret|api[_-]?key|bearer|credentials?|authorization)"
 )
-_OFF = ("off", "never")
 NOT_HERE = (
     "a secret may not stand in this file; say where it is kept: {keyring: …}, {command: […]}, {env: …}, {file: …} "
     "or {prompt: true}"
@@ -113,7 +112,7 @@ class Walker:
     def _is_off(self, node: Scalar, marks: tuple[Any, ...]) -> bool:
         if not node.quoted and node.to_plain() is None:
             return True
-        return any(isinstance(mark, Length) for mark in marks) and node.text in _OFF
+        return any(isinstance(mark, Length) for mark in marks) and node.text in OFF
 
     def _value(self, node: Scalar, kind: Any, marks: tuple[Any, ...], path: Path_) -> Any:
         if node.to_plain() is None:
@@ -248,7 +247,7 @@ class Walker:
         ref = {"kind": kind} | self._secret_ref(kind, value, (*path, kind))
         backend = node.entries.get("backend")
         if backend is not None:
-            name = self._value(backend, str, (_MODULE,), (*path, "backend")) if isinstance(backend, Scalar) else BAD
+            name = self._value(backend, str, (BACKEND,), (*path, "backend")) if isinstance(backend, Scalar) else BAD
             if name is BAD:
                 return BAD if len(self._noted) > before else self.say(backend, (*path, "backend"), "needs a name")
             ref["backend"] = name
@@ -270,13 +269,11 @@ class Walker:
             if node.to_plain() is not True:
                 self.say(node, path, "only true is possible here")
             return {}
-        marks: dict[str, tuple[Any, ...]] = {"keyring": (Text(1, 120),), "env": (_VARIABLE,), "file": (_FILE, Place())}
+        marks: dict[str, tuple[Any, ...]] = {"keyring": (Text(1, 120),), "env": (VARIABLE,), "file": (_FILE, Place())}
         return {"value": self._value(node, str, marks[kind], path)}
 
 
-_VARIABLE = Text(1, 100, r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable: letters, digits, underscore")
 _FILE = Text(1, 1_000)
-_MODULE = Text(1, 200, r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", "the full name of a keyring backend's class")
 
 
 def _spot(node: Node) -> tuple[str, int, int]:

@@ -1,0 +1,108 @@
+"""The example is a configuration: it loads, names every key, and tells the truth about defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from agentdesk.config import example
+from agentdesk.config.example import example_text
+from agentdesk.config.schema import SOURCE_KINDS, USER_KINDS, Config
+from agentdesk.config.walk import hints_of
+from agentdesk.config.yaml import parse
+from agentdesk.errors import UsageError
+from agentdesk.rules.query import parse as parse_query
+from tests.config.loading import loaded
+
+
+def query_problem(text: str) -> str | None:
+    try:
+        parse_query(text)
+    except UsageError as error:
+        return error.title
+    return None
+
+
+@pytest.fixture
+def plain() -> dict[str, Any]:
+    found = parse(example_text(), "config.example.yaml").plain
+    assert isinstance(found, dict)
+    return found
+
+
+def test_it_loads() -> None:
+    it = loaded(example_text(), validators={"query": query_problem})
+    assert [source.full_name for source in it.sources] == ["rt:support", "file:archive"]
+
+
+def keys_of(plain: dict[str, Any]) -> Iterator[tuple[str, type, dict[str, Any]]]:
+    """Each section of the example with the struct that it becomes."""
+    yield "", Config, plain
+    for name in ("agent", "replies", "ui", "privacy", "codes"):
+        yield name, type(getattr(Config(), name)), plain[name]
+    for source in plain["sources"]:
+        yield source["kind"], SOURCE_KINDS[source["kind"]], source
+    for name in ("calendars", "policies", "views"):
+        for entry in plain[name]:
+            yield name, hints_of_entry(name), entry
+
+
+def hints_of_entry(name: str) -> type:
+    from agentdesk.config import schema
+
+    return {"calendars": schema.CalendarConfig, "policies": schema.PolicyConfig, "views": schema.ViewConfig}[name]
+
+
+def test_it_names_every_key(plain: dict[str, Any]) -> None:
+    seen: dict[type, set[str]] = {}
+    for _, struct, section in keys_of(plain):
+        seen.setdefault(struct, set()).update(section)
+    assert {SOURCE_KINDS[kind] for kind in USER_KINDS} <= set(seen)
+    common = {"letter", "token", "ca_file", "timeout", "poll", "backfill", "backfill_items", "paused"}
+    for struct, keys in seen.items():
+        missing = set(hints_of(struct)) - keys
+        if struct in SOURCE_KINDS.values() and struct.__name__ != "RtSource":
+            missing -= common
+        assert not missing, f"{struct.__name__}: {sorted(missing)} not in config.example.yaml"
+
+
+def test_it_shows_every_way_to_keep_a_token() -> None:
+    for way in ("{keyring: ", "{command: ", "{env: ", "{file: ", "{prompt: true}", "backend: "):
+        assert way in example_text()
+
+
+@pytest.mark.parametrize("section", ["replies", "ui", "codes"])
+def test_its_settings_are_the_defaults(section: str) -> None:
+    shown = getattr(loaded(example_text(), {"USER": "ann"}), section)
+    default = getattr(Config(), section)
+    different = {name for name in default.__struct_fields__ if getattr(shown, name) != getattr(default, name)}
+    assert different == ({"packs"} if section == "replies" else set())
+
+
+def test_its_lists_that_say_so_are_the_defaults() -> None:
+    it = loaded(example_text())
+    assert it.views == Config().views
+    assert it.policies[-1] == Config().policies[0]
+    rt = msgspec.to_builtins(it.sources[0])
+    for name in ("timeout", "backfill", "backfill_items", "paused", "take_on_reply", "closed_status"):
+        default = next(field.default for field in msgspec.structs.fields(SOURCE_KINDS["rt"]) if field.name == name)
+        assert rt[name] == default
+
+
+def test_it_is_found_in_a_checkout_and_in_a_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    top = Path(example.__file__).parents[2] / "config.example.yaml"
+    assert example_text() == top.read_text(encoding="utf-8")
+    package = tmp_path / "agentdesk/config"
+    package.mkdir(parents=True)
+    (package / "config.example.yaml").write_text("version: 1\n")
+    monkeypatch.setattr(example, "__file__", str(package / "example.py"))
+    assert example_text() == "version: 1\n"
+
+
+def test_it_fits_a_terminal_and_holds_no_secret() -> None:
+    assert max(map(len, example_text().splitlines())) <= 120
+    assert "hunter" not in example_text()
