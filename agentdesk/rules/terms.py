@@ -43,7 +43,7 @@ UNITS: tuple[tuple[str, Millis], ...] = (("w", 7 * DAY), ("d", DAY), ("h", HOUR)
 
 Op = Literal[">", ">=", "<", "<=", "="]
 
-_BARE_VALUE = re.compile(r"[^\s\"(),\\]+")
+_BARE_VALUE = re.compile(r"[^\s\"(),|\\]+")
 
 
 @dataclass(frozen=True, slots=True)

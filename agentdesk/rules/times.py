@@ -24,6 +24,7 @@ _LENGTH = re.compile(r"(?:in )?((?:\d{1,5} ?[wdhm] ?)+)")
 _PART = re.compile(r"(\d{1,5}) ?([wdhm])")
 _CLOCK = re.compile(r"(\d{1,2})(?::(\d\d))? ?(am|pm)?")
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
+_JOINED = re.compile(r"(-\d{1,2})t(\d)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST = 10 * 366 * DAY
 
@@ -34,7 +35,7 @@ def parse_when(text: str, now: Millis, zone: ZoneInfo) -> Millis:
     Lengths count in plain time except whole days, which keep the time on the wall; a bare day is nine in the morning; a
     bare time is its next coming; a weekday is the next one, never today.
     """
-    words = " ".join(text.lower().replace(" at ", " ").split())
+    words = " ".join(_JOINED.sub(r"\1 \2", text.lower()).replace(" at ", " ").split())
     if not words:
         raise UsageError("No time was given", remedy=f"Write one of: {EXAMPLES}.")
     at = _length(words, now, zone) or _moment(text, words, now, zone)

@@ -234,8 +234,10 @@ def test_the_text_stays_until_its_next_change(rest: Millis, data: st.DataObject)
 
 @pytest.mark.parametrize(
     ("due", "soon", "state"),
-    [(None, None, "ok"), (T + 1, None, "ok"), (T + 1, T + 1, "ok"), (T + 1, T, "soon"), (T, T - 1, "late"), (T, None,
-        "late")],
+    [
+        (None, None, "ok"), (T + 1, None, "ok"), (T + 1, T + 1, "ok"),
+        (T + 1, T, "soon"), (T, T - 1, "late"), (T, None, "late"),
+    ],
 )
 def test_standing(due: Millis | None, soon: Millis | None, state: str) -> None:
     assert standing(due, soon, T) == state
