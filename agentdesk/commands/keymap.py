@@ -258,7 +258,8 @@ def _tree(name: str, chain: tuple[str, ...], base: dict[str, Layer], own: dict[s
     root = Node()
     bound = {chord: pair for chord, pair in chosen.items() if pair[0] is not None}
     for chord, (call, context) in sorted(bound.items(), key=lambda item: (item[0] not in users, len(item[0]))):
-        clash = next((other for other in bound if other != chord and other[:len(chord)] == chord), None)
+        longer = [other for other in bound if other != chord and other[:len(chord)] == chord]
+        clash = next((other for other in longer if (other in users) >= (chord in users)), None)
         if clash is not None and clash in users and chord not in users:
             continue
         if clash is not None:

@@ -29,7 +29,7 @@ from agentdesk.ui.frame import Changed, Frame
 from agentdesk.ui.front import ScreenFront
 from agentdesk.ui.keys import Router
 from agentdesk.ui.rows import Rows
-from agentdesk.ui.screens.base import DeskScreen
+from agentdesk.ui.screens.base import context_of, key_bar_of, pane_of, selection_of
 from agentdesk.ui.screens.desk import MainScreen
 from agentdesk.ui.terminal import Settings, notification
 from agentdesk.ui.theme import GROUNDS, INKS, Palette, find_themes, palette_for, shipped
@@ -118,16 +118,14 @@ class DeskApp(App[int], inherit_bindings=False):
 
     async def leave(self, code: int = 0) -> None:
         """Store what is being written and end."""
-        for screen in self.screen_stack:
-            if isinstance(screen, DeskScreen):
-                await screen.flush()
+        await self.main.flush()
         self.bridge.stop()
         self.exit(code, return_code=code)
 
     async def quit(self) -> None:
         """Close what is open; from the main screen, leave."""
-        if len(self.screen_stack) > 1:
-            self.desk_screen.go_back()
+        if self.screen is not self.main:
+            self.go_back()
         elif self.main.shape == "narrow" and self.main.shown != "list":
             self.main.show_pane("list")
         else:
@@ -246,23 +244,40 @@ class DeskApp(App[int], inherit_bindings=False):
         return self.router.keymap
 
     @property
-    def desk_screen(self) -> DeskScreen:
-        """The screen that verbs talk to: the topmost of ours."""
-        return next((one for one in reversed(self.screen_stack) if isinstance(one, DeskScreen)), self.main)
-
-    @property
     def key_context(self) -> str:
         """Whose keys work now."""
-        screen = self.screen
-        if isinstance(screen, DeskScreen):
-            return screen.context_of()
-        return str(getattr(screen, "key_context", "prompt"))
+        return context_of(self.screen)
 
     @property
     def key_bar(self) -> KeyBar | None:
         """The key bar in sight."""
-        screen = self.screen
-        return screen.key_bar if isinstance(screen, DeskScreen) else None
+        return key_bar_of(self.screen)
+
+    def go_back(self) -> None:
+        """One level up: a screen goes away, or the main screen lets go of something."""
+        if self.screen is self.main:
+            self.main.go_back()
+        elif (bar := self.key_bar) is None or not bar.hush():
+            self.screen.dismiss(None)
+
+    def open_selected(self) -> None:
+        """Enter: open what is under the cursor."""
+        if self.screen is self.main:
+            self.main.open_selected()
+            return
+        choose = getattr(pane_of(self.screen), "choose", None)
+        if choose is not None:
+            choose()
+
+    def open_screen(self, screen: Screen[Any]) -> None:
+        """Lay a screen over the main one; when it ends with a conversation's number, that is opened."""
+
+        def ended(result: Any) -> None:
+            self.show_keys()
+            if isinstance(result, int) and not isinstance(result, bool):
+                self.main.open_conversation(result)
+
+        self.push_screen(screen, ended)
 
     async def call_verb(self, line: str, *, count: int | None = None, where: str = "") -> None:
         """Carry out a call: what only moves things at once, the rest beside the screen's own work."""
@@ -271,7 +286,7 @@ class DeskApp(App[int], inherit_bindings=False):
             call = self.registry.parse(line)
             one = self.registry[call.verb]
             ctx = Context(desk=self.desk, front=self.front, where=where, count=count,
-                          selection=self.desk_screen.selection(count))
+                          selection=self.main.select(count) if self.screen is self.main else selection_of(self.screen))
             if one.visual:
                 self._answer(await self.registry.run(ctx, call))
             else:
@@ -292,7 +307,7 @@ class DeskApp(App[int], inherit_bindings=False):
                 await job
             except DeskError as error:
                 self._complain(error)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 where = self._on_crash(error) if self._on_crash is not None else ""
                 self.say("error", f"That went wrong inside agentdesk ({type(error).__name__})",
                          f"A report is in {where}" if where else "")
@@ -369,9 +384,9 @@ class DeskApp(App[int], inherit_bindings=False):
 
     def heard(self, news: News) -> None:
         """Tell the screens, and the agent where it matters."""
-        for screen in self.screen_stack:
-            if isinstance(screen, DeskScreen):
-                screen.heard(news)
+        self.main.heard(news)
+        if self.screen is not self.main and hasattr(self.screen, "list"):
+            self.screen.reload()
         for entry in news.outbox:
             self._tell_of(entry)
         for notice in news.said:
@@ -396,9 +411,10 @@ class DeskApp(App[int], inherit_bindings=False):
 
     def tick(self, now: Millis) -> None:
         """A second passed."""
-        screen = self.screen
-        if isinstance(screen, DeskScreen):
-            screen.tick(now)
+        self.main.tick(now)
+        ticking = getattr(self.screen, "tick", None)
+        if ticking is not None and self.screen is not self.main:
+            ticking(now)
 
     def on_app_blur(self) -> None:
         """The terminal lost the focus."""

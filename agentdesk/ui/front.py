@@ -22,6 +22,7 @@ SCREENS = {
     "drafts": ("agentdesk.ui.screens.drafts", "DraftsScreen"),
     "help": ("agentdesk.ui.screens.help", "HelpScreen"),
     "search": ("agentdesk.ui.screens.search", "SearchScreen"),
+    "why": ("agentdesk.ui.screens.why", "WhyScreen"),
 }
 """Screens by the name verbs call them; each is imported when it is first shown."""
 
@@ -66,20 +67,12 @@ class ScreenFront:
         elif screen == "customer":
             main.open_conversation(int(args["conversation_id"]))
             main.show_pane("customer")
-        elif screen == "why":
-            await self._why(int(args["conversation_id"]))
         elif screen in SCREENS:
             module, name = SCREENS[screen]
             made = getattr(importlib.import_module(module), name)(**args)
-            self.app.push_screen(made)
+            self.app.open_screen(made)
         else:
             raise Refused(f"There is no screen called {screen}", "", f"One of {', '.join(sorted(SCREENS))}")
-
-    async def _why(self, conversation_id: int) -> None:
-        from agentdesk.desk import find
-
-        await self.choose("Why it stands here",
-                          [Choice(str(n), line) for n, line in enumerate(find.why(self.app.desk, conversation_id))])
 
     async def copy(self, text: str) -> str:
         """Put text into the clipboard of the terminal the person sits at."""

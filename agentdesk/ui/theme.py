@@ -80,7 +80,7 @@ class Theme(msgspec.Struct, frozen=True, kw_only=True):
 
 DARK = Theme(
     name="dark", title="Dark", dark=True,
-    ink={"text": "#c3c9d4", "bright": "#eef1f6", "dim": "#8b93a3", "faint": "#596172", "accent": "#5ad1bf",
+    ink={"text": "#c3c9d4", "bright": "#eef1f6", "dim": "#959daf", "faint": "#677084", "accent": "#5ad1bf",
          "late": "#ff6a80", "soon": "#f0b14a", "ok": "#86c98e", "praise": "#e79ad6", "mine": "#86b1ff",
          "note": "#dcc680", "error": "#ff6a80", "warn": "#f0b14a", "key": "#5ad1bf"},
     ground={"base": "#10141b", "panel": "#151b24", "side": "#0d1117", "cursor": "#22304a", "status": "#1a212c",

@@ -8,10 +8,10 @@ from agentdesk.commands.context import Choice, Context
 from agentdesk.commands.registry import Rest, verb
 from agentdesk.errors import Refused
 from agentdesk.ui.front import ScreenFront
+from agentdesk.ui.screens import base
 
 if TYPE_CHECKING:
     from agentdesk.ui.app import DeskApp
-    from agentdesk.ui.screens.base import Pane
 
 LISTS = ("queue", "conversation", "customer", "list", "outbox", "drafts", "ledger", "sources", "help")
 
@@ -23,9 +23,9 @@ def app_of(ctx: Context) -> DeskApp:
     return ctx.front.app
 
 
-def pane_of(ctx: Context) -> Pane:
+def pane_of(ctx: Context) -> base.Pane:
     """What the moving keys move."""
-    pane = app_of(ctx).desk_screen.pane()
+    pane = base.pane_of(app_of(ctx).screen)
     if pane is None:
         raise Refused("There is nothing to move in here", "")
     return pane
@@ -86,13 +86,13 @@ async def open_row(ctx: Context, conversation: int = 0) -> None:
     if conversation:
         app.main.open_conversation(conversation)
         return
-    app.desk_screen.open_selected()
+    app.open_selected()
 
 
 @verb("back", title="Back", visual=True)
 async def back(ctx: Context) -> None:
     """One level back: a message goes away, marks are cleared, the list has the keys again."""
-    app_of(ctx).desk_screen.go_back()
+    app_of(ctx).go_back()
 
 
 @verb("next", title="Next conversation", contexts=("queue", "conversation", "customer"), visual=True)

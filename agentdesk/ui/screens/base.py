@@ -1,17 +1,16 @@
-"""The base of every full screen: a line on top, keys at the bottom, and what verbs ask of a screen."""
+"""What verbs and keys ask of whatever screen is on top.
+
+A screen names its keys with ``context``; it may have ``selection`` (what verbs are about), ``list`` (what the moving
+keys move), ``reload`` and ``tick``. Panes that can be moved through are ``Pane``.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from textual.screen import Screen
 
-from agentdesk.model.clock import Millis
-from agentdesk.ui.bridge import News
 from agentdesk.ui.widgets.key_bar import KeyBar
-
-if TYPE_CHECKING:
-    from agentdesk.ui.app import DeskApp
 
 
 @runtime_checkable
@@ -39,62 +38,26 @@ class Pane(Protocol):
         ...
 
 
-class DeskScreen(Screen[Any], inherit_bindings=False):
-    """A screen that the key router knows how to talk to.
+def context_of(screen: Screen[Any]) -> str:
+    """Whose keys work on a screen now."""
+    return str(getattr(screen, "context", "prompt"))
 
-    ``key_context`` names whose keys work here; a focused widget may name its own.
-    """
 
-    key_context = "list"
-    DEFAULT_CSS = """
-    DeskScreen { layout: vertical; background: $desk-base; overflow: hidden hidden; }
-    """
+def selection_of(screen: Screen[Any]) -> tuple[int, ...]:
+    """What verbs called on a screen are about."""
+    found = getattr(screen, "selection", ())
+    return tuple(found) if isinstance(found, tuple) else ()
 
-    @property
-    def desk_app(self) -> DeskApp:
-        """The app, by its own type."""
-        return cast("DeskApp", self.app)
 
-    @property
-    def key_bar(self) -> KeyBar | None:
-        """The key bar, when there is one."""
-        return next(iter(self.query(KeyBar)), None)
+def pane_of(screen: Screen[Any]) -> Pane | None:
+    """What the moving keys move: the focused pane, else the screen's list."""
+    focused = screen.focused
+    if isinstance(focused, Pane):
+        return focused
+    held = getattr(screen, "list", None)
+    return held if isinstance(held, Pane) else None
 
-    def context_of(self) -> str:
-        """Whose keys work now: the focused widget's, its parents', or this screen's."""
-        node = self.focused
-        while node is not None and node is not self:
-            own = getattr(node, "key_context", "")
-            if own:
-                return str(own)
-            node = cast(Any, node.parent)
-        return self.key_context
 
-    def pane(self) -> Pane | None:
-        """What the moving keys move: the focused pane, else the first there is."""
-        focused = self.focused
-        if isinstance(focused, Pane):
-            return focused
-        return next((one for one in self.query("*") if isinstance(one, Pane)), None)
-
-    def selection(self, count: int | None = None) -> tuple[int, ...]:
-        """The conversations (or entries) that verbs work on."""
-        return ()
-
-    def go_back(self) -> None:
-        """Esc: one level up."""
-        if len(self.app.screen_stack) > 1:
-            self.dismiss(None)
-
-    def heard(self, news: News) -> None:
-        """Things happened on the desk."""
-
-    def tick(self, now: Millis) -> None:
-        """A second passed."""
-        for one in self.query("*"):
-            ticking = getattr(one, "tick", None)
-            if ticking is not None and one.display:
-                ticking(now)
-
-    async def flush(self) -> None:
-        """Store whatever is being written, now."""
+def key_bar_of(screen: Screen[Any]) -> KeyBar | None:
+    """The key bar of a screen, when it has one."""
+    return next(iter(screen.query(KeyBar)), None)

@@ -80,7 +80,7 @@ class Offers(Lines):
 class CommandScreen(ModalScreen[str | None], inherit_bindings=False):
     """A line at the bottom with what it may become above it; the result is the call to make."""
 
-    key_context = "prompt"
+    context = "prompt"
     DEFAULT_CSS = """
     CommandScreen { background: $desk-base 0%; align: left bottom; }
     CommandScreen #command { height: auto; width: 100%; background: $desk-popup; }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
 from textual.widget import Widget
 
 from agentdesk.desk import find
@@ -15,13 +16,14 @@ from agentdesk.model.clock import Millis
 from agentdesk.model.outgoing import OutKind
 from agentdesk.ui.bridge import News
 from agentdesk.ui.rows import DeskRows, Rows
-from agentdesk.ui.screens.base import DeskScreen, Pane
+from agentdesk.ui.screens.base import Pane
 from agentdesk.ui.widgets.key_bar import KeyBar
 from agentdesk.ui.widgets.queue_list import QueueList
 from agentdesk.ui.widgets.status_bar import StatusBar
 from agentdesk.ui.widgets.view_bar import ViewBar
 
 if TYPE_CHECKING:
+    from agentdesk.ui.app import DeskApp
     from agentdesk.ui.widgets.composer import Composer
     from agentdesk.ui.widgets.conversation import ConversationPane
     from agentdesk.ui.widgets.customer_pane import CustomerPane
@@ -39,11 +41,11 @@ EMPTY = {
 """What empty views say and what to do next, by the name of the view."""
 
 
-class MainScreen(DeskScreen):
+class MainScreen(Screen[None], inherit_bindings=False):
     """Where an agent works."""
 
-    key_context = "queue"
     DEFAULT_CSS = """
+    MainScreen { layout: vertical; overflow: hidden hidden; }
     MainScreen #panes { height: 1fr; }
     MainScreen #left { width: 52; background: $desk-base; }
     MainScreen #middle { width: 1fr; background: $desk-panel; }
@@ -99,6 +101,11 @@ class MainScreen(DeskScreen):
         conversation.show(self.queue.current_id)
         customer.show(self.queue.current_id)
 
+    @property
+    def desk_app(self) -> DeskApp:
+        """The app, by its own type."""
+        return cast("DeskApp", self.app)
+
     # -- parts -----------------------------------------------------------------------------------------------------
 
     @property
@@ -132,7 +139,8 @@ class MainScreen(DeskScreen):
         """True while a draft is open."""
         return self._mounted_panes and self.composer.is_open
 
-    def context_of(self) -> str:
+    @property
+    def context(self) -> str:
         """Whose keys work now."""
         focused = self.focused
         if focused is None or isinstance(focused, QueueList):
@@ -142,19 +150,25 @@ class MainScreen(DeskScreen):
             return "customer"
         if "middle" in names:
             return "composer" if self.writing and self.composer in focused.ancestors_with_self else "conversation"
-        return super().context_of()
+        return "queue"
 
-    def pane(self) -> Pane | None:
-        """What the moving keys move: the focused pane, else the list."""
-        return self.focused if isinstance(self.focused, Pane) else self.queue
+    @property
+    def list(self) -> Pane:
+        """What the moving keys move when no other pane has them."""
+        return self.queue
 
-    def selection(self, count: int | None = None) -> tuple[int, ...]:
+    def select(self, count: int | None = None) -> tuple[int, ...]:
         """Marks or the row under the cursor; beside the list, the conversation that is shown."""
-        if self.context_of() == "queue":
+        if self.context == "queue":
             return self.queue.selection(count)
         pane = self.conversation
         shown = pane.conversation_id if pane is not None else None
         return (shown,) if shown is not None else self.queue.selection(count)
+
+    @property
+    def selection(self) -> tuple[int, ...]:
+        """What verbs are about."""
+        return self.select()
 
     # -- shape -----------------------------------------------------------------------------------------------------
 
@@ -200,7 +214,7 @@ class MainScreen(DeskScreen):
     def next_pane(self, step: int) -> None:
         """List → conversation → customer and round."""
         order = ["list", "thread", "customer"]
-        now = {"queue": "list", "customer": "customer"}.get(self.context_of(), "thread")
+        now = {"queue": "list", "customer": "customer"}.get(self.context, "thread")
         self.show_pane(order[(order.index(now) + step) % 3])
 
     def on_descendant_focus(self) -> None:
@@ -222,7 +236,7 @@ class MainScreen(DeskScreen):
                                                                       "is older"))
         self.queue.load(view.query, self.queue.current_id)
         self.query_one(ViewBar).put(active=view.key or view.name, filter="", total="")
-        if self.shape == "narrow" or self.context_of() == "queue":
+        if self.shape == "narrow" or self.context == "queue":
             self.show_pane("list")
         self.refresh_counts()
 
@@ -260,9 +274,9 @@ class MainScreen(DeskScreen):
     def open_selected(self) -> None:
         """Enter: open the row under the cursor, or what the focused pane offers."""
         choose = getattr(self.focused, "choose", None)
-        if self.context_of() == "customer" and choose is not None:
+        if self.context == "customer" and choose is not None:
             choose()
-        elif self.context_of() == "queue" and self.queue.current_id is not None:
+        elif self.context == "queue" and self.queue.current_id is not None:
             self.open_conversation(self.queue.current_id)
 
     def open_conversation(self, conversation_id: int) -> None:
@@ -283,7 +297,7 @@ class MainScreen(DeskScreen):
         self.queue.move(count)
         current = self.queue.current_id
         if current is not None and not self.writing:
-            where = self.context_of()
+            where = self.context
             self.open_conversation(current) if where == "conversation" else None
 
     # -- writing ---------------------------------------------------------------------------------------------------
@@ -292,7 +306,7 @@ class MainScreen(DeskScreen):
                             canned: str = "") -> None:
         """Open the composer under a conversation."""
         await self.mount_panes()
-        self._back_to = {"queue": "list", "customer": "customer"}.get(self.context_of(), "thread")
+        self._back_to = {"queue": "list", "customer": "customer"}.get(self.context, "thread")
         if self.conversation is not None and self.conversation.conversation_id != conversation_id:
             self.conversation.show(conversation_id)
         self.shown = "thread"
@@ -315,14 +329,14 @@ class MainScreen(DeskScreen):
         """Esc: a word goes away, then marks, then the list has the keys, then a query makes way for its view."""
         if self.query_one(KeyBar).hush():
             return
-        if self.context_of() != "queue":
+        if self.context != "queue":
             self.show_pane("list")
         elif not self.queue.unmark() and self.query_one(ViewBar).filter:
             self.show_view(self._view)
 
     def text_under_cursor(self) -> str:
         """What copying takes."""
-        if self.context_of() == "conversation" and self.conversation is not None:
+        if self.context == "conversation" and self.conversation is not None:
             return self.conversation.thread.selected_text
         row = self.queue.current
         return str(row.preview) if row is not None else ""

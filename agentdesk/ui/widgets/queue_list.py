@@ -27,7 +27,6 @@ class QueueList(Lines, can_focus=True):
     """Conversations in queue order; the last line of the pane is its foot: new arrivals and marks."""
 
     DEFAULT_CSS = "QueueList { height: 1fr; }"
-    key_context = "queue"
 
     class Moved(Message):
         """The cursor stands on another conversation, or on none."""

@@ -167,6 +167,7 @@ class QueueModel:
         if self._after:
             self.rows = self.source.window(self.where, before=END, limit=WINDOW)
             self._after = False
+            self._seen(self.rows)
             self._before = bool(self.rows) and bool(
                 self.source.window(self.where, before=key_of(self.rows[0]), limit=1))
         self.cursor = max(len(self.rows) - 1, 0)
@@ -215,15 +216,23 @@ class QueueModel:
             more = self.source.window(self.where, after=key_of(self.rows[-1]), limit=WINDOW)
             self._after = len(more) == WINDOW
             self.rows.extend(more)
+            self._seen(more)
             target -= self._trim_head()
         while target <= 0 and self._before:
             more = self.source.window(self.where, before=key_of(self.rows[0]), limit=WINDOW)
             self._before = len(more) == WINDOW
             self.rows[:0] = more
+            self._seen(more)
             self.cursor += len(more)
             self.first += len(more)
             target += len(more)
             self._trim_tail()
+
+    def _seen(self, rows: list[QueueRow]) -> None:
+        """Rows that are held now are not counted as new any more."""
+        if self.fresh:
+            self.fresh.difference_update(row.id for row in rows)
+            self.dirty.add(-1)
 
     def _trim_head(self) -> int:
         """Forget rows far above; says how many."""
