@@ -192,6 +192,8 @@ class DemoConnector:
 
     def _check(self, out: Outgoing) -> None:
         """Refuse what this channel would refuse."""
+        if not out.text.strip():
+            raise Rejected("There is nothing to send", "The reply is empty", "Write something first")
         head = self._world.servers[self._place].head(out.conversation_ref)
         if out.kind is OutKind.NOTE:
             if not self.caps.can_note:

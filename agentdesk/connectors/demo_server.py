@@ -21,6 +21,8 @@ STATUSES = ("new", "open", "waiting", "solved")
 CLOSED = "solved"
 PRIORITIES = {"low": 8 * HOUR, "normal": 4 * HOUR, "high": 2 * HOUR, "urgent": HOUR}
 """The help desk's priorities and within what time each wants an answer."""
+OURSELVES = "Harbour Post"
+"""Who has a ticket that was claimed without naming an agent."""
 PUSH_BACK = 60_000
 """How much earlier than the first attempt, in milliseconds, our copy may be dated."""
 
@@ -30,7 +32,6 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
 
     kind: Literal["m", "c", "x"]
     ref: str
-    backfill: bool = False
 
 
 class Kept(msgspec.Struct, kw_only=True):
@@ -67,32 +68,37 @@ class Server:
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def page(self, cursor: str | None, limit: int) -> Page:
-        """What changed since ``cursor``, as it is now; history and the present never share a page."""
+        """What changed since ``cursor``, as it is now; all that there is on first connect is history."""
         log = self.kept.log
-        start, gap = self._position(cursor)
+        start, history, gap = self._position(cursor)
+        end = history if start < history else len(log)
         stop, seen = start, set[str]()
-        while stop < len(log) and log[stop].backfill == log[start].backfill and len(seen | {log[stop].ref}) <= limit:
+        while stop < end and len(seen | {log[stop].ref}) <= limit:
             seen.add(log[stop].ref)
             stop += 1
         part = log[start:stop]
         refs = {c.ref for c in part if c.kind == "m"}
         messages = tuple(sorted((self.kept.messages[r] for r in refs if r in self.kept.messages), key=_age))
         heads = {m.conversation_ref for m in messages} | {c.ref for c in part if c.kind == "c"}
+        place = f"{self._world}:{stop}" + (f":{history}" if stop < history else "")
         return Page(
-            messages=messages, conversations=self._heads(heads), profiles=self._people(heads),
-            cursor=f"{self._world}:{stop}", more=stop < len(log), gap=gap, backfill=bool(part) and part[0].backfill,
-            total=len(log), done=stop, removed=tuple(c.ref for c in part if c.kind == "x"))
+            messages=messages, conversations=self._heads(heads), profiles=self._people(heads), cursor=place,
+            more=stop < len(log), gap=gap, backfill=start < history, total=len(log), done=stop,
+            removed=tuple(c.ref for c in part if c.kind == "x"))
 
-    def _position(self, cursor: str | None) -> tuple[int, Gap | None]:
+    def _position(self, cursor: str | None) -> tuple[int, int, Gap | None]:
+        """Where to go on in the log, up to where it is history, and what was lost meanwhile."""
         if cursor is None:
-            return 0, None
-        world, _, number = cursor.rpartition(":")
+            return 0, len(self.kept.log), None
+        world, *numbers = cursor.split(":")
         if world != self._world:
-            return 0, Gap(reason="The demo was begun afresh; what its first world held is not there any more")
-        if not number.isdecimal():
+            gap = Gap(reason="The demo was begun afresh; what its first world held is not there any more")
+            return 0, len(self.kept.log), gap
+        if not 1 <= len(numbers) <= 2 or not all(number.isdecimal() for number in numbers):
             raise BadAnswer("The demo cannot go on from this cursor", f"It is «{inert_line(cursor, limit=60)}»",
                             "Begin afresh with agentdesk demo --fresh")
-        return min(int(number), len(self.kept.log)), None
+        start, history = int(numbers[0]), int(numbers[-1]) if len(numbers) == 2 else 0
+        return min(start, len(self.kept.log)), min(history, len(self.kept.log)), None
 
     def thread(self, ref: str) -> Page:
         """One conversation with all its messages."""
@@ -149,24 +155,24 @@ class Server:
         """Let a person exist."""
         self.kept.profiles[profile.ref] = profile
 
-    def set_head(self, head: RemoteConversation, *, told: bool = True, backfill: bool = False) -> None:
+    def set_head(self, head: RemoteConversation, *, told: bool = True) -> None:
         """Keep a conversation's head, and tell of it unless a message will."""
         self.kept.conversations[head.ref] = head
         if told:
-            self.kept.log.append(Change("c", head.ref, backfill))
+            self.kept.log.append(Change("c", head.ref))
 
     def next_ref(self, ref: str) -> str:
         """The id of a conversation's next message."""
         return f"{ref}.{self.kept.counts.get(ref, 0) + 1}"
 
-    def put(self, message: Message, *, backfill: bool = False) -> None:
+    def put(self, message: Message) -> None:
         """Keep a message, new or changed, and tell of it."""
         if message.ref not in self.kept.messages:
             ref = message.conversation_ref
             self._threads.setdefault(ref, []).append(message.ref)
             self.kept.counts[ref] = self.kept.counts.get(ref, 0) + 1
         self.kept.messages[message.ref] = message
-        self.kept.log.append(Change("m", message.ref, backfill))
+        self.kept.log.append(Change("m", message.ref))
 
     def remove(self, message: Message) -> None:
         """Take a message back as its author: one network names what is gone, the others mark it."""
@@ -263,12 +269,13 @@ def _changed(head: RemoteConversation, action: Action) -> RemoteConversation:
     """The head as it is after ``action``; Conflict when a colleague has it, Rejected when it makes no sense."""
     match action.verb:
         case Verb.CLAIM:
-            if head.assignee and head.assignee != action.value:
+            agent = action.value or OURSELVES
+            if head.assignee and head.assignee != agent:
                 raise Conflict(f"{head.assignee} has this ticket", "It was taken on the help desk",
                                f"Ask {head.assignee}, or assign it to yourself", holder=head.assignee)
-            return msgspec.structs.replace(head, assignee=action.value)
+            return msgspec.structs.replace(head, assignee=agent)
         case Verb.RELEASE:
-            if head.assignee and action.value and head.assignee != action.value:
+            if head.assignee and head.assignee != (action.value or OURSELVES):
                 raise Conflict(f"{head.assignee} has this ticket", "It is not yours to give back", holder=head.assignee)
             return msgspec.structs.replace(head, assignee="")
         case Verb.ASSIGN:
@@ -277,12 +284,19 @@ def _changed(head: RemoteConversation, action: Action) -> RemoteConversation:
             _one_of(action.value, STATUSES, "status")
             return msgspec.structs.replace(head, status=action.value, closed=action.value == CLOSED)
         case Verb.PRIORITY:
-            _one_of(action.value, tuple(PRIORITIES), "priority")
-            return msgspec.structs.replace(head, priority=action.value)
+            return msgspec.structs.replace(head, priority=_priority(action.value))
         case Verb.TAGS:
             return msgspec.structs.replace(head, tags=_tagged(head.tags or (), action.value))
         case _:
             return head
+
+
+def _priority(value: str) -> str:
+    """A priority's word, also for a number from 0 to 100."""
+    if value.isdecimal() and int(value) <= 100:
+        return tuple(PRIORITIES)[min(3, int(value) // 25)]
+    _one_of(value, tuple(PRIORITIES), "priority")
+    return value
 
 
 def _one_of(value: str, allowed: tuple[str, ...], word: str) -> None:

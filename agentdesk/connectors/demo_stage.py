@@ -51,12 +51,12 @@ class Stage:
             latest = start - length(talk.posts[-1].ago)
             self.servers[talk.source].set_head(_head(talk, start, latest), told=False)
         for talk, post, at in sorted(lines, key=lambda line: (not line[0].closed, line[2])):
-            self._put(talk, post, at, backfill=talk.closed)
+            self._put(talk, post, at)
 
-    def _put(self, talk: Talk, post: Post, at: Millis, *, backfill: bool = False) -> None:
+    def _put(self, talk: Talk, post: Post, at: Millis) -> None:
         server, person = self.servers[talk.source], self.content.people.get(talk.who)
         lang = post.lang or (person.lang if person and not post.by else "en")
-        server.put(self._message(server, talk.id, post, at, lang), backfill=backfill)
+        server.put(self._message(server, talk.id, post, at, lang))
 
     def _message(self, server: Server, ref: str, post: Post, at: Millis, lang: str) -> Message:
         place, before = server.place, server.messages(ref)

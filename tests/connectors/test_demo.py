@@ -61,23 +61,33 @@ async def pages(connector: Connector, limit: int = 100) -> list[Page]:
 
 
 @pytest.mark.parametrize("place", SOURCES)
-async def test_first_connect_brings_history_without_alarm_then_the_present(
-        sources: dict[str, Connector], place: str) -> None:
+async def test_first_connect_brings_all_that_there_is_as_history(sources: dict[str, Connector], place: str) -> None:
     found = await pages(sources[place], 20)
-    flags = [page.backfill for page in found]
-    assert flags == sorted(flags, reverse=True)
-    assert set(flags) == {True, False}
+    assert len(found) > 2
     for page in found:
+        assert page.backfill
         assert len(page.messages) <= 20
         assert [m.created_at for m in page.messages] == sorted(m.created_at for m in page.messages)
         heads = {head.ref: head for head in page.conversations}
         assert all(m.conversation_ref in heads for m in page.messages)
-        assert all(head.closed is page.backfill for head in heads.values())
         people = {profile.ref for profile in page.profiles}
         assert all(head.customer_ref in people for head in heads.values())
     refs = [m.ref for page in found for m in page.messages]
     assert len(refs) == len(set(refs))
     assert found[-1].done == found[-1].total
+    closed = [page.conversations[0].closed for page in await pages(sources[place], 1)]
+    assert closed == sorted(closed, reverse=True), "what is settled comes first"
+
+
+async def test_what_happens_during_the_first_connect_is_not_history(
+        sources: dict[str, Connector], clock: ManualClock) -> None:
+    first = await sources["mastodon"].pull(None, 50)
+    clock.advance(20 * SECOND)
+    second = await sources["mastodon"].pull(first.cursor, 50)
+    third = await sources["mastodon"].pull(second.cursor, 50)
+    assert [page.backfill for page in (first, second, third)] == [True, True, False]
+    assert [m.conversation_ref for m in third.messages] == ["sail"]
+    assert not third.more
 
 
 async def test_the_same_cursor_brings_the_same_or_more(sources: dict[str, Connector], clock: ManualClock) -> None:
@@ -208,6 +218,8 @@ async def test_a_note_stays_inside_and_stops_nothing(sources: dict[str, Connecto
 
 
 async def test_what_a_channel_refuses_is_refused_in_words(sources: dict[str, Connector]) -> None:
+    with pytest.raises(Rejected, match="nothing to send"):
+        await sources["bluesky"].send(out("switching", " \n"))
     with pytest.raises(TooLong):
         await sources["bluesky"].send(out("switching", "x" * 301))
     await sources["bluesky"].send(out("switching", "👩‍👩‍👧" * 60))
