@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
-from agentdesk.errors import NotFound, Refused, UsageError
+from agentdesk.errors import NotFound, Refused
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -38,6 +38,15 @@ _RESERVED = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
 
 Values: TypeAlias = Mapping[str, str | Mapping[str, str]]
 """Texts by name; ``customer``, ``agent`` and ``conversation`` hold texts by name themselves."""
+
+
+class BadTemplate(Refused):
+    """A template that cannot be used; ``line`` says where in its text."""
+
+    def __init__(self, cause: str, line: int = 1) -> None:
+        super().__init__("The canned reply cannot be used", f"Line {line}: {cause}", "Mend its template.")
+        self.reason = cause
+        self.line = line
 
 
 class Canned(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +100,7 @@ def fill(values: Values, name: str, text: str) -> Values:
 
 
 def render(text: str, values: Values) -> str:
-    """Fill the template in; NotFound names a value that is missing, Refused what a template may not do."""
+    """Fill the template in; NotFound names a value that is missing, BadTemplate what is wrong with it."""
     from jinja2 import UndefinedError
 
     template = _environment().from_string(_parse(text))
@@ -113,15 +122,10 @@ def render(text: str, values: Values) -> str:
 
 def problem(text: str) -> tuple[int, str] | None:
     """The line and the reason why a template cannot be used; None when it can."""
-    from jinja2 import TemplateSyntaxError
-
     try:
         _parse(text)
-    except UsageError as error:
-        cause = error.__cause__
-        return (cause.lineno if isinstance(cause, TemplateSyntaxError) else 1), error.cause
-    except Refused as error:
-        return 1, error.cause
+    except BadTemplate as error:
+        return error.line, error.reason
     return None
 
 
@@ -161,17 +165,16 @@ def _parse(text: str) -> nodes.Template:
     from jinja2 import TemplateSyntaxError
 
     if len(text) > MAX_TEMPLATE:
-        raise Refused("The canned reply is too long", f"More than {MAX_TEMPLATE} characters", "Make it shorter.")
+        raise BadTemplate(f"longer than {MAX_TEMPLATE} characters")
     try:
         tree = _environment().parse(text)
         _check(tree, 0)
     except TemplateSyntaxError as error:
-        cause = f"Line {error.lineno}: {error.message}"
-        raise UsageError("The canned reply cannot be read", cause, "Mend its template.") from error
-    except ValueError as error:
-        raise UsageError("The canned reply cannot be read", "It holds a number that is too long", "Mend it.") from error
+        raise BadTemplate(str(error.message), error.lineno) from None
     except RecursionError:
-        raise Refused("The canned reply cannot be used", "It is nested too deeply", "Make it simpler.") from None
+        raise BadTemplate("nested too deeply") from None
+    except ValueError:
+        raise BadTemplate("a number is too long") from None
     return tree
 
 
@@ -179,23 +182,26 @@ def _check(node: nodes.Node, depth: int) -> None:
     """Refuse whatever is not in the small language."""
     kind = type(node).__name__
     if depth > MAX_DEPTH:
-        raise _refusal(node, "it is nested too deeply")
+        raise _bad(node, "it is nested too deeply")
     if kind not in _ALLOWED:
-        raise _refusal(node, f"{_NAMES.get(kind, f'«{kind.lower()}»')} is not allowed")
+        raise _bad(node, f"{_NAMES.get(kind, f'«{kind.lower()}»')} is not allowed")
     name = getattr(node, "name", "")
     if (kind == "Filter" and name not in FILTERS) or (kind == "Test" and name not in TESTS):
-        raise _refusal(node, f"there is no {kind.lower()} «{name}»; known are {', '.join(FILTERS + TESTS)}")
+        raise _bad(node, f"there is no {kind.lower()} «{name}»; known are {', '.join(FILTERS + TESTS)}")
     if kind in ("Name", "Getattr"):
         dotted = _dotted(node)
         if not dotted or any(part.startswith("_") for part in dotted.split(".")) or dotted.split(".")[0] in _RESERVED:
-            raise _refusal(node, f"«{dotted or kind.lower()}» is not a value's name")
+            raise _bad(node, f"«{dotted or kind.lower()}» is not a value's name")
     for child in node.iter_child_nodes():
         _check(child, depth + 1)
 
 
-def _refusal(node: nodes.Node, reason: str) -> Refused:
-    cause = f"Line {getattr(node, 'lineno', 1)}: {reason}"
-    return Refused("The canned reply cannot be used", cause, "Use values, if and filters only.")
+def _bad(node: nodes.Node, reason: str) -> BadTemplate:
+    """The refusal of ``node``, with the line of the first part of it that knows its own."""
+    from jinja2 import nodes
+
+    lines = (part.lineno for part in (node, *node.find_all(nodes.Node)) if part.lineno)
+    return BadTemplate(reason, next(lines, 1))
 
 
 def _dotted_names(node: nodes.Node) -> Iterator[str]:
