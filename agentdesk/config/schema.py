@@ -158,12 +158,8 @@ class DemoSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="d
     """A made-up world that needs no network; started by the demo command, not from the file."""
 
     kind: ClassVar[str] = "demo"
-    world: Annotated[str, Text(1, 40)] = "parcels"
-    """Which story is told."""
     seed: int = 1
     """The same seed tells the same story."""
-    speed: Annotated[float, Between(0, 100_000)] = 1.0
-    """How much faster than real time it runs."""
     trouble: bool = True
     """True to let the server fail now and then."""
 
@@ -245,8 +241,6 @@ class RepliesConfig(Section, frozen=True, kw_only=True):
     """Warn when the same text went to this many other customers today."""
     unedited: bool = True
     """Warn before a canned reply goes out unedited."""
-    claim: bool = True
-    """Claim the conversation when a reply is begun."""
     claim_for: Annotated[Millis, Length(MINUTE, DAY)] = 15 * MINUTE
     """How long a claim lasts without work on it."""
 
@@ -272,17 +266,13 @@ class UiConfig(Section, frozen=True, kw_only=True):
     """The command that edits a reply outside; empty for $VISUAL or $EDITOR."""
     bell: bool = False
     """Ring the terminal's bell when a clock runs out."""
-    leader: Annotated[str, Text(1, 30)] = "space"
-    """What <leader> stands for in keys."""
     key_hint: Annotated[Millis, Length(0, MINUTE)] | None = 300
     """How long after a first key the possible next ones are shown; off for never."""
 
 
 class PrivacyConfig(Section, frozen=True, kw_only=True):
-    """What is kept and what is warned of."""
+    """What should not leave the desk by mistake."""
 
-    keep_done: Annotated[Millis, Length(DAY)] | None = None
-    """Remove the messages of conversations that have been done this long; off keeps everything."""
     warn_public: dict[Annotated[str, Text(1, 60)], Annotated[str, Regex()]] = {}
     """More private data to warn of in a public reply: its name, then a regular expression."""
 
@@ -353,6 +343,6 @@ class Config(Section, frozen=True, kw_only=True):
     signals: dict[Annotated[str, Text(1, 60)], Annotated[float, Between(-100, 100)]] = {}
     """Words that raise (or, below zero, calm) a conversation's severity, added to the built-in ones; 0 removes one."""
     privacy: PrivacyConfig = PrivacyConfig()
-    """What is kept and what is warned of."""
+    """What should not leave the desk by mistake."""
     codes: CodesConfig = CodesConfig()
     """The reasons for closing without a reply."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import msgspec
 import pytest
 
 from agentdesk.config import example
-from agentdesk.config.example import example_text
+from agentdesk.config.edit import append_source
+from agentdesk.config.example import example_text, starter_text
 from agentdesk.config.schema import SOURCE_KINDS, USER_KINDS, Config
 from agentdesk.config.walk import hints_of
 from agentdesk.config.yaml import parse
@@ -101,6 +103,21 @@ def test_it_is_found_in_a_checkout_and_in_a_wheel(monkeypatch: pytest.MonkeyPatc
     (package / "config.example.yaml").write_text("version: 1\n")
     monkeypatch.setattr(example, "__file__", str(package / "example.py"))
     assert example_text() == "version: 1\n"
+
+
+def test_the_starter_changes_nothing_until_a_line_is_uncommented() -> None:
+    starter = starter_text()
+    assert loaded(starter, {"USER": "ann"}) == loaded("", {"USER": "ann"})
+    assert list(parse(starter, "x").plain) == list(parse(example_text(), "x").plain)
+    again = re.sub(r"^( +)# (?=[a-z\"-])", r"\1", starter, flags=re.MULTILINE)
+    assert parse(again, "x").plain == parse(example_text(), "x").plain
+    with_theme = starter.replace("  # theme: dark", "  theme: light")
+    assert loaded(with_theme).ui.theme == "light"
+
+
+def test_the_starter_takes_a_source() -> None:
+    text = append_source(starter_text(), {"kind": "file", "name": "a", "path": "x"})
+    assert [source.full_name for source in loaded(text).sources] == ["file:a"]
 
 
 def test_it_fits_a_terminal_and_holds_no_secret() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from agentdesk.config import schema
-from agentdesk.config.export import describe
+from agentdesk.config.jsonschema import describe
 from agentdesk.config.schema import SOURCE_KINDS, Config, FileSource, RtSource, SecretRef, Section
 from agentdesk.model.clock import DAY, HOUR, SECOND
 from agentdesk.rules.query import parse

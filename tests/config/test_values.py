@@ -59,7 +59,6 @@ BAD = [
     ("signals: {refund: 1000}", "signals.refund: must be from -100 to 100"),
     ('privacy: {warn_public: {order: "("}}',
      "privacy.warn_public.order: not a regular expression: missing ), unterminated subpattern"),
-    ("privacy: {keep_done: 1h}", "privacy.keep_done: must be at least 1d"),
     ("codes: {spam: {a b: c}}", "codes.spam.a b: may hold letters, digits, dot, dash and underscore"),
     ("codes: {spam: {a: }}", "codes.spam.a: needs a value"),
     ("keys: {queue: {x: ''}}", "keys.queue.x: needs a value"),
@@ -113,7 +112,7 @@ def test_good_values_are_what_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
         "policies: [{name: a, first: 1d 12h, next: off, soon: never, when: 'late'}]\n"
         "ui: {colours: 16, idle_lock: off, key_hint: 0, bell: true}\n"
         "signals: {refund: 2, calm: -0.5}\n"
-        "privacy: {keep_done: 730d, warn_public: {order: 'A\\d+'}}\n"
+        "privacy: {warn_public: {order: 'A\\d+'}}\n"
     )
     assert it.agent.name == "42"
     rt, file = it.sources

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from agentdesk.config import export
+from agentdesk.config import jsonschema
 from agentdesk.config.example import example_text
-from agentdesk.config.export import json_schema
+from agentdesk.config.jsonschema import json_schema
 from agentdesk.config.schema import SOURCE_KINDS, Config
 from agentdesk.config.walk import hints_of
 from agentdesk.config.yaml import parse
@@ -134,9 +134,9 @@ def test_without_the_source_only_descriptions_are_missing(monkeypatch: pytest.Mo
     def gone(module: object) -> str:
         raise OSError
 
-    export.descriptions.cache_clear()
+    jsonschema.descriptions.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(export.inspect, "getsource", gone)
+        patch.setattr(jsonschema.inspect, "getsource", gone)
         assert "description" not in json_schema()["properties"]["ui"]
-    export.descriptions.cache_clear()
+    jsonschema.descriptions.cache_clear()
     assert "description" in json_schema()["properties"]["ui"]
