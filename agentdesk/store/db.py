@@ -21,7 +21,7 @@ from agentdesk.model.clock import Clock
 from agentdesk.store import files, opening
 from agentdesk.store.codec import storable, storable_rows
 from agentdesk.store.migrations import STEPS
-from agentdesk.store.trouble import in_words
+from agentdesk.store.trouble import damaged, in_words
 
 T = TypeVar("T")
 Faults = Callable[[str], None]
@@ -45,6 +45,8 @@ class Db:
             return self.connection.execute(sql, tuple(map(storable, params))).fetchall()
         except apsw.Error as error:
             raise in_words(error, self._path) from error
+        except UnicodeDecodeError as error:
+            raise damaged(self._path, f"A text in it is not what was written ({error.reason})") from error
 
     def row(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
         """The first row of a query, or None."""

@@ -153,8 +153,8 @@ class Heads:
     def load(self, refs: Iterable[str]) -> None:
         """Take up those of ``refs`` that are stored."""
         rows = self._db.rows(
-            f"SELECT c.id, {', '.join('c.' + name for name in _STORED)} FROM json_each(?) AS w CROSS JOIN conversation AS c "
-            "ON c.source = ? AND c.ref = w.value", pack(list(refs)), self._source)
+            f"SELECT c.id, {', '.join('c.' + name for name in _STORED)} FROM json_each(?) AS w "
+            "CROSS JOIN conversation AS c ON c.source = ? AND c.ref = w.value", pack(list(refs)), self._source)
         for number, *values in rows:
             self.by_ref[values[0]] = Head(number, tuple(values), is_new=False)
 
@@ -171,8 +171,8 @@ class Heads:
     def load_ids(self, ids: Iterable[int]) -> None:
         """Take up stored conversations by number, unless they are there already."""
         rows = self._db.rows(
-            f"SELECT c.id, {', '.join('c.' + name for name in _STORED)} FROM json_each(?) AS w CROSS JOIN conversation AS c "
-            "ON c.id = w.value", pack(list(ids)))
+            f"SELECT c.id, {', '.join('c.' + name for name in _STORED)} FROM json_each(?) AS w "
+            "CROSS JOIN conversation AS c ON c.id = w.value", pack(list(ids)))
         for number, *values in rows:
             if values[0] not in self.by_ref:
                 self.by_ref[values[0]] = Head(number, tuple(values), is_new=False)

@@ -38,8 +38,8 @@ def held(db: Db, source: str, page: Page) -> Held:
                          deleted=deleted_at is not None)
         for ref, number, conversation_ref, text, edited_at, deleted_at in db.rows(
             "SELECT m.ref, m.id, c.ref, m.text, m.edited_at, m.deleted_at FROM json_each(?) AS w "
-            "CROSS JOIN message AS m ON m.source = ? AND m.ref = w.value JOIN conversation AS c ON c.id = m.conversation_id",
-            refs, source)}
+            "CROSS JOIN message AS m ON m.source = ? AND m.ref = w.value "
+            "JOIN conversation AS c ON c.id = m.conversation_id", refs, source)}
     open_there = int(db.value("SELECT count(*) FROM (SELECT 1 FROM conversation WHERE state = 'open' AND source = ? "
                               "LIMIT 1000)", source))
     own = dict(db.rows(
@@ -236,8 +236,12 @@ class _Intake:
             return None
         if head.answered_at is not None and message.created_at < head.answered_at:
             return head.answered_at
+        if head.is_new and head.state == State.DONE:
+            return head.disposed_at
+        if self.moves.is_past(message.created_at):
+            return message.created_at
         if head.is_new:
-            return head.disposed_at if head.state == State.DONE else None
+            return None
         edge = {"thread": head.first_in_at, "history": head.last_in_at}.get(self._plan.purpose)
         return self._now if edge is not None and message.created_at < edge else None
 

@@ -16,6 +16,9 @@ from agentdesk.store.db import Db
 
 DISPOSITIONS = ("answered", "linked", "not_actionable", "duplicate", "praise", "spam")
 """Actions that let a conversation leave the queue by a person's or a rule's word."""
+HASHED = ("uid", "at", "agent", "os_user", "rule", "conversation_id", "customer_id", "source", "action", "code",
+          "detail", "undoes")
+"""The columns under a row's hash, in their order."""
 _COLUMNS = "id, uid, at, agent, os_user, action, conversation_id, customer_id, source, code, rule, detail, undoes"
 
 
@@ -93,8 +96,8 @@ def verify(db: Db) -> list[str]:
     """Recompute the chain; returns what does not fit, in sentences."""
     problems: list[str] = []
     before, last = b"", 0
-    while found := db.rows("SELECT id, hash, uid, at, agent, os_user, rule, conversation_id, customer_id, source, "
-                           "action, code, detail, undoes FROM ledger WHERE id > ? ORDER BY id LIMIT 2000", last):
+    while found := db.rows(f"SELECT id, hash, {', '.join(HASHED)} FROM ledger WHERE id > ? ORDER BY id LIMIT 2000",
+                           last):
         for number, told, *values in found:
             if told != chained(before, tuple(values)):
                 problems.append(f"Ledger entry {number} does not fit: it or the one before was changed or removed")

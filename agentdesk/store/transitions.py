@@ -35,8 +35,11 @@ class Transitions:
         """True for a new conversation that is history: closed there, or old and only looked up."""
         if not head.is_new or not self._plan.backfill:
             return False
-        old = last_in_at is not None and last_in_at < self._now - HISTORY_HORIZON
-        return bool(head.remote_closed) or (self._plan.purpose == "history" and old)
+        return bool(head.remote_closed) or (last_in_at is not None and self.is_past(last_in_at))
+
+    def is_past(self, at: Millis) -> bool:
+        """True for what was only looked up and is too old to need us."""
+        return self._plan.purpose == "history" and at < self._now - HISTORY_HORIZON
 
     def write(self, db: Db) -> None:
         """Write the ledger rows of the page."""
@@ -100,7 +103,7 @@ class Transitions:
             self._note(head, "closed_elsewhere", self._plan.source, {"status": head.status})
 
     def _note_answers(self, head: Head) -> None:
-        if head.answerers and not (head.is_new and self._plan.backfill):
+        if head.answerers and not (head.backfill and self._plan.backfill):
             self._note(head, "answered_elsewhere", self._plan.source, {"by": ", ".join(dict.fromkeys(head.answerers))})
 
     def _note(self, head: Head, action: str, rule: str, detail: dict[str, Any]) -> None:
