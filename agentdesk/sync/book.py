@@ -8,7 +8,7 @@ from agentdesk.connectors.base import Connector
 from agentdesk.errors import Conflict
 from agentdesk.model.clock import Millis
 from agentdesk.model.events import Changed, ClaimLost, Notice, OutboxChanged
-from agentdesk.model.outgoing import OutboxEntry, Receipt, SendState, Verb
+from agentdesk.model.outgoing import OutboxEntry, OutKind, Receipt, SendState, Verb
 from agentdesk.store import claims, outbox, standing
 from agentdesk.store.db import Db
 from agentdesk.sync import outcome, tail
@@ -41,7 +41,7 @@ class Book:
         now = self.frame.now()
 
         def work(db: Db) -> tuple[OutboxEntry | None, tail.Tail]:
-            seen = tail.look(db, entry)
+            seen = tail.look(db, entry) if entry.kind is OutKind.REPLY else tail.Tail()
             if seen.twin_ref:
                 outbox.unknown(db, entry.id, "It seems to have arrived after all", "It is being looked for", now)
                 return None, seen

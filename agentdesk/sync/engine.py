@@ -64,9 +64,12 @@ class Engine:
             self.add(connector)
 
     def add(self, connector: Connector) -> None:
-        """Take in a source, also while running."""
+        """Take in a source, also while running; one that was paused when the program ended stays so."""
         collector = Collector(self.frame, connector, budget=self._budget)
         sender = Sender(self.frame, connector, troubled=collector.failed)
+        paused = self.frame.store.reader.value(
+            "SELECT state FROM source WHERE name = ?", connector.name) == "paused"
+        collector.paused = sender.paused = paused
         self.collectors[connector.name], self.senders[connector.name] = collector, sender
         if self._group is not None:
             self._begin(self._group, connector.name)

@@ -54,7 +54,8 @@ def queue(desk: LittleDesk) -> list[str]:
     """What is wrong with the queue: I4. An unanswered message is in sight, or somebody disposed of it."""
     rows = desk.store.reader.rows(
         "SELECT id, state FROM conversation AS c WHERE unanswered_since IS NOT NULL"
-        " AND state NOT IN ('open', 'snoozed') AND NOT EXISTS (SELECT 1 FROM ledger AS l WHERE l.conversation_id = c.id AND l.action <> 'queued')")
+        " AND state NOT IN ('open', 'snoozed') AND NOT EXISTS ("
+        "SELECT 1 FROM ledger AS l WHERE l.conversation_id = c.id AND l.action <> 'queued')")
     problems = [f"conversation {number} is unanswered and {state} by nobody" for number, state in rows]
     doubled = desk.store.reader.rows("SELECT source, ref FROM conversation GROUP BY source, ref HAVING count(*) > 1")
     return problems + [f"conversation {ref} is there twice" for _, ref in doubled]

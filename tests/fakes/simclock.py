@@ -38,3 +38,8 @@ class SimClock:
                 await settle()
         self.at = end
         await settle()
+
+    def shift(self, length: Millis) -> None:
+        """Set the clock forward or back: sleepers wait as long as before, as they do on a real machine."""
+        self.at += length
+        self._sleepers = [(at + length, count, future) for at, count, future in self._sleepers]
