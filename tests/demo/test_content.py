@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from agentdesk.bootstrap import valid_query
+from agentdesk.config.load import load as load_config
 from agentdesk.config.yaml import read_all
 from agentdesk.connectors.demo import CAPS
 from agentdesk.connectors.demo_content import FOLDER, Content, Post, Talk, length, load
@@ -16,9 +18,12 @@ from agentdesk.connectors.demo_server import STATUSES, attachment
 from agentdesk.connectors.demo_story import Story
 from agentdesk.errors import ConfigError
 from agentdesk.model.clock import HOUR, MINUTE
+from agentdesk.model.conversation import Severity
 from agentdesk.model.text import inert
 from agentdesk.replies import packs, template
 from agentdesk.replies.length import left
+from agentdesk.rules.priority import weigh
+from agentdesk.rules.signals import Signals
 
 CHANGED_ON_PURPOSE = {"5543", "5557"}
 """Tickets whose text is not inert: a pasted log with colours, a tracking number with a direction mark."""
@@ -187,3 +192,24 @@ def test_damaged_content_is_told_not_dropped(tmp_path: Path) -> None:
     people.write_text(people.read_text("utf-8").replace("name: Dana Fox", "nam: Dana Fox"), "utf-8")
     with pytest.raises(ConfigError, match="people"):
         load(tmp_path)
+
+
+def test_the_demos_configuration_is_valid_and_makes_its_day_readable(content: Content) -> None:
+    config = load_config(FOLDER / "config.yaml", {}, {}, validators={"query": valid_query})
+    signals = Signals(config.signals)
+
+    def severity(talk: Talk) -> Severity:
+        heard = talk.posts[-1]
+        return weigh(heard.text, server_priority=talk.priority, signals=signals).severity
+
+    present = [talk for talk in content.talks.values() if not talk.closed and not talk.posts[-1].by]
+    kinds = Counter(severity(talk) for talk in present)
+    assert kinds[Severity.PRAISE] >= 4
+    assert 5 <= kinds[Severity.CRITICAL] <= 12
+    assert kinds[Severity.HIGH] >= 5
+    assert kinds[Severity.NORMAL] > len(present) / 2
+    praised = [talk for talk in present if severity(talk) is Severity.PRAISE]
+    assert {talk.topic for talk in praised} <= {"praise", "chat"}
+    for ref in ("insulin-van", "medicine-ar", "ashes", "bees"):
+        text = " ".join(post.text for post in content.talks[ref].posts)
+        assert weigh(text, signals=signals).severity is Severity.CRITICAL, ref
