@@ -133,6 +133,7 @@ class Http:
                     data = await self._read(response)
                 finally:
                     await response.aclose()
+                    client.cookies.clear()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise self._unreachable(describe(error)) from error
         except TimeoutError as error:

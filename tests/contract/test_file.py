@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -83,7 +83,8 @@ class FileWorld(World):
         self._once("fsync", OSError(errno.EIO, "Input/output error"), before=False)
 
     def _once(self, name: str, error: OSError, *, before: bool) -> None:
-        real, failed = getattr(os, name), []
+        real: Callable[..., object] = getattr(os, name)
+        failed: list[bool] = []
 
         def failing(*args: object, **kwargs: object) -> object:
             if failed:
@@ -100,7 +101,5 @@ class TestFile(ConnectorContract):
     """A growing file of JSON lines."""
 
     @pytest.fixture
-    async def world(
-        self, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> AsyncIterator[FileWorld]:
-        yield FileWorld(clock, tmp_path, monkeypatch)
+    def world(self, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileWorld:
+        return FileWorld(clock, tmp_path, monkeypatch)

@@ -61,7 +61,8 @@ class RtWorld(World):
             "jane@example.test", text, subject=small, real=small, files=[(small, small), (small, "image/png")]
         )
         self.rt.tickets[number].tags = [small]
-        self.rt.mail("jane@example.test", f"<p>{text}</p><a href='{small}'>{small}</a>", ticket=number, mime="text/html")
+        html = f"<p>{text}</p><a href='{small}'>{small}</a>"
+        self.rt.mail("jane@example.test", html, ticket=number, mime="text/html")
         self.rt.tickets[number].status = small
         self.rt.row("Set", number, small, field=small, old=small, new=small, key=small)
         self.rt.write(small, number, text, "Comment", key=small)

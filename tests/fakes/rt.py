@@ -167,7 +167,8 @@ class FakeRt:
     def merge(self, old: int, new: int, who: str = "agent2") -> None:
         """Make one ticket part of another."""
         self.tickets[old].effective = new
-        self.tickets[new].requestors += [r for r in self.tickets[old].requestors if r not in self.tickets[new].requestors]
+        known = self.tickets[new].requestors
+        known += [name for name in self.tickets[old].requestors if name not in known]
         link = f"fsck.com-rt://desk.test/ticket/{new}"
         self.row("AddLink", old, who, field="MergedInto", new=link)
         self.row("AddLink", new, who, field="MergedInto", new=link)
@@ -378,7 +379,8 @@ class FakeRt:
         wanted: dict[str, set[int]] = {}
         for limit in json.loads(params["query"]):
             wanted.setdefault(limit["field"], set()).add(limit["value"])
-        rows = [p for p in self.parts if p.id in wanted.get("id", {p.id}) and p.row in wanted.get("TransactionId", {p.row})]
+        ids, owners = wanted.get("id"), wanted.get("TransactionId")
+        rows = [p for p in self.parts if (ids is None or p.id in ids) and (owners is None or p.row in owners)]
         hidden = {row.id for row in self.rows if row.hidden}
         items = []
         for part in rows:
