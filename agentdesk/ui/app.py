@@ -53,9 +53,9 @@ class DeskApp(App[int], inherit_bindings=False):
     NOTIFICATION_TIMEOUT = 5
     TITLE = "agentdesk"
     CSS = """
-    Screen { background: $desk-base; color: $desk-text; }
-    Input { background: $desk-popup; color: $desk-bright; border: none; padding: 0; height: 1; }
-    Input:focus { border: none; }
+    Screen { color: $desk-text; }
+    Input, Input:focus { background: $desk-popup; background-tint: transparent; color: $desk-bright; border: none;
+                         padding: 0; height: 1; }
     """
 
     def __init__(self, desk: Desk, registry: Registry, keymap: Keymap, *, settings: Settings | None = None,

@@ -64,10 +64,13 @@ class Offers(Lines):
         ground = "cursor" if y == self.cursor else self.ground
         bar = self.palette.glyphs.bar if y == self.cursor else " "
         fill = style("text", ground)
+        name = max(min(width // 2, 34), 12)
+        right = [seg(f"  {key} ", style("key", ground))]
+        room = width - name - 4 - right[0].cell_length
         left = [Segment(f"{bar} ", style("accent", ground)),
-                seg(line(words, max(min(width // 2, 34), 12)), style("bright", ground, bold=y == self.cursor)),
-                seg("  " + title, style("dim", ground))]
-        return spread(left, [seg(f"{key} ", style("key", ground))], width, fill)
+                seg(line(words, name), style("bright", ground, bold=y == self.cursor)),
+                seg("  " + line(title, room, pad=False), style("dim", ground))]
+        return spread(left, right, width, fill, 0)
 
     def on_click(self, event: events.Click) -> None:
         """A click runs one."""
@@ -82,7 +85,7 @@ class CommandScreen(ModalScreen[str | None], inherit_bindings=False):
 
     context = "prompt"
     DEFAULT_CSS = """
-    CommandScreen { background: $desk-base 0%; align: left bottom; }
+    CommandScreen { background: transparent; align: left bottom; }
     CommandScreen #command { height: auto; width: 100%; background: $desk-popup; }
     CommandScreen #line { height: 1; background: $desk-popup; }
     CommandScreen #sign { width: 3; height: 1; background: $desk-popup; color: $desk-key; }

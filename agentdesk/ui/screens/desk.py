@@ -45,7 +45,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     """Where an agent works."""
 
     DEFAULT_CSS = """
-    MainScreen { layout: vertical; overflow: hidden hidden; }
+    MainScreen { layout: vertical; overflow: hidden hidden; background: $desk-base; }
     MainScreen #panes { height: 1fr; }
     MainScreen #left { width: 52; background: $desk-base; }
     MainScreen #middle { width: 1fr; background: $desk-panel; }
@@ -386,7 +386,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def refresh_counts(self) -> None:
         """Count again, in a thread."""
-        self.run_worker(self._count(), group="counts", exclusive=True, exit_on_error=False)
+        self.run_worker(self._count, group="counts", exclusive=True, exit_on_error=False)
 
     async def _count(self) -> None:
         desk = self.desk_app.desk

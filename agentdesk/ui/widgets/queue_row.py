@@ -128,7 +128,7 @@ def draw_row(row: QueueRow, look: Look, clock: tuple[str, str], *, cursor: bool,
         Segment(sign.ljust(2), style(sign_ink, under, bold=loud or sign_ink in ("late", "soon"))),
         Segment(text, style(clock_ink, under, bold=loud)),
         Segment(" ", style("text", under)),
-        seg(line(row.name, name, tail=glyphs.ellipsis), style("bright", under, bold=cursor or fresh)),
+        seg(line(row.name, name, tail=glyphs.ellipsis), style("bright" if fresh or cursor else "text", under, bold=cursor)),
         seg(f" {line(row.letter, 1)} ", style("accent", under)),
     ]
     if room > 0:
