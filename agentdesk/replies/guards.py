@@ -22,7 +22,7 @@ MAX_NAMED = 3
 _WIDTH = {
     Visibility.INTERNAL: 0, Visibility.DIRECT: 1, Visibility.FOLLOWERS: 2, Visibility.UNLISTED: 3, Visibility.PUBLIC: 4,
 }  # fmt: skip
-_BRACES = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{\{|\}\}", re.DOTALL)
+_BRACES = re.compile(r"\{\{[^{}]{0,80}\}\}|\{%[^{}]{0,80}%\}|\{\{|\}\}")
 _GAP_WORDS = (
     "name|first name|last name|customer|agent|order|order number|number|date|time|day|amount|price|link|url|address|"
     "city|country|product|item|reason|insert|your|their|tbd|todo|xx+|vorname|nachname|datum|bestellnummer|nombre|fecha|"
@@ -35,7 +35,7 @@ _GAP = re.compile(
 )
 _CAPITALS = re.compile(r"\[[A-Z][A-Z0-9 _-]{2,40}\](?![(\[])")
 _RULE = re.compile(r"_{3,}")
-_HANDLES = re.compile(r"\A(?:\s*@[\w.-]+(?:@[\w.-]+)?)+[\s,:]*")
+_HANDLES = re.compile(r"\A(?:\s*@[\w.-]+(?:@[\w.-]+)?[\s,:]*)+")
 
 
 class Warning(msgspec.Struct, frozen=True):  # noqa: A001

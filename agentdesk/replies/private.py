@@ -23,15 +23,18 @@ _MAIL = re.compile(r"(?<![\w@.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}", r
 _TOLL_FREE = re.compile(
     r"(?:\+?1[ .-]?)?\(?8(?:00|33|44|55|66|77|88)\)?(?!\d)|\(?0800(?!\d)|\(?00800(?!\d)|\+800(?!\d)"
 )
-_INTERNATIONAL = re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[ ./()-]{0,2}\d){7,14}(?!\d)")
-_NATIONAL = re.compile(r"(?<![\w.,/+-])\(?0\d{1,5}\)?[ /-]{1,3}\d{2,9}(?:[ -]\d{2,6}){0,3}(?![\w-]|[.,/]\d)")
+_INTERNATIONAL = re.compile(r"(?<![\w+])(?:\+[1-9]|00[1-9]\d{0,2}[ /-]\(?\d)(?:[ ./()-]{0,2}\d){5,14}(?!\d)")
+_NATIONAL = re.compile(
+    r"(?<![\w.,/+-])(?!\d\d[ /-]\d\d[ /-]\d{4}\b)"
+    r"\(?0\d{1,5}\)?[ /-]{1,3}\d{2,9}(?:[ -]\d{2,6}){0,3}(?![\w-]|[.,/]\d)",
+)
 _AMERICAN = re.compile(r"(?<![\w.+-])(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{4}(?![\w-]|[.,]\d)")
 _SAID = re.compile(
     r"\b(?:phone|telephone|tel|cell|mobile|whatsapp|call (?:me|you|her|him|them)|ring (?:me|you)|text (?:me|you))\b"
     r"[\w .:#']{0,24}?(?<!\d)(\d[\d ./()-]{6,16}\d)(?!\d)",
     re.IGNORECASE,
 )
-_CARD = re.compile(r"(?<![\w.-])[2-6]\d{3}(?:[ -]?\d){8,15}(?![\w-])")
+_CARD = re.compile(r"(?<![\w.+-])[2-6]\d{3}(?:[ -]?\d){8,15}(?![\w-])")
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)")
 _PARCEL = re.compile(r"(?<!\w)(?:1Z ?(?:[0-9A-Z] ?){15}[0-9A-Z]|[A-Z]{2} ?\d{3} ?\d{3} ?\d{3} ?[A-Z]{2})(?!\w)")
 _TRACKING = re.compile(
