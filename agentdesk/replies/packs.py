@@ -183,7 +183,7 @@ class _Item:
         text = inert(self._text("text")).rstrip("\n")
         if not _NAME.fullmatch(name):
             self._wrong("name", "needs letters, digits, dot, dash or underscore, at most 60")
-        if not text.strip():
+        if not text.strip() and isinstance(self.given.get("text") or "", str):
             self._wrong("text", "is missing")
         if len(text) > template.MAX_TEMPLATE:
             self._wrong("text", f"is longer than {template.MAX_TEMPLATE} characters")
