@@ -12,7 +12,7 @@ from agentdesk.connectors.demo import DemoConnector
 from agentdesk.connectors.demo_content import Content, Event, Home, Outage, Person, Post, Talk, load
 from agentdesk.connectors.demo_state import StateFile, WorldState
 from agentdesk.connectors.demo_story import Trouble
-from agentdesk.connectors.demo_world import DemoWorld, _begin
+from agentdesk.connectors.demo_world import DemoWorld, begin
 from agentdesk.model.clock import MINUTE, ManualClock
 from agentdesk.model.message import Direction
 from tests.contract.suite import ConnectorContract, World
@@ -36,7 +36,7 @@ class DemoSide(World):
         self.clock = clock
         self.patch = patch
         self.number = 0
-        self._go_on(_begin(content, clock.now(), 1))
+        self._go_on(begin(content, clock.now(), 1))
 
     def _go_on(self, state: WorldState) -> None:
         self.world = DemoWorld(self.content, state, StateFile(None), self.clock)

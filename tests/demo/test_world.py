@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agentdesk.connectors.demo_content import Content
 from agentdesk.connectors.demo_state import StateFile, WorldState
-from agentdesk.connectors.demo_world import DemoWorld, _begin
+from agentdesk.connectors.demo_world import DemoWorld, begin
 from agentdesk.errors import Ambiguous, Refused, StoreDamaged, Unavailable
 from agentdesk.model.clock import HOUR, MINUTE, SECOND, ManualClock
 from agentdesk.model.message import Direction, Message, Visibility
@@ -23,7 +23,7 @@ PLACES = ("mastodon", "bluesky", "helpdesk")
 
 
 def world_of(content: Content, clock: ManualClock, seed: int = 1, state: bytes | None = None) -> DemoWorld:
-    kept = _begin(content, clock.now(), seed) if state is None else msgspec.json.decode(state, type=WorldState)
+    kept = begin(content, clock.now(), seed) if state is None else msgspec.json.decode(state, type=WorldState)
     return DemoWorld(content, kept, StateFile(None), clock)
 
 
