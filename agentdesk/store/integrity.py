@@ -63,8 +63,9 @@ def _queue(db: Db, now: Millis) -> Iterator[Finding]:
     """I4: nothing has left the queue without somebody's word."""
     marks = ", ".join("?" * len(_LEFT))
     for (number,) in db.rows(
-            "SELECT id FROM conversation AS c WHERE state = 'done' AND backfill = 0 AND NOT EXISTS "
-            f"(SELECT 1 FROM ledger AS l WHERE l.conversation_id = c.id AND l.action IN ({marks})) LIMIT ?", *_LEFT, _SHOWN):
+            "SELECT id FROM conversation AS c WHERE state = 'done' AND backfill = 0 "
+            f"AND NOT EXISTS (SELECT 1 FROM ledger AS l WHERE l.conversation_id = c.id AND l.action IN ({marks})) "
+            "LIMIT ?", *_LEFT, _SHOWN):
         yield Finding(area="queue", text=f"#{number} is done and nobody said so", remedy=f"agentdesk reopen {number}")
     for (number,) in db.rows(
             "SELECT DISTINCT c.id FROM message AS m JOIN conversation AS c ON c.id = m.conversation_id "

@@ -79,7 +79,7 @@ def rows(db: Db, since: Millis, until: Millis) -> Iterator[LedgerEntry]:
     """Entries of the period [since, until), oldest first."""
     last = (since, 0)
     while found := db.rows(f"SELECT {_COLUMNS} FROM ledger WHERE (at, id) > (?, ?) AND at < ? ORDER BY at, id "
-                           "LIMIT 1000", last[0] - (last[1] == 0), last[1], until):
+                           "LIMIT 1000", *last, until):
         for row in found:
             yield _entry(row)
         last = (found[-1][2], found[-1][0])

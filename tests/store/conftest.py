@@ -12,6 +12,7 @@ from agentdesk.config.schema import Config
 from agentdesk.model.clock import ManualClock
 from agentdesk.rules.rulebook import Rulebook
 from agentdesk.store.db import Store
+from tests.store.scene import Scene
 
 
 @pytest.fixture
@@ -32,3 +33,9 @@ def store(path: Path, clock: ManualClock) -> Iterator[Store]:
 def rulebook() -> Rulebook:
     """The rules of a configuration with nothing in it."""
     return Rulebook.build(Config(), ZoneInfo("UTC"))
+
+
+@pytest.fixture
+def scene(store: Store, clock: ManualClock, rulebook: Rulebook) -> Scene:
+    """A store in which things can happen."""
+    return Scene(store, clock, rulebook)
