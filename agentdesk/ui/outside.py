@@ -31,8 +31,8 @@ def command() -> list[str]:
     return words
 
 
-async def edit(app: App[Any], text: str) -> str | None:
-    """The text as the editor left it; None when the editor failed, whatever it wrote is then read all the same."""
+async def edit(app: App[Any], text: str) -> str:
+    """The text as the editor left it, cleaned; Refused when the editor could not be started."""
     words = command()
     folder = places().runtime_dir
     make_private(folder)

@@ -16,7 +16,7 @@ from agentdesk.ui.screens import dialogs
 from agentdesk.ui.screens.listing import ListScreen, empty, heading
 from agentdesk.ui.widgets.blocks import Block
 from agentdesk.ui.widgets.field import Field
-from agentdesk.ui.widgets.runs import BLANK, Row, Run
+from agentdesk.ui.widgets.runs import BLANK, Row, Run, fold
 
 if TYPE_CHECKING:
     from agentdesk.ui.app import DeskApp
@@ -48,7 +48,7 @@ class CannedScreen(ListScreen):
 
     def heading(self) -> Row:
         """How many fit."""
-        return heading("Canned replies", len(self._found), "Enter takes · Esc leaves")
+        return heading("Canned replies", len(self._found))
 
     def blocks(self) -> list[Block]:
         """Title, kind and tags."""
@@ -74,7 +74,7 @@ class CannedScreen(ListScreen):
             values = {name: f"[{name}]" for name in needed}
             text = answer.fill(self.desk, it, self.conversation_id, values)
         except DeskError as error:
-            return [*rows, *(Row((Run(f" {part}", "late"),)) for part in wrap(str(error), width, 6))]
+            return [*rows, *(Row((Run(f" {part}", "late"),)) for part in fold(str(error), width, 6))]
         rows.extend(Row((Run(f" {part}", "text"),)) for part in wrap(text, width, 40))
         if needed:
             rows += [BLANK, Row((Run(f" asks for {line(', '.join(needed), width, pad=False)}", "soon"),))]

@@ -15,11 +15,11 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from agentdesk.commands.context import Choice
-from agentdesk.ui.present import line, wrap
+from agentdesk.ui.present import line
 from agentdesk.ui.widgets.blocks import Block, Blocks
 from agentdesk.ui.widgets.field import Field
 from agentdesk.ui.widgets.label import Label
-from agentdesk.ui.widgets.runs import Row, Run
+from agentdesk.ui.widgets.runs import Row, Run, fold
 
 if TYPE_CHECKING:
     from agentdesk.ui.app import DeskApp
@@ -57,12 +57,13 @@ class Sheet(ModalScreen[Any], inherit_bindings=False):
 
     context = "prompt"
     DEFAULT_CSS = """
-    Sheet { background: transparent; align: left bottom; }
+    Sheet { align: left bottom; }
     Sheet > Vertical { height: auto; width: 100%; background: $desk-popup; }
     """
 
     def __init__(self, title: str) -> None:
         super().__init__()
+        self.styles.background = "transparent"
         self.title_row = Row((Run(f" {line(title, 200, pad=False)}", "accent", bold=True),))
 
     @property
@@ -230,7 +231,7 @@ class Confirm(Sheet):
         with Vertical():
             yield Label((self.title_row,), ground="popup")
             if self._detail:
-                yield Label([Row((Run(f" {part}", "text"),)) for part in wrap(self._detail, 76, 4)], ground="popup")
+                yield Label([Row((Run(f" {part}", "text"),)) for part in fold(self._detail, 76, 4)], ground="popup")
             yield Label((keys(("y", "yes"), ("n", "no, leave it")),), ground="popup")
 
     def press(self, key: str) -> None:

@@ -9,6 +9,7 @@ from textual import on
 
 from agentdesk.commands.keymap import PARENTS
 from agentdesk.commands.registry import Verb, usable
+from agentdesk.desk import find
 from agentdesk.ui.present import line
 from agentdesk.ui.screens.listing import ListScreen, empty, heading
 from agentdesk.ui.widgets.blocks import Block
@@ -37,7 +38,8 @@ class HelpScreen(ListScreen):
 
     context = "search"
     has_field = True
-    field_hint = "type to narrow; Enter runs what is selected"
+    field_hint = "type to narrow"
+    field_keys = (("Enter", "run it", ""), ("↑↓", "move", ""), ("Esc", "leave", ""))
 
     def __init__(self, context: str = "queue") -> None:
         super().__init__()
@@ -48,6 +50,7 @@ class HelpScreen(ListScreen):
         """Everything that can be done in this context."""
         app = self.desk_app
         registry, keymap = app.registry, app.keymap
+        views = {view.key: view.name for view in find.views(self.desk)}
         found: dict[str, Entry] = {}
         for binding in keymap.bindings(self.about):
             if binding.verb not in registry:
@@ -57,7 +60,9 @@ class HelpScreen(ListScreen):
             keys = f"{known.keys}, {binding.shown}" if known else binding.shown
             group = known.group if known else NAMES.get(binding.context, binding.context)
             args = binding.call[len(binding.verb):].strip()
-            title = verb.title if not args else f"{verb.title.rstrip(' …')}: {args}"
+            if verb.name == "view" and args not in views:
+                continue
+            title = verb.title if not args else f"{verb.title.rstrip(' …')}: {views.get(args, args)}"
             found[binding.call] = Entry(binding.call, keys, title, _first(verb), group)
         bound = {entry.call.split(" ", 1)[0] for entry in found.values()}
         chain = (self.about, *PARENTS.get(self.about, ()))
@@ -68,7 +73,7 @@ class HelpScreen(ListScreen):
 
     def heading(self) -> Row:
         """Where these keys work."""
-        return heading(f"Keys {NAMES.get(self.about, self.about)}", None, "Esc leaves")
+        return heading(f"Keys {NAMES.get(self.about, self.about)}")
 
     def blocks(self) -> list[Block]:
         """Keys, title and one sentence, under what they belong to."""
@@ -78,7 +83,8 @@ class HelpScreen(ListScreen):
             return [empty("No command fits these words.\nBackspace widens the search.")]
         found: list[Block] = []
         for group in dict.fromkeys(entry.group for entry in fits):
-            found.append(Block((BLANK, Row((Run(f" {group}", "accent"),))), None, False))
+            title = Row((Run(f" {group}", "accent"),))
+            found.append(Block((BLANK, title) if found else (title,), None, False))
             found.extend(Block((self._row(entry),), entry.call) for entry in fits if entry.group == group)
         return found
 
@@ -87,7 +93,7 @@ class HelpScreen(ListScreen):
         keys = line(entry.keys, 14 if narrow else 18)
         title = line(entry.title, 22 if narrow else 30)
         return Row((Run("   "), Run(keys, "key"), Run(title, "bright"),
-                    Run(f" {line(entry.doc, 300, pad=False)}", "dim")))
+                    Run(f" {line(entry.doc, 300, pad=False)}", "dim")), (Run(" "),))
 
     @on(Field.Changed)
     def typed(self, event: Field.Changed) -> None:

@@ -57,18 +57,19 @@ class LedgerScreen(ListScreen):
         for it in self._entries:
             today = day(it.at, now, zone)
             if today != before:
-                found.append(Block((BLANK, Row((Run(f" {today}", "accent"),))), None, False))
+                title = Row((Run(f" {today}", "accent"),))
+                found.append(Block((BLANK, title) if found else (title,), None, False))
                 before = today
             found.append(Block((self._row(it, it.uid in taken_back),), it.id))
         return found
 
     def _row(self, it: LedgerEntry, undone: bool) -> Row:
         now, zone = self.desk.now(), self.desk.zone
-        who = it.agent or f"rule {it.rule}"
+        who = it.agent or "agentdesk"
         what = it.action.replace("_", " ")
         ink = "dim" if undone else "mine" if it.agent == self.desk.agent else "text"
         about = " · ".join(part for part in (it.code.replace("_", " "), *_details(it.detail, now, zone),
-                                             f"by rule {it.rule}" if it.rule and it.agent else "",
+                                             f"by {it.rule}" if it.rule else "",
                                              "taken back" if undone else "") if part)
         return Row((Run("   "), Run(clock_time(it.at, zone), "dim"), Run(f"  {line(who, 14)}", ink, bold=not undone),
                     Run(f" {line(what, 18)}", "dim" if undone else "bright"),

@@ -9,14 +9,16 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.screen import Screen
+from textual.strip import Strip
 
 from agentdesk.model.clock import Millis
-from agentdesk.ui.present import line, wrap
+from agentdesk.ui.lines import Lines
+from agentdesk.ui.present import line
 from agentdesk.ui.widgets.blocks import Block, Blocks
 from agentdesk.ui.widgets.field import Field
 from agentdesk.ui.widgets.key_bar import KeyBar
 from agentdesk.ui.widgets.label import Label
-from agentdesk.ui.widgets.runs import BLANK, Row, Run
+from agentdesk.ui.widgets.runs import BLANK, Row, Run, fold, strip
 
 if TYPE_CHECKING:
     from agentdesk.desk.desk import Desk
@@ -35,6 +37,9 @@ class ListScreen(Screen[Any], inherit_bindings=False):
     has_field: ClassVar[bool] = False
     """True puts a field to type into above the list."""
     field_hint: ClassVar[str] = ""
+    field_keys: ClassVar[tuple[tuple[str, str, str], ...]] = (("Enter", "take", ""), ("↑↓", "move", ""),
+                                                              ("Esc", "leave", ""))
+    """The key bar while the field has the keys."""
     has_preview: ClassVar[bool] = False
     """True shows a preview of the selected row: beside the list when there is room, else below it."""
     side_from: ClassVar[int] = 100
@@ -44,7 +49,7 @@ class ListScreen(Screen[Any], inherit_bindings=False):
     ListScreen { layout: vertical; overflow: hidden hidden; background: $desk-base; }
     ListScreen #body { height: 1fr; layout: vertical; }
     ListScreen #body.-side { layout: horizontal; }
-    ListScreen #list { height: 1fr; width: 1fr; }
+    ListScreen #list { height: 1fr; width: 1fr; margin-top: 1; }
     ListScreen #preview { height: 40%; width: 100%; }
     ListScreen #body.-side #preview { height: 1fr; width: 1fr; }
     """
@@ -85,8 +90,10 @@ class ListScreen(Screen[Any], inherit_bindings=False):
         if self.has_field:
             self.list.bar_always = True
             self.query_one(Field).focus()
+            self.query_one(KeyBar).put(keys=self.field_keys)
         else:
             self.list.focus()
+            self.desk_app.show_keys()
         self.reload()
         self.list.top()
 
@@ -185,20 +192,28 @@ class ListField(Field):
     ground = "composer"
 
 
-class Preview(Label):
+class Preview(Lines):
     """What the selected row holds."""
 
-    DEFAULT_CSS = """
-    Preview { height: 1fr; }
-    """
+    ground = "panel"
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(ground="panel", id=id)
+        super().__init__(id=id)
+        self._rows: list[Row] = []
 
     def put(self, *rows: Row) -> None:
-        """Show these rows; the place stays the same."""
+        """Show these rows from the top."""
         self._rows = list(rows)
+        self.move_to(0)
         self.changed()
+
+    def line_count(self) -> int:
+        """How many rows there are."""
+        return len(self._rows)
+
+    def draw(self, y: int, width: int) -> Strip:
+        """One row."""
+        return strip(self._rows[y], width, self.palette, self.ground)
 
 
 def empty(words: str, *then: tuple[str, str]) -> Block:
@@ -219,4 +234,4 @@ def heading(words: str, count: int | None = None, aside: str = "") -> Row:
 
 def paragraph(words: str, width: int, ink: str = "text", indent: int = 3, most: int = 4) -> list[Row]:
     """Words over a few rows."""
-    return [Row((Run(" " * indent), Run(part, ink))) for part in wrap(words, max(8, width - indent - 1), most)]
+    return [Row((Run(" " * indent), Run(part, ink))) for part in fold(words, width - indent - 1, most)]

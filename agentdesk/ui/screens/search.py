@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Hashable
 
 from textual import on
@@ -31,6 +32,7 @@ class SearchScreen(ListScreen):
 
     context = "search"
     has_field = True
+    field_keys = (("Enter", "open", ""), ("↑↓", "move", ""), ("Esc", "leave", ""))
     field_hint = "words in any message; the last one may be unfinished"
 
     def __init__(self, text: str = "") -> None:
@@ -73,7 +75,8 @@ class SearchScreen(ListScreen):
         ink = "note" if it.direction is Direction.NOTE else "mine" if it.direction is Direction.OUT else "bright"
         name = line(it.name, 18 if self.size.width >= 80 else 12)
         return Row((Run(f"   {when:>9} ", "dim"), Run(name, ink), Run(f" {it.letter} ", "accent"),
-                    Run(f"{arrow}{line(it.snippet, 400, pad=False)}", "text")), (Run(f" {it.state} ", "dim"),))
+                    Run(arrow, "mine"), *lit(line(it.snippet, 400, pad=False), self._words)),
+                   (Run(f" {it.state} ", "dim"),))
 
     @on(Field.Changed)
     def typed(self, event: Field.Changed) -> None:
@@ -106,6 +109,7 @@ class SearchScreen(ListScreen):
         if words != self._words:
             return
         self._busy = False
+        found.sort(key=lambda hit: -hit.created_at)
         self._hits = [*self._hits, *found] if before is not None else found
         self._more = len(found) == STEP
         self.reload()
@@ -118,7 +122,8 @@ class SearchScreen(ListScreen):
         pane = self.list
         if self._more and not self._busy and pane.cursor > len(self._hits) - 10:
             self._busy = True
-            self.run_worker(self._look(self._words, self._hits[-1].message_id), group="search", exit_on_error=False)
+            oldest = min(hit.message_id for hit in self._hits)
+            self.run_worker(self._look(self._words, oldest), group="search", exit_on_error=False)
 
     def chosen(self, key: Hashable) -> None:
         """Open the conversation the message is in."""
@@ -134,3 +139,12 @@ class SearchScreen(ListScreen):
 
     def tick(self, now: int) -> None:
         """Nothing here counts down."""
+
+
+def lit(text: str, words: str) -> list[Run]:
+    """The text with the places that begin like one of the words made brighter."""
+    wanted = [re.escape(word) for word in words.split()]
+    if not wanted:
+        return [Run(text)]
+    parts = re.split(rf"\b((?:{'|'.join(wanted)})\w*)", text, flags=re.IGNORECASE)
+    return [Run(part, "bright", bold=True) if number % 2 else Run(part) for number, part in enumerate(parts) if part]

@@ -47,7 +47,8 @@ class SourcesScreen(ListScreen):
     def heading(self) -> Row:
         """How many there are, and how many have trouble."""
         trouble = sum(it.state not in ("ok", "new", "paused") for it in self._sources)
-        return heading("Sources", len(self._sources), f"{trouble} with trouble · Enter asks one now" if trouble else "Enter asks one now")
+        trouble_words = f"{trouble} with trouble · " if trouble else ""
+        return heading("Sources", len(self._sources), f"{trouble_words}Enter asks one now")
 
     def blocks(self) -> list[Block]:
         """State, account, when it last answered; what went wrong and what to do; what is missing."""

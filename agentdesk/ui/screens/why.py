@@ -32,7 +32,7 @@ class WhyScreen(ListScreen):
         sentences = find.why(self.desk, self.conversation_id)
         if not sentences:
             return [empty("Nothing puts it before or behind others: it stands by when it came in.")]
-        return [Block((BLANK, *paragraph(words, min(self.room, 90))), index) for index, words in enumerate(sentences)]
+        return [Block((*paragraph(words, min(self.room, 90)), BLANK), index) for index, words in enumerate(sentences)]
 
     def tick(self, now: int) -> None:
         """Sentences are read when the screen opens; they do not count down."""

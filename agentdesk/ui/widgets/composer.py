@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-import msgspec
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -12,13 +11,12 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from agentdesk.desk import answer, find
-from agentdesk.errors import DeskError
-from agentdesk.model.message import Visibility
+from agentdesk.desk import answer
+from agentdesk.errors import DeskError, Refused
 from agentdesk.model.outgoing import Draft, OutKind
-from agentdesk.replies import signature
 from agentdesk.ui.widgets import composer_layout
-from agentdesk.ui.widgets.composer_layout import Facts, Note
+from agentdesk.ui.widgets.composer_layout import Note
+from agentdesk.ui.widgets.draft_keeper import DraftKeeper
 from agentdesk.ui.widgets.editor import Editor
 from agentdesk.ui.widgets.label import Label
 
@@ -33,7 +31,7 @@ class Composer(Vertical):
     """One draft being written; every key is stored within half a second and nothing typed is ever thrown away."""
 
     DEFAULT_CSS = """
-    Composer { height: 12; max-height: 60%; display: none; }
+    Composer { height: 45%; min-height: 8; max-height: 14; display: none; }
     """
 
     class Closed(Message):
@@ -46,14 +44,11 @@ class Composer(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self.draft: Draft | None = None
         self._notes: tuple[Note, ...] = ()
-        self._accepted: frozenset[str] = frozenset()
-        """Warnings that were shown at the last attempt to send; sending again goes past them."""
+        self._told: tuple[Note, ...] = ()
+        """What happened since the last key, besides the guards: a paste was cleaned, sending was refused."""
         self._timer: Timer | None = None
-        self._stored = ""
-        self._trouble: Note | None = None
-        self._edited = True
+        self._keeper: DraftKeeper | None = None
 
     def compose(self) -> ComposeResult:
         """Head, text, foot."""
@@ -72,6 +67,18 @@ class Composer(Vertical):
         return self.query_one(Editor)
 
     @property
+    def keeper(self) -> DraftKeeper:
+        """What holds the draft."""
+        if self._keeper is None:
+            self._keeper = DraftKeeper(self.desk_app.desk)
+        return self._keeper
+
+    @property
+    def draft(self) -> Draft | None:
+        """The draft being written."""
+        return self._keeper.draft if self._keeper is not None else None
+
+    @property
     def is_open(self) -> bool:
         """True while something is being written."""
         return self.draft is not None
@@ -81,58 +88,57 @@ class Composer(Vertical):
     async def open(self, conversation_id: int, kind: OutKind = OutKind.REPLY, *, visibility: str = "",
                    reply_to: str = "") -> None:
         """Take up the draft for a conversation, or begin one; a draft already open is stored first."""
-        await self.flush()
-        desk = self.desk_app.desk
-        draft = answer.open_draft(desk, conversation_id, kind)
-        if reply_to:
-            draft = msgspec.structs.replace(draft, reply_to_ref=reply_to)
-        if visibility and Visibility(visibility) in answer.visibilities(desk, conversation_id, kind):
-            draft = msgspec.structs.replace(draft, visibility=Visibility(visibility))
-        self.draft, self._stored, self._accepted, self._trouble = draft, draft.text, frozenset(), None
-        self._notes = ()
+        await self._stored_or_refused()
+        draft = self.keeper.begin(conversation_id, kind, visibility, reply_to)
+        self._notes = self._told = ()
         self.display = True
+        name = (draft.name or "the customer").replace("[", "(")
         self.editor.placeholder = ("A note for colleagues; the customer never sees it" if kind is OutKind.NOTE
-                                   else "Write to " + (draft.name or "the customer").replace("[", "("))
+                                   else f"Write to {name}")
         self.editor.load(draft.text)
         self.editor.focus()
         self._judge()
 
-    async def close(self, *, sent: bool = False) -> None:
-        """Store what is written and put the composer away."""
-        if self.draft is None:
-            return
-        if not sent:
-            await self.flush()
-        conversation_id = self.draft.conversation_id
-        self._forget()
-        self.post_message(self.Closed(conversation_id, sent))
+    async def _stored_or_refused(self) -> None:
+        """Store what is open; Refused when that fails, so that it stays on the screen."""
+        await self.flush()
+        keeper = self.keeper
+        if keeper.unsaved and keeper.trouble is not None:
+            raise Refused("The draft stays open", keeper.trouble.text, keeper.trouble.how)
 
-    def _forget(self) -> None:
+    def _close(self, *, sent: bool) -> None:
+        draft = self.draft
+        if draft is None:
+            return
         self._stop_timer()
-        self.draft, self._notes, self._accepted, self._stored, self._trouble = None, (), frozenset(), "", None
+        self.keeper.forget()
+        self._notes = self._told = ()
         self.editor.load("")
         self.display = False
+        self.post_message(self.Closed(draft.conversation_id, sent))
 
     async def postpone(self) -> None:
         """Put the composer away and keep the draft."""
         if self.draft is None:
             return
-        kept = bool(self.editor.text.strip())
-        await self.close()
+        await self._stored_or_refused()
+        kept = bool(self.draft.text.strip())
+        self._close(sent=False)
         self.desk_app.say("info", "Kept as a draft; r takes it up again" if kept else "Nothing was written")
 
     async def discard(self) -> None:
         """Throw the draft away, after asking."""
-        if self.draft is None:
-            return
         from agentdesk.ui.screens.dialogs import confirm
 
-        text = self.editor.text.strip()
-        if text and not await confirm(self.app, "Throw this draft away?", f"{len(text)} characters are lost"):
+        draft = self.draft
+        if draft is None:
             return
-        if self.draft is not None:
-            await answer.discard(self.desk_app.desk, self.draft)
-            await self.close(sent=True)
+        size = len(draft.text.strip())
+        if size and not await confirm(self.app, "Throw this draft away?", f"{size} characters are lost"):
+            self.editor.focus()
+            return
+        await answer.discard(self.desk_app.desk, draft)
+        self._close(sent=False)
 
     # -- typing and storing ----------------------------------------------------------------------------------------
 
@@ -140,23 +146,27 @@ class Composer(Vertical):
     def typed(self, event: TextArea.Changed) -> None:
         """A key changed the text: count at once, store and judge shortly."""
         event.stop()
-        if self.draft is None or event.text_area.text == self.draft.text:
+        draft, text = self.draft, self.editor.text
+        if draft is None or text == draft.text:
             return
-        self.draft = msgspec.structs.replace(self.draft, text=event.text_area.text)
-        self._accepted = frozenset()
-        if self._timer is None:
-            self._timer = self.set_timer(DELAY, self._store_soon)
+        self.keeper.change(text=text)
+        self._told = ()
+        self._store_shortly()
         self._draw_head()
 
     @on(Editor.Cleaned)
     def cleaned(self, event: Editor.Cleaned) -> None:
         """Say what was taken out of a paste."""
         event.stop()
-        self._notes = (*self._notes, Note(f"cleaned: {event.words}", ink="soon"))
+        self._told = (*self._told, Note(f"Cleaned: {event.words}", ink="soon"))
         self._draw_foot()
 
-    def _store_soon(self) -> None:
-        self._timer = None
+    def _store_shortly(self) -> None:
+        if self._timer is None:
+            self._timer = self.set_timer(DELAY, self._store_now)
+
+    def _store_now(self) -> None:
+        self._stop_timer()
         self.run_worker(self.flush(), group="draft", exclusive=False, exit_on_error=False)
         self._judge()
 
@@ -168,108 +178,48 @@ class Composer(Vertical):
     async def flush(self) -> None:
         """Store the draft as it is now; returns when it is committed, or shows why it could not be."""
         self._stop_timer()
-        draft = self.draft
-        if draft is None or draft.text == self._stored:
+        if self.draft is None:
             return
-        try:
-            await answer.save(self.desk_app.desk, draft)
-        except DeskError as error:
-            self._trouble = Note(f"not saved: {error.title}", error.remedy, "late")
-        else:
-            self._trouble = None
-            if self.draft is not None and self.draft.conversation_id == draft.conversation_id:
-                self._stored = draft.text
-        if self.draft is not None:
-            self._draw_head()
-            self._draw_foot()
+        await self.keeper.store()
+        self._draw_head()
+        self._draw_foot()
 
     async def on_unmount(self) -> None:
         """The last chance to store."""
-        await self.flush()
+        self._stop_timer()
+        if self.draft is not None:
+            await self.keeper.store()
 
     def on_descendant_blur(self) -> None:
         """Another pane has the keys now: store at once."""
         if self.draft is not None:
-            self._stop_timer()
-            self.run_worker(self.flush(), group="draft", exit_on_error=False)
+            self._store_now()
 
     # -- what is shown around the text -----------------------------------------------------------------------------
 
     def _judge(self) -> None:
         """See what stands against sending, and draw everything around the text."""
-        draft = self.draft
-        if draft is None:
-            return
-        desk = self.desk_app.desk
-        self._edited = not draft.canned or _differs(draft.text, draft.canned_text)
-        notes = []
-        if draft.text.strip():
-            keys = self.desk_app.keymap.key_of("composer", "send")
-            for warning in answer.check(desk, draft):
-                on_with = f"{keys} twice splits it" if warning.code == "too_long" else f"{keys} twice sends anyway"
-                notes.append(Note(warning.text, " · ".join(part for part in (warning.how, on_with) if part)))
-        news = self._news(draft)
-        if news:
-            notes.insert(0, Note(f"{news} new message{'s' if news > 1 else ''} since you began", "read above"))
-        self._notes = tuple(notes)
-        self._draw_head()
-        self._draw_foot()
-
-    def _news(self, draft: Draft) -> int:
-        """How many messages came in since the draft was begun."""
-        if not draft.seen_message_id:
-            return 0
-        recent = find.thread(self.desk_app.desk, draft.conversation_id, limit=20)
-        return sum(it.id > draft.seen_message_id and it.message.direction == "in" for it in recent)
-
-    def facts(self) -> Facts:
-        """How the draft stands, for the line above the text."""
-        draft = self.draft
-        if draft is None:
-            return Facts()
-        room = answer.room(self.desk_app.desk, draft)
-        saved = "" if not draft.text.strip() else "saved" if draft.text == self._stored else "typing"
-        if self._trouble is not None:
-            saved = "not saved"
-        return Facts(kind=draft.kind, visibility=draft.visibility, room=room, canned=draft.canned,
-                     edited=self._edited, saved=saved)
+        if self.draft is not None:
+            self._notes = self.keeper.notes(self.desk_app.keymap)
+            self._draw_head()
+            self._draw_foot()
 
     def _draw_head(self) -> None:
         if self.draft is None:
             return
-        facts = self.facts()
-        glyphs = self.desk_app.palette.glyphs
-        head = self.query_one("#composer-head", Label)
-        head.put(composer_layout.head(facts, max(20, self.size.width), glyphs))
-        self.editor.show_limit(self._limit_index() if facts.room is not None and facts.room < 0 else None)
-        self.editor.show_tail(self._tail())
+        facts = self.keeper.facts()
+        head = composer_layout.head(facts, max(20, self.size.width), self.desk_app.palette.glyphs)
+        self.query_one("#composer-head", Label).put(head)
+        self.editor.show_limit(self.keeper.limit_index() if facts.room is not None and facts.room < 0 else None)
+        self.editor.show_tail(self.keeper.tail())
 
     def _draw_foot(self) -> None:
-        notes = self._notes if self._trouble is None else (self._trouble, *self._notes)
-        glyphs = self.desk_app.palette.glyphs
-        rows = composer_layout.foot(notes, max(20, self.size.width), glyphs)
+        if self.draft is None:
+            return
+        trouble = (self.keeper.trouble,) if self.keeper.trouble is not None else ()
+        rows = composer_layout.foot((*trouble, *self._told, *self._notes), max(20, self.size.width),
+                                    self.desk_app.palette.glyphs, most=max(2, self.size.height - 5))
         self.query_one("#composer-foot", Label).put(*rows)
-
-    def _tail(self) -> str:
-        """The sign-off as it will be added."""
-        if self.draft is None or self.draft.kind is OutKind.NOTE:
-            return ""
-        text = self.draft.text.strip()
-        signed = signature.sign(text, self.desk_app.desk.config.agent.signature)
-        return " ".join(signed[len(text):].split()) if signed.startswith(text) else ""
-
-    def _limit_index(self) -> int:
-        """The first character that the channel has no room for."""
-        draft = self.draft
-        if draft is None:
-            return 0
-        low, high = 0, len(draft.text)
-        while low < high:
-            middle = (low + high + 1) // 2
-            part = msgspec.structs.replace(draft, text=draft.text[:middle])
-            left = answer.room(self.desk_app.desk, part)
-            low, high = (middle, high) if left is None or left >= 0 else (low, middle - 1)
-        return low
 
     def on_resize(self) -> None:
         """Another width has room for other words."""
@@ -284,29 +234,22 @@ class Composer(Vertical):
 
     async def send(self) -> None:
         """Send; warnings stop it once, sending again goes past those that were shown."""
-        draft = self.draft
-        if draft is None:
+        if self.draft is None:
             return
         await self.flush()
-        news, accepted = self._news(draft), self._accepted
-        if news and "news" not in accepted:
-            self._accepted = frozenset({"news"})
-            self._judge()
-            return
-        if news:
-            newest = find.thread(self.desk_app.desk, draft.conversation_id, limit=1)[-1].id
-            draft = msgspec.structs.replace(draft, seen_message_id=newest)
+        self.editor.read_only = True
         try:
-            sent = await answer.send(self.desk_app.desk, draft, accepted, split="too_long" in accepted)
+            sent = await self.keeper.send()
         except DeskError as error:
-            self._notes = (Note(error.title, " · ".join(filter(None, (error.cause, error.remedy))), "late"),)
-            self._draw_foot()
-            return
-        if sent.warnings:
-            self._accepted = accepted | frozenset(warning.code for warning in sent.warnings)
+            how = ". ".join(part.rstrip(".") for part in (error.cause, error.remedy) if part)
+            self._told = (Note(f"Not sent: {error.title}", how, "late"),)
+            sent = False
+        finally:
+            self.editor.read_only = False
+        if sent:
+            self._close(sent=True)
+        else:
             self._judge()
-            return
-        await self.close(sent=True)
 
     def switch_visibility(self) -> None:
         """Take the next of the visibilities that a reply here may have."""
@@ -318,16 +261,8 @@ class Composer(Vertical):
             self.desk_app.say("info", f"Only {allowed[0].value} is possible here")
             return
         place = allowed.index(draft.visibility) if draft.visibility in allowed else -1
-        self.draft = msgspec.structs.replace(draft, visibility=allowed[(place + 1) % len(allowed)])
-        self._changed_otherwise()
-
-    def _changed_otherwise(self) -> None:
-        """The draft changed without its text: store it all the same."""
-        self._stored = "\0"
-        self._accepted = frozenset()
-        self._stop_timer()
-        self.run_worker(self.flush(), group="draft", exit_on_error=False)
-        self._judge()
+        self.keeper.change(visibility=allowed[(place + 1) % len(allowed)])
+        self._store_now()
 
     async def pick_canned(self, name: str = "") -> None:
         """Choose a canned reply, ask for what it needs, and put it in as ordinary text."""
@@ -335,20 +270,15 @@ class Composer(Vertical):
 
         if self.draft is None:
             return
-        desk = self.desk_app.desk
-        chosen = await pick(self.app, self.draft.conversation_id, name)
-        if chosen is None or self.draft is None:
-            self.editor.focus()
-            return
-        values = await values_for(self.app, chosen, self.draft.conversation_id)
-        if values is None or self.draft is None:
-            self.editor.focus()
-            return
-        text = answer.fill(desk, chosen, self.draft.conversation_id, values)
-        if chosen.kind == "reply" and not self.draft.text.strip():
-            self.draft = msgspec.structs.replace(self.draft, canned=chosen.name, canned_text=text)
-            self.editor.load("")
-        self.editor.put(text)
+        conversation_id = self.draft.conversation_id
+        chosen = await pick(self.app, conversation_id, name)
+        values = await values_for(self.app, chosen, conversation_id) if chosen is not None else None
+        if chosen is not None and values is not None and self.draft is not None:
+            text = answer.fill(self.desk_app.desk, chosen, conversation_id, values)
+            if chosen.kind == "reply" and not self.draft.text.strip():
+                self.keeper.change(canned=chosen.name, canned_text=text)
+                self.editor.load("")
+            self.editor.put(text)
         self.editor.focus()
 
     async def edit_outside(self) -> None:
@@ -358,17 +288,8 @@ class Composer(Vertical):
         if self.draft is None:
             return
         await self.flush()
-        try:
-            text = await edit(self.app, self.draft.text)
-        except DeskError as error:
-            self.desk_app.say("error", error.title, error.remedy)
-            return
-        if text is not None and text != self.editor.text:
+        text = await edit(self.app, self.draft.text)
+        if text != self.editor.text:
             self.editor.select_all()
             self.editor.put(text)
         self.editor.focus()
-
-
-def _differs(text: str, canned: str) -> bool:
-    """True when a person changed the words of a canned text."""
-    return " ".join(text.split()) != " ".join(canned.split())

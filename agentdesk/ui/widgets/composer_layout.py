@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import OutKind
-from agentdesk.ui.present import line, wrap
+from agentdesk.ui.present import line
 from agentdesk.ui.theme import UNICODE, Glyphs
-from agentdesk.ui.widgets.runs import Row, Run, cells
+from agentdesk.ui.widgets.runs import Row, Run, cells, fold
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,17 @@ def head(facts: Facts, width: int, glyphs: Glyphs = UNICODE) -> Row:
     return Row(tuple(must), saved)
 
 
-def foot(notes: tuple[Note, ...], width: int, glyphs: Glyphs = UNICODE, most: int = 4) -> list[Row]:
-    """The lines below the text, at most ``most``."""
+def foot(notes: tuple[Note, ...], width: int, glyphs: Glyphs = UNICODE, most: int = 6) -> list[Row]:
+    """The lines below the text: what is wrong, then dimly how to go on; at most ``most``."""
     rows: list[Row] = []
-    indent = len(glyphs.warn) + 2
+    indent = " " * (len(glyphs.warn) + 2)
+    room = max(10, width - len(indent) - 1)
     for note in notes:
-        words = f"{note.text} · {note.how}" if note.how else note.text
-        for number, part in enumerate(wrap(words, max(10, width - indent - 1), 2)):
-            lead = Run(f" {glyphs.warn} " if note.ink != "dim" else " " * indent, note.ink)
-            cut = part.find(" · ") if number == 0 else -1
-            text = (Run(part[:cut], note.ink), Run(part[cut:], "dim")) if cut >= 0 else (
-                Run(part, note.ink if number == 0 or " · " not in "".join(r.text for r in rows[-1].left) else "dim"),)
-            rows.append(Row(((lead if number == 0 else Run(" " * indent)), *text)))
+        sign = f" {glyphs.warn} " if note.ink in ("warn", "late") else indent
+        for number, part in enumerate(fold(note.text, room, 2)):
+            rows.append(Row((Run(indent if number else sign, note.ink), Run(part, note.ink))))
+        if note.how:
+            rows.extend(Row((Run(indent), Run(part, "dim"))) for part in fold(note.how, room, 3))
     if len(rows) > most:
-        more = len(rows) - most + 1
-        rows = [*rows[:most - 1], Row((Run(" " * indent), Run(f"and {more} more lines", "dim")))]
+        rows = [*rows[:most - 1], Row((Run(f"{indent}{len(rows) - most + 1} more lines", "dim"),))]
     return rows

@@ -10,10 +10,10 @@ from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import ConversationBrief, Disposition, Link, Promise, Severity, State
 from agentdesk.model.customer import Customer, Identity
 from agentdesk.rules.sla import Standing, left, standing
-from agentdesk.ui.present import line, wrap
+from agentdesk.ui.present import line
 from agentdesk.ui.theme import UNICODE, Glyphs
 from agentdesk.ui.widgets.blocks import Block
-from agentdesk.ui.widgets.runs import BLANK, Row, Run, flow
+from agentdesk.ui.widgets.runs import BLANK, Row, Run, flow, fold
 from agentdesk.ui.widgets.when import length, local, many, month
 
 
@@ -70,10 +70,7 @@ def promise_blocks(known: Known, page: Page) -> list[Block]:
 
 def _text(words: str, page: Page, ink: str, most: int = 3, indent: int = 1) -> list[Row]:
     """Words of somebody over a few rows."""
-    parts = wrap(words, max(4, page.width - indent - 1), most + 1)
-    if len(parts) > most:
-        parts = [*parts[:most - 1], line(parts[most - 1] + " …", page.width - indent - 1, pad=False)]
-    return [Row((Run(" " * indent), Run(part, ink))) for part in parts]
+    return [Row((Run(" " * indent), Run(part, ink))) for part in fold(words, page.width - indent - 1, most)]
 
 
 def _who(person: Customer, page: Page) -> list[Row]:

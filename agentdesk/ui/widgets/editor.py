@@ -29,7 +29,7 @@ class Editor(TextArea):
     """Plain text over several lines, without blinking, markup or colours of its own."""
 
     DEFAULT_CSS = """
-    Editor, Editor:focus { border: none; padding: 0 1; height: 1fr; scrollbar-size: 0 0; }
+    Editor, Editor:focus { border: none; padding: 1 1 0 1; height: 1fr; scrollbar-size: 0 0; }
     """
 
     class Cleaned(Message):

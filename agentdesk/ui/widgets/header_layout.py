@@ -11,6 +11,7 @@ from agentdesk.model.conversation import ClockKind, Conversation, DueClock, Stat
 from agentdesk.model.message import Visibility
 from agentdesk.rules.sla import Standing, left, standing
 from agentdesk.ui.present import line
+from agentdesk.ui.present import width as wide
 from agentdesk.ui.theme import UNICODE, Glyphs
 from agentdesk.ui.widgets.runs import Row, Run, flow
 from agentdesk.ui.widgets.when import length, moment
@@ -38,11 +39,13 @@ class Page:
 def rows(it: Conversation, page: Page, visibility: Visibility | None, vip: bool = False) -> list[Row]:
     """All rows of the head; their number changes only with the conversation and the width."""
     room = max(10, page.width - 2)
-    drawn = [_title(it, page, visibility, vip)]
+    place = it.source + (f" · {visibility.value}" if visibility is not None else "")
+    beside = len(f"#{it.id} ") + wide(it.name) + len(place) + (5 if vip else 0) + 4 <= page.width
+    drawn = [_title(it, page, place if beside else "", vip)]
     if it.subject:
         drawn.append(_row((Run(line(it.subject, room, pad=False), "bright"),)))
     drawn.extend(_row(runs) for runs in flow(clock_items(it, page), room, gap=Run("   ")))
-    drawn.extend(_row(runs) for runs in flow(_facts(it, page), room))
+    drawn.extend(_row(runs) for runs in flow(_facts(it, page, "" if beside else place), room))
     if it.locked_reason:
         words = f"{page.glyphs.cross} no reply can be sent: {it.locked_reason}"
         drawn.append(_row((Run(line(words, room, pad=False), "late"),)))
@@ -53,18 +56,18 @@ def _row(runs: Sequence[Run]) -> Row:
     return Row((Run(" "), *runs))
 
 
-def _title(it: Conversation, page: Page, visibility: Visibility | None, vip: bool) -> Row:
+def _title(it: Conversation, page: Page, place: str, vip: bool) -> Row:
     """Number, name, source and visibility; the state at the right edge when it is not open."""
     right = _state(it, page)
     state = sum(len(run.text) for run in right) + 1 if right else 0
     number = f"#{it.id} "
-    place = it.source + (f" · {visibility.value}" if visibility is not None else "")
     room = max(4, page.width - 2 - len(number) - state - (5 if vip else 0))
-    name = line(it.name or "unknown", min(room, max(10, room - len(place) - 2)), pad=False)
+    name = line(it.name or "unknown", min(room, max(10, room - len(place) - 2)) if place else room, pad=False)
     runs = [Run(" "), Run(number, "dim"), Run(name, "bright", bold=True)]
     if vip:
         runs.append(Run("  VIP", "praise"))
-    runs.append(Run(f"  {line(place, len(place), pad=False)}", "dim"))
+    if place:
+        runs.append(Run(f"  {line(place, len(place), pad=False)}", "dim"))
     return Row(tuple(runs), (*right, Run(" ")) if right else ())
 
 
@@ -114,15 +117,16 @@ def _clock(clock: DueClock, page: Page) -> Item:
 def _expectation(at: Millis, since: Millis, page: Page) -> Item:
     """When customers expect an answer, earlier than our own target."""
     usual = length(at - since)
-    if at <= page.now:
-        ago = length(page.now - at) if page.now - at < 48 * HOUR else moment(at, page.now, page.zone)
-        return (Run(f"expected within {usual}", "dim"), Run(f" {page.glyphs.warn} passed {ago} ago", "soon"))
-    return (Run(f"expected within {usual}", "dim"),)
+    if at > page.now:
+        return (Run(f"expected within {usual}", "dim"),)
+    over = page.now - at
+    ago = f"{length(over - over % HOUR if over > 2 * HOUR else over)} ago"
+    return (Run(f"{page.glyphs.warn} expected within {usual}, passed {ago}", "warn"),)
 
 
-def _facts(it: Conversation, page: Page) -> list[Item]:
-    """Claim, help desk, tags and incident."""
-    items: list[Item] = []
+def _facts(it: Conversation, page: Page, place: str) -> list[Item]:
+    """Where it is when the title has no room for that, claim, help desk, tags and incident."""
+    items: list[Item] = [(Run(line(place, len(place), pad=False), "dim"),)] if place else []
     if it.claim_agent and (it.claim_until or 0) > page.now:
         until = moment(it.claim_until or 0, page.now, page.zone)
         if it.claim_agent == page.agent:

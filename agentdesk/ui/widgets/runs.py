@@ -13,7 +13,7 @@ from rich.cells import cell_len, split_text
 from rich.style import Style
 from textual.strip import Strip
 
-from agentdesk.ui.present import seg
+from agentdesk.ui.present import line, seg, wrap
 from agentdesk.ui.theme import Palette
 
 ISOLATES = "\u2066\u2067\u2068"
@@ -38,6 +38,13 @@ class Row(NamedTuple):
 
 
 BLANK = Row()
+
+
+def fold(words: str, width: int, most: int = 3) -> list[str]:
+    """Words over at most ``most`` lines, the last one cut when there is more."""
+    width = max(4, width)
+    parts = wrap(words[:width * (most + 2) * 2], width, None, None)
+    return parts if len(parts) <= most else [*parts[:most - 1], line(" ".join(parts[most - 1:]), width, pad=False)]
 
 
 def cells(runs: Iterable[Run]) -> int:
@@ -96,13 +103,13 @@ def flow(items: Sequence[Sequence[Run]], width: int, *, gap: Run = DOT, indent: 
 
 
 def spread(row: Row, width: int, end: str = "…") -> tuple[Run, ...]:
-    """The row's runs over exactly ``width`` cells; the right side gives way when both do not fit."""
-    left = fit(row.left, width, end)
-    used = cells(left)
+    """The row's runs over exactly ``width`` cells; the left side is cut for the right one, unless that is too wide."""
     right = row.right
     size = cells(right)
-    if right and used + size + (1 if used else 0) > width:
+    if size > max(1, width // 2):
         right, size = (), 0
+    left = fit(row.left, width - size - (1 if size > 1 else 0), end)
+    used = cells(left)
     middle = width - used - size
     return (*left, Run(" " * middle), *right) if middle > 0 else (*left, *right)
 

@@ -41,6 +41,7 @@ class ThreadView(Blocks):
         self._more = False
         self._unread = 0
         self._below = 0
+        self._was_at_end = True
         self._to_place = False
         self._reading_older = False
         self._wish: Timer | None = None
@@ -186,9 +187,8 @@ class ThreadView(Blocks):
             self.move_to(max(0, self.starts[self.cursor] - 2))
 
     def on_resize(self) -> None:
-        """Another width breaks the lines anew; a reader at the end stays there."""
-        at_end = self.at_end
-        placed = not self._to_place
+        """Another size breaks the lines anew; a reader at the end stays there."""
+        at_end, placed = self._was_at_end, not self._to_place
         self._lay_out()
         if placed and at_end:
             self.move_to(self.last_top)
@@ -253,6 +253,7 @@ class ThreadView(Blocks):
     def move_to(self, first: int) -> None:
         """Scroll; at the top older messages are read, at the end nothing is new below any more."""
         super().move_to(first)
+        self._was_at_end = self.at_end
         if self._below and self.at_end:
             self._below = 0
             self.refresh()

@@ -18,7 +18,7 @@ from agentdesk.model.text import hides_direction
 from agentdesk.ui.present import MAX_CHARS, MAX_LINES, line, wrap
 from agentdesk.ui.present import width as wide
 from agentdesk.ui.theme import UNICODE, Glyphs
-from agentdesk.ui.widgets.runs import BLANK, Row, Run
+from agentdesk.ui.widgets.runs import BLANK, Row, Run, fold
 from agentdesk.ui.widgets.when import clock_time, day, local, moment, short_left, size
 
 TEXT_WIDTH = 84
@@ -83,7 +83,7 @@ def block(stored: StoredMessage, page: Page, *, before: StoredMessage | None = N
     rows.extend(_body(message.text, page, stored.id, _ink(stored), unfolded))
     rows.extend(_file(file, page, stored.id, unfolded) for file in message.attachments)
     for mark in _marks(stored, page, unfolded):
-        rows.extend(_indented(page, stored.id, Run(part, mark.ink)) for part in wrap(mark.text, page.room, 4))
+        rows.extend(_indented(page, stored.id, Run(part, mark.ink)) for part in fold(mark.text, page.room, 4))
     return tuple(rows)
 
 
@@ -279,7 +279,7 @@ def pending(entry: OutboxEntry, page: Page) -> tuple[Row, ...]:
     for words in (state.hint, entry.remedy):
         if words:
             rows.extend(_indented(page, key, Run(part, "dim"))
-                        for part in wrap(words, page.room, 3))
+                        for part in fold(words, page.room))
     return tuple(rows)
 
 

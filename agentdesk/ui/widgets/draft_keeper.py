@@ -1,0 +1,191 @@
+"""A draft between the keys and the store: what is stored, what stands against sending, and sending itself."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from agentdesk.commands.keymap import Keymap
+from agentdesk.desk import answer, find
+from agentdesk.errors import DeskError, StoreError
+from agentdesk.model.message import Direction, Visibility
+from agentdesk.model.outgoing import Draft, OutKind
+from agentdesk.paths import make_private, places, write_private
+from agentdesk.replies import guards, signature
+from agentdesk.ui.widgets.composer_layout import Facts, Note
+
+if TYPE_CHECKING:
+    from agentdesk.desk.desk import Desk
+
+NEWS = "news"
+"""The code under which «something came in while you wrote» is gone past."""
+
+
+class DraftKeeper:
+    """One draft at a time; knows what of it is committed."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.draft: Draft | None = None
+        self.trouble: Note | None = None
+        """Why the last attempt to store failed."""
+        self.accepted: frozenset[str] = frozenset()
+        """Codes of what stopped the last attempt to send; sending again goes past them."""
+        self._stored: Draft | None = None
+        self._rescued: Path | None = None
+
+    def begin(self, conversation_id: int, kind: OutKind, visibility: str = "", reply_to: str = "") -> Draft:
+        """Take up the draft of a conversation, or begin one; Refused where nothing can be written."""
+        draft = answer.open_draft(self.desk, conversation_id, kind)
+        self._stored = draft
+        if reply_to:
+            draft = msgspec.structs.replace(draft, reply_to_ref=reply_to)
+        if visibility and Visibility(visibility) in answer.visibilities(self.desk, conversation_id, kind):
+            draft = msgspec.structs.replace(draft, visibility=Visibility(visibility))
+        self.draft, self.trouble, self.accepted = draft, None, frozenset()
+        return draft
+
+    def forget(self) -> None:
+        """Be done with the draft."""
+        self.draft, self._stored, self.trouble, self.accepted = None, None, None, frozenset()
+
+    def change(self, **fields: object) -> None:
+        """Give the draft another text, visibility or origin; what was accepted before must be looked at again."""
+        if self.draft is not None:
+            self.draft = msgspec.structs.replace(self.draft, **fields)
+            self.accepted = frozenset()
+
+    @property
+    def unsaved(self) -> bool:
+        """True while something is on the screen that is not committed."""
+        return self.draft is not None and self.draft != self._stored and (
+            bool(self.draft.text.strip()) or (self._stored is not None and bool(self._stored.text.strip())))
+
+    async def store(self) -> None:
+        """Commit the draft as it is now; when that fails it is written beside the store, and ``trouble`` says so."""
+        draft = self.draft
+        if draft is None or not self.unsaved:
+            return
+        try:
+            await answer.save(self.desk, draft)
+        except StoreError as error:
+            self.trouble = Note(f"not saved: {error.title}", await self._rescue(draft, error.remedy), "late")
+            return
+        except DeskError as error:
+            self.trouble = Note(f"not saved: {error.title}", error.remedy, "late")
+            return
+        self.trouble = None
+        if self.draft is not None and self.draft.conversation_id == draft.conversation_id:
+            self._stored = draft
+        if self._rescued is not None:
+            await asyncio.to_thread(self._rescued.unlink, missing_ok=True)
+            self._rescued = None
+
+    async def _rescue(self, draft: Draft, remedy: str) -> str:
+        """Put a copy where it can be found; says where, or that it stands on the screen only."""
+        folder = places().rescue_dir
+        path = folder / f"draft-{draft.conversation_id}-{draft.kind.value}.txt"
+
+        def work() -> None:
+            make_private(folder)
+            write_private(path, draft.text.encode("utf-8", "replace"))
+
+        try:
+            await asyncio.to_thread(work)
+        except DeskError:
+            return f"It stands only on this screen: copy it. {remedy}"
+        self._rescued = path
+        return f"A copy is in {path}. {remedy}"
+
+    # -- what is shown of it ---------------------------------------------------------------------------------------
+
+    def facts(self) -> Facts:
+        """How the draft stands, for the line above the text."""
+        draft = self.draft
+        if draft is None:
+            return Facts()
+        saved = "saved" if draft.text.strip() and not self.unsaved else ""
+        return Facts(kind=draft.kind, visibility=draft.visibility, room=answer.room(self.desk, draft),
+                     canned=draft.canned, edited=not draft.canned or _differs(draft.text, draft.canned_text),
+                     saved="not saved" if self.trouble is not None else saved)
+
+    def tail(self) -> str:
+        """The sign-off as it will be added."""
+        if self.draft is None or self.draft.kind is OutKind.NOTE:
+            return ""
+        text = self.draft.text.strip()
+        signed = signature.sign(text, self.desk.config.agent.signature)
+        return " ".join(signed[len(text):].split()) if signed.startswith(text) else ""
+
+    def limit_index(self) -> int | None:
+        """The first character that the channel has no room for; None while all of it fits."""
+        draft = self.draft
+        if draft is None or (answer.room(self.desk, draft) or 0) >= 0:
+            return None
+        low, high = 0, len(draft.text)
+        while low < high:
+            middle = (low + high + 1) // 2
+            left = answer.room(self.desk, msgspec.structs.replace(draft, text=draft.text[:middle]))
+            low, high = (middle, high) if left is None or left >= 0 else (low, middle - 1)
+        return low
+
+    def news(self) -> int:
+        """How many messages came in since the draft was begun."""
+        if self.draft is None or not self.draft.seen_message_id:
+            return 0
+        recent = find.thread(self.desk, self.draft.conversation_id, limit=20)
+        seen = self.draft.seen_message_id
+        return sum(it.id > seen and it.message.direction is Direction.IN for it in recent)
+
+    def notes(self, keymap: Keymap) -> tuple[Note, ...]:
+        """What stands against sending, and with which keys to go on."""
+        draft = self.draft
+        if draft is None:
+            return ()
+        found: list[Note] = []
+        news = self.news()
+        if news:
+            again = keymap.key_of("composer", "send")
+            words = f"{news} new message{'s' if news > 1 else ''} came in while you wrote"
+            how = f"Read above; press {again} again to send all the same" if NEWS in self.accepted else "Read above"
+            found.append(Note(words, how))
+        if draft.text.strip():
+            found += [_caution(one, keymap, one.code in self.accepted) for one in answer.check(self.desk, draft)]
+        return tuple(found)
+
+    # -- sending ---------------------------------------------------------------------------------------------------
+
+    async def send(self) -> bool:
+        """Freeze the draft into the outbox; False when something stopped it, which is then in ``accepted``."""
+        draft, accepted = self.draft, self.accepted
+        if draft is None:
+            return False
+        if self.news():
+            if NEWS not in accepted:
+                self.accepted = accepted | {NEWS}
+                return False
+            newest = find.thread(self.desk, draft.conversation_id, limit=1)[-1].id
+            draft = msgspec.structs.replace(draft, seen_message_id=newest)
+        sent = await answer.send(self.desk, draft, accepted, split="too_long" in accepted)
+        if sent.warnings:
+            self.accepted = accepted | frozenset(warning.code for warning in sent.warnings)
+            return False
+        return True
+
+
+def _differs(text: str, canned: str) -> bool:
+    """True when a person changed the words of a canned text."""
+    return " ".join(text.split()) != " ".join(canned.split())
+
+
+def _caution(one: guards.Warning, keymap: Keymap, stopped: bool) -> Note:
+    """A guard's warning with the keys that go on."""
+    send, switch = keymap.key_of("composer", "send"), keymap.key_of("composer", "visibility")
+    again = f"press {send} again to" if stopped else f"{send} twice to"
+    how = one.how.replace(guards.ANYWAY, f"or {again} send it all the same")
+    how = how.replace("or split it into a thread", f"or {again} split it into a thread")
+    how = how.replace("make it a direct message", f"make it a direct message with {switch}")
+    return Note(f"Not sent: {one.text[0].lower()}{one.text[1:]}" if stopped else one.text, how)
