@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 
 from agentdesk.connectors.base import Connector
-from agentdesk.errors import DeskError, NotFound
+from agentdesk.errors import NotFound
 from agentdesk.model.clock import MINUTE, SECOND, Millis
 from agentdesk.model.events import Notice, Progress, SourceChanged
 from agentdesk.model.page import Gap, Page
@@ -178,8 +178,9 @@ class Collector:
 
         try:
             await self.frame.store.write(note)
-        except DeskError as store_error:
-            self.frame.emit(Notice(level="error", text=str(store_error), remedy=store_error.remedy))
+        except Exception as trouble:  # the failure is told on the screen even when it cannot be written down
+            also = words(trouble, "The cache")
+            self.frame.emit(Notice(level="error", text=also.line, remedy=also.remedy))
         self.frame.emit(SourceChanged(source=self.name))
 
     def hint(self) -> None:

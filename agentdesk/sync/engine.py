@@ -85,14 +85,15 @@ class Engine:
                 group.create_task(self._chores(), name="sync chores")
         finally:
             self._group = None
-            self._give_up()
+            self.give_up()
 
     def _begin(self, group: asyncio.TaskGroup, name: str) -> None:
         group.create_task(self.collectors[name].run(), name=f"collect {name}")
         group.create_task(self.collectors[name].listen(), name=f"hints {name}")
         group.create_task(self.senders[name].run(), name=f"send {name}")
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """Let other processes collect and send at once, after a headless round or on the way out."""
         try:
             self.frame.drop()
         except DeskError as error:  # the leases run out by themselves
@@ -195,10 +196,10 @@ class Engine:
                 if chores.due(self.frame.store.reader, now):
                     await self.housekeeping(now)
                 trouble = ""
-            except DeskError as error:  # a full disk today may be free tomorrow
-                if error.title != trouble:
+            except Exception as error:  # a full disk today may be free tomorrow
+                if str(error) != trouble:
                     self._tell_trouble(error)
-                trouble = error.title
+                trouble = str(error)
             await self.frame.clock.sleep(CHORES)
 
     def _notice_jump(self, now: Millis) -> None:
@@ -223,13 +224,14 @@ class Engine:
                     self.frame.emit(Changed())
                     for sender in self.senders.values():
                         sender.wake.set()
-            except DeskError as error:
+            except Exception as error:  # the other tasks go on, and so does this one
                 self._tell_trouble(error)
                 await self.frame.clock.sleep(CHORES)
             await self.frame.clock.sleep(WATCH)
 
-    def _tell_trouble(self, error: DeskError) -> None:
-        self.frame.emit(Notice(level="error", text=words(error, "").line, remedy=error.remedy))
+    def _tell_trouble(self, error: Exception) -> None:
+        said = words(error, "Housekeeping")
+        self.frame.emit(Notice(level="error", text=said.line, remedy=said.remedy))
 
 
 def _as_desk_error(error: Exception, source: str) -> DeskError:

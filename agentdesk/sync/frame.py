@@ -121,7 +121,7 @@ def words(error: BaseException, source: str) -> Words:
         return Words(f"{source} did not answer in time", "The request was given up", "It is tried again by itself")
     if isinstance(error, DeskError):
         return Words(inert_line(error.title), inert_line(error.cause), inert_line(error.remedy))
-    return Words(f"The connector of {source} failed", inert_line(f"{type(error).__name__}: {error}"),
+    return Words(f"{source} failed unexpectedly", inert_line(f"{type(error).__name__}: {error}"),
                  "It is tried again by itself; agentdesk doctor shows more")
 
 

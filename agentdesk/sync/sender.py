@@ -49,12 +49,13 @@ class Sender:
         self._busy = asyncio.Lock()
         self._misses = 0
         self._looks: list[tuple[Millis, str]] = []
+        self._rest: Millis = 0
 
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
             await self.turn()
-            await rest(self.frame.clock, self._rest(), self.wake)
+            await rest(self.frame.clock, self._rest, self.wake)
 
     async def turn(self) -> None:
         """Do what is due now, if anything; never raises what a source or the cache may raise."""
@@ -63,7 +64,9 @@ class Sender:
             if not self.paused and self.pace.due(now) and self._next_at() <= now and await self.may_send():
                 await self.drain()
                 await self._look_again()
+            self._rest = self._until_next()
         except Exception as error:  # whatever it is, it concerns this source alone
+            self._rest = IDLE
             self.pace = pace.after_failure(self.pace, error, self.frame.now())
             said = words(error, self.name)
             self.frame.emit(Notice(level="error", text=said.line, remedy=said.remedy))
@@ -90,7 +93,7 @@ class Sender:
                     sent += await self._one(entry)
         return sent
 
-    def _rest(self) -> Millis:
+    def _until_next(self) -> Millis:
         if self.paused or self.pace.stopped:
             return MINUTE
         now = self.frame.now()
