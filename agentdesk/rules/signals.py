@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from agentdesk.model.words import fold
@@ -59,36 +60,38 @@ DEFAULTS: dict[str, float] = {word: weight for weight, words in _TABLE for word 
 
 
 class Finder:
-    """Finds many words in one pass over a text; made once."""
+    """Finds many words in one pass over a text; its pattern is made when it is first asked."""
 
     def __init__(self, words: Mapping[str, float]) -> None:
         self._exact: dict[str, tuple[str, float]] = {}
         self._stems: dict[str, float] = {}
-        bound: dict[str, Any] = {}
-        free: dict[str, Any] = {}
         for word, weight in words.items():
             folded = " ".join(fold(word.rstrip("*")).split())
-            if not folded:
-                continue
-            if word.endswith("*"):
+            if folded and word.endswith("*"):
                 self._stems[folded] = weight
-                _plant(bound if _has_spaces(folded) else free, [*folded, "*"])
-            else:
+            elif folded:
                 self._exact[folded] = (word, weight)
-                _plant(bound if _has_spaces(folded) else free, [*folded])
-        parts = [rf"(?<!\w){_pattern(bound)}(?!\w)"] if bound else []
-        parts += [_pattern(free)] if free else []
-        self._search = re.compile("|".join(parts)) if parts else None
 
     def find(self, text: str) -> dict[str, float]:
         """The words found in ``text`` with their weights, each once, in the order in which they come."""
-        if self._search is None:
-            return {}
         found: dict[str, float] = {}
-        for match in self._search.finditer(fold(text[:MAX_TEXT])):
-            word, weight = self._exact.get(match[0]) or self._weigh(" ".join(match[0].split()))
-            found[word] = weight
+        if self._exact or self._stems:
+            for match in self._search.finditer(fold(text[:MAX_TEXT])):
+                word, weight = self._exact.get(match[0]) or self._weigh(" ".join(match[0].split()))
+                found[word] = weight
         return found
+
+    @cached_property
+    def _search(self) -> re.Pattern[str]:
+        """All words as one pattern, those of scripts with spaces only as whole words."""
+        bound: dict[str, Any] = {}
+        free: dict[str, Any] = {}
+        for word in self._exact:
+            _plant(bound if _has_spaces(word) else free, [*word])
+        for stem in self._stems:
+            _plant(bound if _has_spaces(stem) else free, [*stem, "*"])
+        parts = [rf"(?<!\w){_pattern(bound)}(?!\w)"] if bound else []
+        return re.compile("|".join(parts + ([_pattern(free)] if free else [])))
 
     def _weigh(self, word: str) -> tuple[str, float]:
         """The word as the list spells it, or as found where only its stem is listed; and its weight."""
