@@ -255,6 +255,33 @@ async def test_links_pipes_and_folders_are_refused(token_file: Path) -> None:
         await read(file(inner))
 
 
+async def test_what_is_no_secret_shows_in_no_frame_of_the_error() -> None:
+    environ = {"RT_TOKEN": "\x07".join(["can", "ary"])}
+    shown = repr(environ["RT_TOKEN"])[1:-1]
+
+    async def ask(name: str) -> str:
+        return "\x07".join(["can", "ary"])
+
+    for ref in (SecretRef(kind="env", value="RT_TOKEN"), SecretRef(kind="prompt")):
+        error = await failure(ref, environ, ask)
+        assert "_usable" in full_traceback(error)
+        assert shown not in full_traceback(error)
+
+
+async def failure(ref: SecretRef, environ: dict[str, str], ask: secrets.Ask) -> SecretError:
+    with pytest.raises(SecretError) as error:
+        await read(ref, environ=environ, ask=ask)
+    return error.value
+
+
+async def test_a_command_may_lie_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    program = tmp_path / "token"
+    program.write_text("#!/bin/sh\necho abc\n")
+    os.chmod(program, 0o700)
+    assert (await read(command("~/token"))).reveal() == "abc"
+
+
 # prompt ----------------------------------------------------------------------------------------------------------
 
 

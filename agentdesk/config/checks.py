@@ -7,6 +7,7 @@ from agentdesk.config.values import quote
 from agentdesk.config.walk import Walker
 from agentdesk.config.words import did_you_mean
 from agentdesk.config.yaml import List, Map, Node, Scalar
+from agentdesk.model.text import inert_line
 
 ALWAYS = "24x7"
 """The calendar that never closes; it needs no entry."""
@@ -49,7 +50,8 @@ def _calendars(root: Map, walker: Walker) -> None:
         known.append(name.text)
     for at, (calendar,) in _texts(root, "policies", "calendar"):
         if calendar.text not in known:
-            hint = did_you_mean(calendar.text, known) or f"; known: {', '.join(known)}"
+            shown = [str(inert_line(name, limit=40)) for name in known]
+            hint = did_you_mean(calendar.text, shown) or f"; known: {', '.join(shown)}"
             walker.say(calendar, ("policies", at, "calendar"), f"no calendar {quote(calendar.text)}{hint}")
 
 

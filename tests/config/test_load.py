@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from agentdesk.config.edit import render
+from agentdesk.config.example import example_text
 from agentdesk.config.load import ENVIRONMENT, explain, load
 from agentdesk.config.schema import Config
+from agentdesk.config.yaml import parse
 from agentdesk.errors import ConfigError
 from tests.config.loading import loaded, mistakes
 
@@ -142,6 +149,42 @@ def test_validators_judge_the_languages_of_others() -> None:
     ]
     assert {("query", "late"), ("keys", "y"), ("holidays", "DE")} <= set(seen)
     assert ("query", "") not in seen
+
+
+ANYTHING = st.sampled_from(
+    [None, True, 0, -1, 10**20, 1.5, "", "x", "6h", "off", "9:30", "\x1b", "\u202e", "é" * 300, [], [[]], {},
+     {"a": {}}, ["x"], [{"kind": "rt"}], {"env": "A"}, "https://[::1", "(", "Europe", "2026-13-01",
+     "mon-fri: 25:00-26:00"]
+)  # fmt: skip
+
+
+@st.composite
+def broken(draw: st.DrawFn) -> dict[str, Any]:
+    """The example with a few of its values replaced by anything, keys renamed or dropped."""
+    tree = parse(example_text(), "x").plain
+    for _ in range(draw(st.integers(1, 4))):
+        node = tree
+        for _ in range(draw(st.integers(0, 4))):
+            keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+            below = [key for key in keys if isinstance(node[key], dict | list) and node[key]]
+            if not below:
+                break
+            node = node[draw(st.sampled_from(below))]
+        key = draw(st.sampled_from(list(node) if isinstance(node, dict) else list(range(len(node)))))
+        if isinstance(node, dict) and draw(st.booleans()):
+            node[draw(st.text("abk_ \x1b", max_size=5))] = node.pop(key)
+        else:
+            node[key] = copy.deepcopy(draw(ANYTHING))
+    return tree
+
+
+@given(broken())
+def test_whatever_is_broken_is_told_and_never_crashes(tree: dict[str, Any]) -> None:
+    text = "".join(f"{render(key)}: {render(value)}\n" for key, value in tree.items())
+    found = mistakes(text)
+    assert all(problem.startswith("config.yaml:") and problem.isprintable() for problem in found)
+    if not found:
+        assert isinstance(loaded(text), Config)
 
 
 def test_no_file_is_an_error_unless_it_may_be_missing(tmp_path: Path) -> None:
