@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import click
 
-from agentdesk.bootstrap import DemoOptions, Options, connect, report_crash
+from agentdesk.bootstrap import DemoOptions, Options, connect, disconnect, report_crash
 from agentdesk.bootstrap import open_desk as assemble
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
@@ -102,8 +102,7 @@ async def _begin(desk: Desk, options: Options) -> None:
     try:
         await desk.connected().run()
     finally:
-        for connector in desk.connectors.values():
-            await connector.close()
+        await disconnect(desk)
 
 
 @click.command()
@@ -151,8 +150,7 @@ async def _collect(desk: Desk, options: Options, only: str | None) -> int:
         else:
             by = f" (collected by {result.elsewhere})" if result.elsewhere else ""
             output.say(f"{name}: {result.messages} new messages{by}")
-    for connector in desk.connectors.values():
-        await connector.close()
+    await disconnect(desk)
     return Exit.FINDINGS if failed else Exit.OK
 
 
@@ -181,6 +179,5 @@ async def _watch(desk: Desk, options: Options, only: str | None) -> int:
         await asyncio.wait([engine, waiting], return_when=asyncio.FIRST_COMPLETED)
         engine.cancel()
         waiting.cancel()
-    for connector in desk.connectors.values():
-        await connector.close()
+    await disconnect(desk)
     return Exit.OK

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from agentdesk.bootstrap import DemoOptions, Options, connect, open_desk
+from agentdesk.bootstrap import DemoOptions, Options, connect, disconnect, open_desk
 from agentdesk.cli import output
 from agentdesk.commands import conversation, queue, reply, shift
 from agentdesk.commands.context import Choice, Context, Level
@@ -111,8 +111,7 @@ async def deliver(desk: Desk, options: Options, offline: bool) -> list[OutboxEnt
     await connect(desk, options)
     for source in sorted({entry.source for entry in waiting} & set(desk.connectors)):
         await desk.connected().send_once(source)
-    for connector in desk.connectors.values():
-        await connector.close()
+    await disconnect(desk)
     return outbox_rows.list(desk.store.reader, unsettled_only=True)
 
 

@@ -17,6 +17,7 @@ from agentdesk.model.text import inert
 from agentdesk.replies import guards, length, packs, signature, template
 from agentdesk.replies.template import Canned, Values
 from agentdesk.store import conversations, customers, drafts, outbox
+from agentdesk.store import standing as standing_rows
 from agentdesk.store.db import Db
 
 WIDTH = (Visibility.INTERNAL, Visibility.DIRECT, Visibility.FOLLOWERS, Visibility.UNLISTED, Visibility.PUBLIC)
@@ -182,7 +183,13 @@ def held(desk: Desk) -> OutboxEntry | None:
 async def cancel(desk: Desk, entry_id: int) -> Draft:
     """Take a reply out of the outbox; its text is a draft again. Refused once it is on its way."""
     now = desk.now()
-    draft = await desk.store.write(lambda db: outbox.cancel(db, entry_id, desk.agent, now))
+
+    def work(db: Db) -> Draft:
+        back = outbox.cancel(db, entry_id, desk.agent, now)
+        standing_rows.refresh(db, [back.conversation_id], desk.rulebook, now)
+        return back
+
+    draft = await desk.store.write(work)
     _tell(desk, entry_id, draft.conversation_id, SendState.CANCELLED)
     return draft
 

@@ -15,7 +15,7 @@ Known = tuple[str, str]
 
 def is_prepared(desk: Desk) -> bool:
     """True when it was done in an earlier run."""
-    return desk.store.reader.value("SELECT EXISTS (SELECT 1 FROM setting WHERE name = ?)", DONE) == 1
+    return bool(desk.store.reader.value("SELECT EXISTS (SELECT 1 FROM setting WHERE name = ?)", DONE))
 
 
 async def mark_prepared(desk: Desk) -> None:

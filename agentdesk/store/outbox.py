@@ -25,7 +25,7 @@ from agentdesk.model.outgoing import (
     Receipt,
     SendState,
 )
-from agentdesk.store import drafts, ledger
+from agentdesk.store import decisions, drafts, ledger
 from agentdesk.store.codec import pack, row_hash, unpack
 from agentdesk.store.db import Db
 from agentdesk.store.delivery import deliver
@@ -165,6 +165,7 @@ def refused(db: Db, entry_id: int, title: str, remedy: str, now: Millis) -> None
     ledger.write(db, at=now, agent=entry.agent, action="refused", conversation_id=entry.conversation_id,
                  source=entry.source, code=entry.kind.value, rule=entry.source,
                  detail={"entry": entry_id, "why": title})
+    _come_back(db, entry, now, "the reply was refused")
 
 
 def retry_at(db: Db, entry_id: int, at: Millis, title: str, remedy: str = "") -> None:
@@ -178,14 +179,27 @@ def unknown(db: Db, entry_id: int, title: str, remedy: str, next_check_at: Milli
     _move(db, entry_id, SendState.UNKNOWN, title, remedy, next_check_at)
 
 
-def stopped(db: Db, entry_id: int, why: str) -> None:
+def stopped(db: Db, entry_id: int, why: str, now: Millis) -> None:
     """Something new came in before it left: the agent decides."""
     _move(db, entry_id, SendState.STOPPED, why, "Read what is new, then send it again or take it back")
+    _come_back(db, get(db, entry_id), now, "the reply was stopped")
 
 
-def needs_human(db: Db, entry_id: int, title: str, remedy: str) -> None:
+def needs_human(db: Db, entry_id: int, title: str, remedy: str, now: Millis) -> None:
     """It cannot be found out whether it arrived: the agent decides."""
     _move(db, entry_id, SendState.NEEDS_HUMAN, title, remedy)
+    _come_back(db, get(db, entry_id), now, "nobody knows whether the reply arrived")
+
+
+def _come_back(db: Db, entry: OutboxEntry, now: Millis, rule: str) -> None:
+    """A conversation that was done because of a reply is open again when the reply did not go."""
+    state = db.value("SELECT state FROM conversation WHERE id = ?", entry.conversation_id)
+    if entry.kind is not OutKind.REPLY or state != "done":
+        return
+    decisions.write(db, entry.conversation_id, {"state": "open", "disposition": None, "disposition_code": "",
+                                                "disposed_at": None})
+    ledger.write(db, at=now, agent="", action="reopened", conversation_id=entry.conversation_id, source=entry.source,
+                 rule=rule, detail={"entry": entry.id})
 
 
 def cancel(db: Db, entry_id: int, agent: str, now: Millis) -> Draft:
@@ -197,6 +211,7 @@ def cancel(db: Db, entry_id: int, agent: str, now: Millis) -> Draft:
     _move(db, entry_id, SendState.CANCELLED, "", "")
     ledger.write(db, at=now, agent=agent, action="cancelled", conversation_id=entry.conversation_id,
                  source=entry.source, code=entry.kind.value, detail={"entry": entry_id, "was": entry.state.value})
+    _come_back(db, entry, now, "the reply was taken back")
     back = Draft(conversation_id=entry.conversation_id, agent=agent, kind=entry.kind, text=entry.out.text,
                  visibility=entry.out.visibility, reply_to_ref=entry.out.reply_to_ref,
                  seen_message_id=entry.seen_message_id, started_at=entry.created_at, saved_at=now, name=entry.name,

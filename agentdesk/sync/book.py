@@ -46,7 +46,8 @@ class Book:
                 outbox.unknown(db, entry.id, "It seems to have arrived after all", "It is being looked for", now)
                 return None, seen
             if seen.stop:
-                outbox.stopped(db, entry.id, seen.stop)
+                outbox.stopped(db, entry.id, seen.stop, now)
+                standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
                 return None, seen
             return outbox.start(db, entry.id, sender, now), seen
 
@@ -91,7 +92,7 @@ class Book:
             outbox.refused(db, entry.id, said.line, said.remedy, now)
             if lost:
                 claims.release(db, entry.conversation_id, entry.agent)
-                standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
+            standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
 
         moved = await self._move(entry, SendState.REFUSED, said, work)
         if moved and lost and isinstance(error, Conflict):
@@ -115,8 +116,13 @@ class Book:
 
     async def ask_person(self, entry: OutboxEntry, said: Words) -> None:
         """Nothing more can be found out by itself."""
-        if await self._move(entry, SendState.NEEDS_HUMAN, said,
-                            lambda db: outbox.needs_human(db, entry.id, said.line, said.remedy)):
+        now = self.frame.now()
+
+        def ask(db: Db) -> None:
+            outbox.needs_human(db, entry.id, said.line, said.remedy, now)
+            standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
+
+        if await self._move(entry, SendState.NEEDS_HUMAN, said, ask):
             self._notice(entry, f"Your reply to {entry.name}: {said.line}", said.remedy)
 
     async def recover(self, alive: Alive) -> None:

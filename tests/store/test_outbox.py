@@ -221,7 +221,7 @@ def test_stopped_and_released_after_a_look_counts_what_was_seen(scene: Scene) ->
     number = scene.ask()
     entry = scene.freeze(number)
     scene.ask("wait, found it")
-    scene.store.write_now(lambda db: outbox.stopped(db, entry, "Jane wrote again"))
+    scene.store.write_now(lambda db: outbox.stopped(db, entry, "Jane wrote again", 0))
     assert due(scene) == []
     held = scene.store.write_now(lambda db: outbox.release(db, entry, "ann", scene.clock.now()))
     assert (held.state, held.seen_message_id) == (SendState.QUEUED, 2)
@@ -245,7 +245,7 @@ def test_a_person_settles_what_nobody_can_find_out(scene: Scene) -> None:
     with pytest.raises(Refused):
         scene.store.write_now(lambda db: outbox.settle(db, entry, "ann", scene.clock.now(), scene.rulebook))
     assert scene.start(entry)
-    scene.store.write_now(lambda db: outbox.needs_human(db, entry, "Nobody knows", "Look"))
+    scene.store.write_now(lambda db: outbox.needs_human(db, entry, "Nobody knows", "Look", 0))
     scene.store.write_now(lambda db: outbox.settle(db, entry, "ann", scene.clock.now(), scene.rulebook))
     assert state(scene, entry) is SendState.SENT
     assert scene.get(number).state is State.WAITING
@@ -259,8 +259,8 @@ def test_nothing_moves_what_is_settled(scene: Scene) -> None:
         now = scene.clock.now()
         outbox.unknown(db, entry, "x", "", now)
         outbox.retry_at(db, entry, now, "x")
-        outbox.stopped(db, entry, "x")
-        outbox.needs_human(db, entry, "x", "")
+        outbox.stopped(db, entry, "x", 0)
+        outbox.needs_human(db, entry, "x", "", 0)
 
     scene.store.write_now(meddle)
     assert state(scene, entry) is SendState.SENT

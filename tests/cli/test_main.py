@@ -1,0 +1,214 @@
+"""A day's work from the shell: collect, look, decide, reply, report, and errors in words with their exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agentdesk.cli.exits import Exit
+from agentdesk.cli.main import COMMANDS, main
+from tests.cli.conftest import Run
+
+
+def number_of(run: Run, name: str) -> str:
+    """The number of somebody's conversation."""
+    return next(str(row["id"]) for row in run("queue", "--json").lines if row["name"] == name)
+
+
+def test_collect_and_list_worst_first(run: Run, posts: Path) -> None:
+    assert run("sync").code == Exit.OK
+    rows = run("queue", "--json").lines
+    assert [row["name"] for row in rows] == ["kim", "Jane Doe", "bo"]
+    assert rows[0]["severity"] == "critical"
+    assert [row["name"] for row in run("queue", "praise", "--json").lines] == ["bo"]
+    assert "Where is my parcel?" in run("queue").out
+    assert run("queue", "--format", "csv").out.splitlines()[0].startswith("number,")
+
+
+def test_every_view_of_one_conversation(run: Run, posts: Path) -> None:
+    run("sync")
+    number = number_of(run, "Jane Doe")
+    (shown,) = run("show", number, "--json").lines
+    assert shown["messages"][0]["message"]["text"] == "Where is my parcel?"
+    assert shown["why"]
+    (customer,) = run("customer", number, "--json").lines
+    assert customer["customer"]["name"] == "Jane Doe"
+    assert [hit["conversation_id"] for hit in run("search", "insulin", "--json").lines] == [
+        int(number_of(run, "kim"))]
+    assert run("ledger", number, "--json").lines == []
+    assert run("sources", "--json").lines[0]["state"] == "ok"
+
+
+def test_reply_lands_in_the_out_file_once_signed(run: Run, posts: Path) -> None:
+    run("sync")
+    number = number_of(run, "Jane Doe")
+    answer = run("reply", number, stdin="It is on the van.\n")
+    assert (answer.code, answer.out) == (Exit.OK, "Sent\n")
+    written = [json.loads(line) for line in Path(f"{posts}.replies.jsonl").read_text().splitlines()]
+    assert [row["text"] for row in written] == ["It is on the van. ^AN"]
+    assert run("outbox", "--json").lines == []
+    assert number_of_open(run) == 2
+
+
+def number_of_open(run: Run) -> int:
+    return len(run("queue", "--json").lines)
+
+
+def test_offline_a_reply_waits_for_the_next_sync(run: Run, posts: Path) -> None:
+    run("sync")
+    run("reply", number_of(run, "bo"), "--offline", stdin="You are welcome, it made our day to read this")
+    assert [row["state"] for row in run("outbox", "--json").lines] == ["queued"]
+    run("sync")
+    assert run("outbox", "--json").lines == []
+    assert Path(f"{posts}.replies.jsonl").exists()
+
+
+def test_a_guard_refuses_until_overridden(run: Run, posts: Path) -> None:
+    run("sync")
+    number = number_of(run, "Jane Doe")
+    refused = run("reply", number, stdin="Ring 020 7946 0958")
+    assert refused.code == Exit.REFUSED
+    assert "--override" in refused.err
+    code = refused.err.split("--override ")[1].split()[0]
+    assert run("reply", number, "--override", code, stdin="Ring 020 7946 0958").code == Exit.OK
+
+
+def test_done_undo_and_the_ledger(run: Run, posts: Path) -> None:
+    run("sync")
+    number = number_of(run, "bo")
+    assert run("done", "praise", number).out == "Done: praise\n"
+    assert number_of_open(run) == 2
+    assert run("undo").out == "Undone: praise\n"
+    assert number_of_open(run) == 3
+    assert [row["action"] for row in run("ledger", number, "--json").lines] == ["praise", "undone"]
+
+
+@pytest.mark.parametrize(("words", "code"), [
+    (("done", "not_actionable", "1"), Exit.REFUSED),
+    (("done", "nosuch", "1"), Exit.USAGE),
+    (("claim", "4711"), Exit.NOT_FOUND),
+    (("claim", "abc"), Exit.USAGE),
+    (("claim",), Exit.USAGE),
+    (("snooze", "yesterday", "1"), Exit.USAGE),
+    (("queue", "colour:red"), Exit.USAGE),
+    (("queue", "--view", "nosuch"), Exit.NOT_FOUND),
+    (("show", "4711"), Exit.NOT_FOUND),
+    (("nosuch",), Exit.USAGE),
+    (("do", "nosuch"), Exit.USAGE),
+    (("sync", "--source", "rt:none"), Exit.USAGE),
+    (("import", "/nowhere.jsonl"), Exit.NOT_FOUND),
+])
+def test_errors_have_words_and_their_own_code(run: Run, posts: Path, words: tuple[str, ...], code: Exit) -> None:
+    run("sync")
+    answer = run(*words)
+    assert answer.code == code
+    assert answer.out == ""
+    assert answer.err.startswith("agentdesk: ")
+    assert "Traceback" not in answer.err
+
+
+def test_a_broken_configuration_names_file_line_key_and_the_nearest_name(run: Run, posts: Path, tmp_path: Path) -> None:
+    path = tmp_path / "home" / "config" / "config.yaml"
+    path.write_text(path.read_text().replace("kind: file", "kind: fiel") + "uii: {theme: dark}\n")
+    answer = run("queue")
+    assert answer.code == Exit.CONFIG
+    assert 'config.yaml:3: sources[0].kind: no connector "fiel"; did you mean "file"?' in answer.err
+    assert "config.yaml:6: uii:" in answer.err
+
+
+def test_an_unreachable_source_is_named_and_the_rest_goes_on(run: Run, posts: Path, tmp_path: Path) -> None:
+    path = tmp_path / "home" / "config" / "config.yaml"
+    path.write_text(path.read_text() + "  - kind: file\n    name: gone\n    path: /nowhere/posts.jsonl\n")
+    answer = run("sync")
+    assert answer.code == Exit.FINDINGS
+    assert "file:gone" in answer.err
+    assert number_of_open(run) == 3
+
+
+def test_import_counts_names_and_keeps_what_cannot_be_read_and_does_not_repeat(run: Run, posts: Path,
+                                                                              tmp_path: Path) -> None:
+    old = tmp_path / "old.jsonl"
+    rows = [json.dumps({"id": str(n), "author": f"c{n % 40}", "text": f"Question {n}",
+                        "created_at": "2025-03-01T10:00:00Z"}) for n in range(2_500)]
+    rows[1_200] = '{"id": "half'
+    rows[1_300] = '{"id": "x", "author": "c1"}'
+    old.write_text("\n".join(rows) + "\n")
+    (job,) = run("import", str(old), "--json").lines
+    assert (job["stored"], job["rejected"]) == (2_498, 2)
+    assert job["source"] == "file:old"
+    again = run("import", str(old))
+    assert again.code == Exit.REFUSED
+    (job,) = run("import", str(old), "--again", "--json").lines
+    assert (job["stored"], job["rejected"]) == (0, 2)
+    assert len(run("search", "question", "--limit", "9000", "--json").lines) == 2_498
+
+
+def test_export_goes_into_an_empty_profile_and_comes_out_the_same(run: Run, posts: Path, tmp_path: Path) -> None:
+    run("sync")
+    run("reply", number_of(run, "Jane Doe"), stdin="It is on the van.")
+    run("done", "praise", number_of(run, "bo"))
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    assert run("export", str(first)).code == Exit.OK
+    assert first.stat().st_mode & 0o777 == 0o600
+    assert run("--profile", "other", "import", "--archive", str(first)).code == Exit.OK
+    assert run("--profile", "other", "export", str(second)).code == Exit.OK
+    assert first.read_bytes() == second.read_bytes()
+    assert run("--profile", "other", "import", "--archive", str(first)).code == Exit.REFUSED
+
+
+def test_report_counts_what_happened(run: Run, posts: Path) -> None:
+    run("sync")
+    run("reply", number_of(run, "Jane Doe"), stdin="It is on the van.")
+    run("done", "praise", number_of(run, "bo"))
+    (found,) = run("report", "--since", "2026-01-05", "--json").lines
+    assert found["replies"]["conversations"] == 3
+    assert found["replies"]["answered"] == 1
+    assert found["replies"]["within_target"] == 0.0
+    assert found["dispositions"] == {"praise": 1}
+    assert found["by_source"][0]["name"] == "file:posts"
+    assert "first reply, median" in run("report", "--since", "2026-01-05").out
+
+
+def test_doctor_is_content_and_says_what_is_not(run: Run, posts: Path, tmp_path: Path) -> None:
+    run("sync")
+    checks = run("doctor", "--json")
+    assert checks.code == Exit.OK, checks.out
+    assert {"configuration", "cache", "sqlite"} <= {check["area"] for check in checks.lines}
+    posts.unlink()
+    again = run("doctor", "--json")
+    assert [check["area"] for check in again.lines if check["level"] == "bad"] == ["source file:posts"]
+    assert again.code == Exit.FINDINGS
+
+
+def test_config_begins_finds_checks_and_shows(run: Run) -> None:
+    path = run("config", "path").out.strip()
+    assert run("config", "validate").code == Exit.CONFIG
+    assert run("config", "init").out.strip() == path
+    assert Path(path).stat().st_mode & 0o777 == 0o600
+    assert run("config", "init").code == Exit.REFUSED
+    assert json.loads(run("config", "schema").out)["$schema"]
+    assert json.loads(run("config", "show").out)["ui"]["theme"]
+
+
+def test_every_command_has_help() -> None:
+    context = main.make_context("agentdesk", ["keys"])
+    for name in COMMANDS:
+        command = main.get_command(context, name)
+        assert command is not None
+        assert command.help, name
+
+
+@pytest.mark.parametrize("words", [["queue", "--json"], ["show", "1"], ["verbs"], ["config", "path"]])
+def test_reading_never_loads_the_screen_the_network_or_the_keyring(tmp_path: Path, words: list[str]) -> None:
+    code = ("import sys; sys.argv = ['agentdesk', *" + repr(words) + "]\n"
+            "from agentdesk.cli.main import entry\n"
+            "try: entry()\n"
+            "except SystemExit: pass\n"
+            "print([m for m in ('textual', 'rich', 'httpx', 'keyring', 'jinja2', 'holidays') if m in sys.modules],"
+            " file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
