@@ -112,8 +112,7 @@ async def read(
                     f"Store it: keyring set {SERVICE} {shlex.quote(ref.value)}",
                 )
         case "command":
-            argv = (_at_home(ref.command[0]), *ref.command[1:])
-            value = await _from_command(argv, limits.command, environ)
+            value = await _from_command(ref.command, limits.command, environ)
         case "env":
             value = _from_variable(ref.value, environ)
         case "file":
@@ -287,11 +286,6 @@ async def _from_command(argv: tuple[str, ...], seconds: float, environ: MutableM
         words = inert_line(redact(said.decode(errors="replace"), printed), limit=300)
         raise SecretError(f"{program} gave no secret", f"It ended with {code}: {words}", "Run it by hand to see why")
     return text.reveal()
-
-
-def _at_home(program: str) -> str:
-    """``~/bin/token`` below the home folder, as a shell would read it."""
-    return os.path.expanduser(program)
 
 
 async def _drain(stream: asyncio.StreamReader | None, into: bytearray) -> None:

@@ -274,14 +274,6 @@ async def failure(ref: SecretRef, environ: dict[str, str], ask: secrets.Ask) -> 
     return error.value
 
 
-async def test_a_command_may_lie_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    program = tmp_path / "token"
-    program.write_text("#!/bin/sh\necho abc\n")
-    os.chmod(program, 0o700)
-    assert (await read(command("~/token"))).reveal() == "abc"
-
-
 # prompt ----------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import types
 from collections.abc import Collection, Mapping
@@ -261,7 +262,8 @@ class Walker:
             if not isinstance(node, List) or not node.items:
                 self.say(node, path, "a list of arguments is needed, such as [pass, show, desk/rt]")
                 return {}
-            return {"command": self._list(node, Annotated[str, Text(0, 2_000)], (), path)}
+            words = self._list(node, Annotated[str, Text(0, 2_000)], (), path)
+            return {} if words is BAD else {"command": (os.path.expanduser(words[0]), *words[1:])}
         if not isinstance(node, Scalar):
             self.say(node, path, "a single value is needed")
             return {}

@@ -135,6 +135,12 @@ def test_a_secret_is_referred_to(written: str, ref: SecretRef, said: str) -> Non
     assert ref.say() == said
 
 
+def test_a_command_may_lie_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/bo")
+    it = loaded("sources: [{kind: rt, name: a, url: https://rt.example, token: {command: [~/bin/token, ~/x]}}]")
+    assert it.sources[0].token == SecretRef(kind="command", command=("/home/bo/bin/token", "~/x"))
+
+
 def test_all_mistakes_come_at_once_in_the_order_of_their_lines() -> None:
     found = mistakes(
         "version: 3\n"
