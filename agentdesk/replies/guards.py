@@ -69,7 +69,7 @@ class GuardFacts(msgspec.Struct, frozen=True, kw_only=True):
     repeat_limit: int = 3
     warn_unedited: bool = True
     ours: tuple[str, ...] = ()
-    """Texts of our own whose addresses and numbers are public anyway."""
+    """Texts of our own whose addresses and numbers are public anyway, such as the template (not what filled it in)."""
     more_private: Mapping[str, str] = {}
     """More kinds of private data: a name and a regular expression."""
 
@@ -95,7 +95,7 @@ def likeness(text: str, *, signature: str = "", name: str = "") -> str:
 def _private(facts: GuardFacts) -> Iterator[Warning]:
     if _WIDTH[facts.visibility] <= _WIDTH[Visibility.DIRECT]:
         return
-    found = private.find(facts.text, ours=(facts.canned_text, *facts.ours), more=facts.more_private)
+    found = private.find(facts.text, ours=facts.ours, more=facts.more_private)
     if found:
         named = ", ".join(f"{piece.what} «{piece.found}»" for piece in found[:MAX_NAMED])
         rest = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""

@@ -66,7 +66,8 @@ def test_private_data_in_what_others_can_read() -> None:
     assert "direct message" not in said(text, can_dm=False)[0].how
     assert codes(text, visibility=UNLISTED) == codes(text, visibility=FOLLOWERS) == ["private"]
     assert codes(text, visibility=DIRECT) == codes(text, kind=OutKind.NOTE) == []
-    assert codes(text, canned="c", canned_text="jane@mail.example +44 20 7946 0958") == []
+    assert codes(text, ours=("Write to jane@mail.example or +44 20 7946 0958",)) == []
+    assert "private" in codes(text, canned="c", canned_text=text)
     assert codes("code PN-123456", more_private={"policy": r"PN-\d+"}) == ["private"]
 
 
