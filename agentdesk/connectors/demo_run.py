@@ -18,9 +18,9 @@ from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Outgoing, OutKind
 
 STANDSTILL: Millis = 10 * MINUTE
-"""After a longer silence than this (a laptop that slept) the story has not gone on."""
+"""A longer silence than this (a desk that was closed, a laptop that slept) does not count in full."""
 CATCH_UP: Millis = 5 * MINUTE
-"""This much of it is told then, which is about eight posts."""
+"""This much of it counts then, which is about eight posts."""
 
 
 class Run:
@@ -44,7 +44,7 @@ class Run:
         name = f"{state.seed}-{state.started_at}"
         self.servers = {place: Server(place, kept, name) for place, kept in state.servers.items()}
         self.stage = Stage(self.content, self.servers)
-        self._seen = self.clock.now()
+        self._seen = min(state.instant, self.clock.now())
 
     # -- time ---------------------------------------------------------------------------------------------------------
 

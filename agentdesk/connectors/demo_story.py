@@ -1,6 +1,6 @@
 """When things happen in the demo: pure functions of the seed and of story time, so that a seed repeats exactly.
 
-Story time counts from the first start and stands still while nobody looks.
+Story time counts from the first start; a long time in which nobody looks counts for a few minutes only.
 """
 
 from __future__ import annotations

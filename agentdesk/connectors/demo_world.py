@@ -1,6 +1,6 @@
 """The demo's embedded platform: three servers in this process on which a story goes on, driven by the clock.
 
-A seed repeats exactly. Story time stands still while nobody looks, so a kept demo goes on where it was left.
+A seed repeats exactly. A kept demo goes on where it was left; however long that was ago, only a few posts have come.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class DemoWorld(Run):
 
     @staticmethod
     def resume_at(state_path: Path) -> Millis | None:
-        """The clock's time when the kept world was last looked at: a demo clock that goes on there stays natural."""
+        """The clock's time when the kept world was last looked at: a clock that ran fast must not begin before it."""
         state = StateFile(state_path).read()
         return None if state is None else state.instant
 
