@@ -319,7 +319,7 @@ class Chords:
     def options(self, context: str) -> list[tuple[str, Node]]:
         """The keys that may come next, and where they lead."""
         node = self._node(context)
-        return sorted(node.next.items()) if node else []
+        return sorted(node.next.items()) if node is not None else []
 
     def feed(self, context: str, key: str) -> Outcome:
         """Take one stroke."""
@@ -331,7 +331,8 @@ class Chords:
                 self.pending = self.pending[:-1]
             elif self.count is not None:
                 self.count = self.count // 10 or None
-            return Outcome(kind="pending" if self.waiting else "cancelled", keys=self.pending, count=self.count)
+            left = bool(self.pending) or self.count is not None
+            return Outcome(kind="pending" if left else "cancelled", keys=self.pending, count=self.count)
         node = self._node(context) or Node()
         if self._counts(context, key, node):
             self.count = min((self.count or 0) * 10 + int(key), self.MAX_COUNT)
@@ -350,11 +351,12 @@ class Chords:
         return Outcome(kind="run", binding=following.binding, count=count, keys=keys)
 
     def _node(self, context: str) -> Node | None:
-        node: Node | None = self.keymap.tree(context)
+        node = self.keymap.tree(context)
         for key in self.pending:
-            if node is None:
-                break
-            node = node.next.get(key)
+            following = node.next.get(key)
+            if following is None:
+                return None
+            node = following
         return node
 
     def _counts(self, context: str, key: str, node: Node) -> bool:

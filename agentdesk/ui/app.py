@@ -325,7 +325,7 @@ class DeskApp(App[int], inherit_bindings=False):
 
     def say(self, level: Level, text: str, remedy: str = "", *, countdown: Millis = 0) -> None:
         """Say something in the last line."""
-        bar = self.key_bar or self.main.key_bar
+        bar = self.key_bar or key_bar_of(self.main)
         if bar is not None:
             bar.say(level, text, remedy, countdown=countdown)
 
@@ -385,8 +385,9 @@ class DeskApp(App[int], inherit_bindings=False):
     def heard(self, news: News) -> None:
         """Tell the screens, and the agent where it matters."""
         self.main.heard(news)
-        if self.screen is not self.main and hasattr(self.screen, "list"):
-            self.screen.reload()
+        again = getattr(self.screen, "reload", None)
+        if self.screen is not self.main and again is not None:
+            again()
         for entry in news.outbox:
             self._tell_of(entry)
         for notice in news.said:

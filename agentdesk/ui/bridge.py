@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,10 @@ class News:
         return conversation_id is not None and (self.any or conversation_id in self.ids)
 
 
+def _nothing() -> None:
+    """What there is to stop before anything began."""
+
+
 class Heard(Message):
     """Events wait in the bridge."""
 
@@ -78,7 +83,7 @@ class Bridge:
         self._lock = threading.Lock()
         self._asked = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop = lambda: None
+        self._stop: Callable[[], None] = _nothing
         self._blurred_at: Millis | None = None
 
     def start(self) -> None:

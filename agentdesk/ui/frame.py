@@ -35,10 +35,15 @@ class Pen(NamedTuple):
 
 
 PLAIN = Pen()
+_SEEN_ON_BLANKS = frozenset({"4", "7", "9", "21", "51", "52", "53"})
+"""Attributes that show on a cell without a letter."""
 
 
 class Cell(NamedTuple):
-    """What one place of the terminal shows; the right half of a wide letter is an empty text."""
+    """What one place of the terminal shows; the right half of a wide letter is an empty text.
+
+    A blank cell's pen has no ink: whatever ink it is written with, it looks the same.
+    """
 
     text: str
     pen: Pen
@@ -56,6 +61,7 @@ class Frame:
     def __init__(self) -> None:
         self._rows: list[Row] = []
         self._pens: dict[Style | None, Pen] = {}
+        self._blanks: dict[Pen, Cell] = {}
         self._system: ColorSystem | None = None
         self._letters: dict[str, tuple[tuple[str, int, bool], ...]] = {}
 
@@ -66,6 +72,7 @@ class Frame:
     def forget_pens(self) -> None:
         """The colours are others now."""
         self._pens.clear()
+        self._blanks.clear()
 
     def update(self, update: CompositorUpdate, console: Console) -> str:
         """The sequences that turn what the terminal shows into this update's frame."""
@@ -108,7 +115,7 @@ class Frame:
                 self._cells(cells, text, style)
         del cells[width - x:]
         if cells and cells[-1].text and _wide(cells[-1].text) and x + len(cells) == width:
-            cells[-1] = Cell(" ", cells[-1].pen)
+            cells[-1] = self._blank(cells[-1].pen)
         all_of_it = False
         for at, cell in enumerate(cells, x):
             old = row[at]
@@ -129,9 +136,11 @@ class Frame:
         if pen is None:
             if len(self._pens) > 4_000:
                 self._pens.clear()
+                self._blanks.clear()
             pen = self._pens[style] = self._pen(style)
+        blank = self._blank(pen)
         if text.isascii():
-            cells.extend([Cell(char, pen) for char in text])
+            cells.extend([Cell(char, pen) if char != " " else blank for char in text])
             return
         for letter, size, unsure in self._split(text):
             if size == 0:
@@ -139,9 +148,17 @@ class Frame:
                     last = -2 if not cells[-1].text and len(cells) > 1 else -1
                     cells[last] = Cell(cells[last].text + letter, cells[last].pen, True)
                 continue
-            cells.append(Cell(letter, pen, unsure))
+            cells.append(Cell(letter, pen, unsure) if letter != " " else blank)
             if size == 2:
                 cells.append(Cell("", pen))
+
+    def _blank(self, pen: Pen) -> Cell:
+        """A cell without a letter."""
+        found = self._blanks.get(pen)
+        if found is None:
+            plain = not pen.link and _SEEN_ON_BLANKS.isdisjoint(pen.attributes)
+            found = self._blanks[pen] = Cell(" ", Pen((), "", pen.ground) if plain else pen)
+        return found
 
     def _split(self, text: str) -> tuple[tuple[str, int, bool], ...]:
         """Letters with their width, and whether a terminal may see it otherwise."""
@@ -188,14 +205,24 @@ class _Writer:
         if not cell.text:
             return
         self._go(y, x, row)
-        if cell.pen != self.pen:
-            self.parts.append(turn(self.pen, cell.pen))
-            self.pen = cell.pen
+        pen = self._pen_for(cell)
+        if pen != self.pen:
+            self.parts.append(turn(self.pen, pen))
+            self.pen = pen
         self.parts.append(cell.text)
         if cell.unsure or x + 2 >= width:
             self.y = -1
         else:
             self.x = x + (2 if _wide(cell.text) else 1)
+
+    def _pen_for(self, cell: Cell) -> Pen:
+        """The cell's pen; for a blank one, whatever is nearest to the pen in hand."""
+        if cell.pen.ink:
+            return cell.pen
+        held = self.pen
+        if held.link or not _SEEN_ON_BLANKS.isdisjoint(held.attributes):
+            return Pen((), held.ink, cell.pen.ground)
+        return held if held.ground == cell.pen.ground else held._replace(ground=cell.pen.ground)
 
     def _go(self, y: int, x: int, row: Row) -> None:
         """Get the terminal's cursor to a cell, over a few unchanged ones by writing them again."""
@@ -203,8 +230,8 @@ class _Writer:
             return
         if y == self.y and 0 < x - self.x <= GAP:
             between = row[self.x:x]
-            if all(cell is not None and cell.text and cell.pen == self.pen and not cell.unsure and cell.text.isascii()
-                   for cell in between):
+            if all(cell is not None and cell.text and self._pen_for(cell) == self.pen and not cell.unsure
+                   and cell.text.isascii() for cell in between):
                 self.parts.append("".join(cell.text for cell in between if cell is not None))
                 self.x, self.y = x, y
                 return

@@ -8,12 +8,15 @@ is ever read as markup.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, split_graphemes
-from rich.segment import Segment
-from rich.style import Style
 
 from agentdesk.model.text import inert
+
+if TYPE_CHECKING:
+    from rich.segment import Segment
+    from rich.style import Style
 
 MAX_LINES = 400
 """A message longer than this many lines is cut until the agent asks for all of it."""
@@ -41,6 +44,8 @@ def width(text: str) -> int:
 
 def seg(text: str, style: Style | None = None) -> Segment:
     """A piece of a drawn line; anything that could act on a terminal or break the line is taken out once more."""
+    from rich.segment import Segment  # the first frame is painted without it
+
     if text.isascii() and text.isprintable():
         return Segment(text, style)
     if text.count(_ISOLATE) == text.count(_POP):

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from rich.style import Style
 
 from agentdesk.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.style import Style
 
 Ink = Literal["text", "bright", "dim", "faint", "accent", "late", "soon", "ok", "praise", "mine", "note", "error",
               "warn", "key"]
@@ -122,7 +124,24 @@ class Palette:
         name = self.theme.ink[ink] if self.colour else "default"
         return name if name.startswith("#") else f"ansi_{name}"
 
+    def codes(self, ink: str, bg: str, *, bold: bool = False) -> str:
+        """The same look as the numbers of a terminal's colour sequence."""
+        found = ["0"]
+        if bold or ink in self.theme.bold:
+            found.append("1")
+        if not self.colour:
+            return ";".join([*found, *(["7"] if bg == "cursor" else ["2"] if ink in ("dim", "faint") else [])])
+        for name, basic, bright, rich in ((self.theme.ink[ink], 30, 90, 38), (self.theme.ground[bg], 40, 100, 48)):
+            if name.startswith("#"):
+                found.append(f"{rich};2;{int(name[1:3], 16)};{int(name[3:5], 16)};{int(name[5:7], 16)}")
+            elif name != "default":
+                plain = name.removeprefix("bright_")
+                found.append(str((basic if plain == name else bright) + _ANSI.index(plain)))
+        return ";".join(found)
+
     def _make(self, ink: str, bg: str, bold: bool, underline: bool, italic: bool) -> Style:
+        from rich.style import Style  # the first frame is painted without it
+
         heavy = bold or ink in self.theme.bold
         if not self.colour:
             return Style(bold=heavy or None, underline=underline or None, italic=italic or None,

@@ -35,6 +35,13 @@ STYLES = {system: styles() for system in ("truecolor", "256", "standard")}
 ALPHABET = "ab .,:0123世界荷한ÄéЖあ…·▌◆✎é"
 
 
+def seen(cell: pyte.screens.Char) -> object:
+    """What a person sees of a cell: without a letter, only its background and its lines."""
+    if cell.data == " " and not (cell.reverse or cell.underscore or cell.strikethrough):
+        return cell.bg
+    return cell
+
+
 class Terminal:
     """A terminal emulator that takes a letter with its marks as one, the way Textual measures it."""
 
@@ -47,7 +54,7 @@ class Terminal:
         self.stream.feed(text)
 
     def cells(self) -> list[list[object]]:
-        return [[self.screen.buffer[y][x] for x in range(WIDTH)] for y in range(HEIGHT)]
+        return [[seen(self.screen.buffer[y][x]) for x in range(WIDTH)] for y in range(HEIGHT)]
 
 
 class Graphemes(pyte.Screen):

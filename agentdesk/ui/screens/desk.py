@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, cast
 
 from textual import events, on
@@ -15,6 +16,7 @@ from agentdesk.errors import DeskError, UsageError
 from agentdesk.model.clock import Millis
 from agentdesk.model.outgoing import OutKind
 from agentdesk.ui.bridge import News
+from agentdesk.ui.first import widths
 from agentdesk.ui.rows import DeskRows, Rows
 from agentdesk.ui.screens.base import Pane
 from agentdesk.ui.widgets.key_bar import KeyBar
@@ -180,14 +182,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Choose how many panes there are room for, and how wide each is."""
         settings = self.desk_app.settings
         self.shape = "wide" if width >= settings.wide else "medium" if width >= settings.medium else "narrow"
-        right = min(max(width // 5, 24), 34)
         left, middle, side = self.query_one("#left"), self.query_one("#middle"), self.query_one("#right")
-        if self.shape == "wide":
-            left.styles.width = min(max(round((width - right) * 0.54), 44), 84)
-            side.styles.width = right
+        if self.shape == "narrow":
+            left.styles.width = side.styles.width = "1fr"
         else:
-            left.styles.width = max(width // 2, 44) if self.shape == "medium" else "1fr"
-            side.styles.width = "1fr"
+            room = widths(width, settings)
+            left.styles.width, side.styles.width = room[0], room[2] or "1fr"
         middle.styles.width = "1fr"
         self._show_panes()
 
@@ -386,7 +386,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def refresh_counts(self) -> None:
         """Count again, in a thread."""
-        self.run_worker(self._count, group="counts", exclusive=True, exit_on_error=False)
+        self.run_worker(cast(Callable[[], Awaitable[None]], self._count), group="counts", exclusive=True,
+                        exit_on_error=False)
 
     async def _count(self) -> None:
         desk = self.desk_app.desk

@@ -17,7 +17,7 @@ from agentdesk.ui.lines import Lines, fitted, spread
 from agentdesk.ui.present import line, seg
 from agentdesk.ui.rows import Rows
 from agentdesk.ui.widgets.queue_model import QueueModel
-from agentdesk.ui.widgets.queue_row import COUNTDOWN_AT, COUNTDOWN_CELLS, Look, countdown, draw_row
+from agentdesk.ui.widgets.queue_row import COUNTDOWN_AT, COUNTDOWN_CELLS, Look, countdown, row_parts
 
 STRIPS = 1_000
 """Drawn rows kept at most."""
@@ -206,7 +206,9 @@ class QueueList(Lines, can_focus=True):
             if len(self._strips) > STRIPS:
                 self._strips.clear()
             look = Look(app.palette, app.desk.agent, width, app.settings.cursor, self.has_focus)
-            found = self._strips[key] = draw_row(row, look, clock, cursor=cursor, marked=marked)
+            parts = row_parts(row, look, clock, cursor=cursor, marked=marked)
+            style = app.palette.style
+            found = self._strips[key] = Strip([seg(p.text, style(p.ink, p.ground, bold=p.bold)) for p in parts])
         return found
 
     def render_line(self, y: int) -> Strip:

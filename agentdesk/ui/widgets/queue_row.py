@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
-
-from rich.segment import Segment
-from textual.strip import Strip
 
 from agentdesk.model.clock import DAY, Millis
 from agentdesk.model.conversation import QueueRow, Severity, State
 from agentdesk.rules.sla import left, seconds_shown
-from agentdesk.ui.present import line, seg
+from agentdesk.ui.present import line, width
 from agentdesk.ui.theme import Glyphs, Palette
 from agentdesk.ui.widgets.when import MONTHS, WEEKDAYS, local, moment
 
@@ -108,37 +105,40 @@ def name_cells(width: int) -> int:
     return max(8, min(22, 14 + (width - 56) // 8))
 
 
-def draw_row(row: QueueRow, look: Look, clock: tuple[str, str], *, cursor: bool, marked: bool) -> Strip:
-    """The row as a line of exactly ``look.width`` cells."""
-    palette, glyphs = look.palette, look.palette.glyphs
+class Part(NamedTuple):
+    """A stretch of a row in one look, by meaning."""
+
+    text: str
+    ink: str
+    ground: str
+    bold: bool = False
+
+
+def row_parts(row: QueueRow, look: Look, clock: tuple[str, str], *, cursor: bool, marked: bool) -> list[Part]:
+    """The row from left to right; its cells add up to the width at most."""
+    glyphs = look.palette.glyphs
     under = "cursor" if cursor and look.cursor == "row" else "base"
-    style = palette.style
     sign, sign_ink = severity(row, glyphs)
     text, clock_ink = clock
-    loud = clock_ink in ("late", "soon")
     fresh = row.unread > 0
     name = name_cells(look.width)
     tail = marks(row, look.agent, glyphs)
-    tail_cells = sum(_cells(part) for part, _ in tail)
+    tail_cells = sum(width(part) for part, _ in tail)
     room = look.width - (COUNTDOWN_AT + COUNTDOWN_CELLS + 1 + name + 3) - (tail_cells + 2 if tail else 1)
-    bar_ink = "accent" if look.focused else "dim"
+    bar_ink = "dim" if not look.focused else "accent" if look.cursor == "row" else "bright"
     parts = [
-        Segment(glyphs.bar if cursor else " ", style(bar_ink, under, bold=cursor)),
-        Segment(glyphs.selected if marked else " ", style("accent", under)),
-        Segment(sign.ljust(2), style(sign_ink, under, bold=loud or sign_ink in ("late", "soon"))),
-        Segment(text, style(clock_ink, under, bold=loud)),
-        Segment(" ", style("text", under)),
-        seg(line(row.name, name, tail=glyphs.ellipsis), style("bright" if fresh or cursor else "text", under, bold=cursor)),
-        seg(f" {line(row.letter, 1)} ", style("accent", under)),
+        Part(glyphs.bar if cursor else " ", bar_ink, under, cursor),
+        Part(glyphs.selected if marked else " ", "accent", under),
+        Part(sign.ljust(2), sign_ink, under, sign_ink in ("late", "soon")),
+        Part(text, clock_ink, under, clock_ink in ("late", "soon")),
+        Part(" ", "text", under),
+        Part(line(row.name, name, tail=glyphs.ellipsis), "bright" if fresh or cursor else "text", under, cursor),
+        Part(f" {line(row.letter, 1)} ", "accent", under),
     ]
     if room > 0:
-        parts.append(seg(line(row.preview, room, tail=glyphs.ellipsis), style("text" if fresh else "dim", under)))
-    parts.append(Segment(" ", style("text", under)))
-    parts.extend(Segment(part, style(ink, under)) for part, ink in tail)
+        parts.append(Part(line(row.preview, room, tail=glyphs.ellipsis), "text" if fresh else "dim", under))
+    parts.append(Part(" ", "text", under))
+    parts.extend(Part(part, ink, under) for part, ink in tail)
     if tail:
-        parts.append(Segment(" ", style("text", under)))
-    return Strip(parts)
-
-
-def _cells(text: str) -> int:
-    return len(text) if text.isascii() else Segment(text).cell_length
+        parts.append(Part(" ", "text", under))
+    return parts
