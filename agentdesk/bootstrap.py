@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from agentdesk.secrets import Ask
 
 PACKAGE = Path(__file__).resolve().parent
+WORLD = "world.json"
+DEMO_CONFIG = PACKAGE / "connectors" / "demo_data" / "config.yaml"
 DEMO_AGENT = {"agent.name": "ann", "agent.signature": "^AN"}
 """Who sits at the demo desk unless the command line says otherwise."""
 
@@ -67,8 +69,9 @@ class Options:
 
 
 def config_file(options: Options) -> Path:
-    """The configuration file that these options mean."""
-    return options.config_path or places(options.profile).config_file
+    """The configuration file that these options mean; the demo brings its own unless the profile has one."""
+    own = options.config_path or places(options.profile).config_file
+    return DEMO_CONFIG if options.demo is not None and not own.exists() else own
 
 
 def valid_query(text: str) -> str | None:
@@ -76,7 +79,7 @@ def valid_query(text: str) -> str | None:
     try:
         parse(text)
     except UsageError as error:
-        return error.title
+        return str(error)
     return None
 
 
@@ -91,10 +94,8 @@ def open_desk(options: Options) -> Desk:
     """Open the cache and the rules; no network, no secrets, no connector is loaded."""
     where = places(options.profile)
     config = read_config(options)
-    clock: Clock = FastClock(options.demo.speed) if options.demo and options.demo.speed != 1 else SystemClock()
     make_private(where.data_dir)
-    if options.demo is not None and options.demo.fresh:
-        forget(where)
+    clock: Clock = SystemClock() if options.demo is None else demo_clock(where, options.demo)
     store = Store.open(where.database, clock, read_only=options.read_only)
     packs = load_packs(pack_folders(where, config, options.demo is not None), read_all)
     zone = ZoneInfo(config.agent.zone) if config.agent.zone else machine_zone()
@@ -124,11 +125,19 @@ def pack_folders(where: Places, config: Config, demo: bool) -> list[Path]:
     return [*folders, built_in / "harbour_post"] if demo else [*folders, built_in / "starter"]
 
 
-def forget(where: Places) -> None:
-    """Remove a profile's cache and the demo's world with it."""
-    for path in where.data_dir.glob(f"{where.database.name}*"):
-        path.unlink()
-    (where.data_dir / "world.json").unlink(missing_ok=True)
+def demo_clock(where: Places, demo: DemoOptions) -> Clock:
+    """The demo's clock: never before the time that its kept world has reached; ``fresh`` forgets world and cache."""
+    from agentdesk.connectors.demo_world import DemoWorld
+
+    kept = where.data_dir / WORLD
+    if demo.fresh:
+        # Opening it refuses while another window runs the demo, before anything is removed.
+        DemoWorld.open(kept, SystemClock(), demo.seed, fresh=True).close()
+        kept.unlink(missing_ok=True)
+        for path in where.data_dir.glob(f"{where.database.name}*"):
+            path.unlink()
+    now = SystemClock().now()
+    return FastClock(demo.speed, start=max(now, DemoWorld.resume_at(kept) or now))
 
 
 async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only: str | None = None) -> None:
@@ -181,7 +190,7 @@ def _demo_world(desk: Desk, where: Places, demo: DemoOptions) -> DemoWorld:
     """The embedded world of Harbour Post."""
     from agentdesk.connectors.demo_world import DemoWorld
 
-    return DemoWorld.open(where.data_dir / "world.json", desk.clock, demo.seed, demo.fresh)
+    return DemoWorld.open(where.data_dir / WORLD, desk.clock, demo.seed, demo.fresh)
 
 
 async def _configured(desk: Desk, ask: Ask | None, only: str | None) -> dict[str, Connector]:
@@ -206,7 +215,7 @@ async def make_connector(config: SourceConfig, clock: Clock, ask: Ask | None = N
 
     token = None
     if config.token is not None:
-        secret = await secrets.read(config.token, ask=ask)
+        secret = await secrets.read(config.token, name=config.full_name, ask=ask)
         token = secret.reveal
     # Making a connector may build a TLS context, which takes longer than a frame.
     return await asyncio.to_thread(registry.create, config, clock=clock, token=token)

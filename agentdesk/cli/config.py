@@ -14,7 +14,7 @@ from agentdesk.bootstrap import config_file, read_config, valid_query
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
 from agentdesk.cli.session import options_of
-from agentdesk.config.example import example_text
+from agentdesk.config.example import starter_text
 from agentdesk.config.jsonschema import json_schema
 from agentdesk.config.load import explain
 from agentdesk.errors import ConfigError, Refused
@@ -39,7 +39,7 @@ def init(ctx: click.Context, force: bool) -> None:
         os.replace(path, kept)
         output.say(f"The old one is now {kept}")
     make_private(path.parent)
-    write_private(path, example_text().encode())
+    write_private(path, starter_text().encode())
     output.text(str(path))
     output.say("next: edit it, then agentdesk config validate")
 

@@ -44,6 +44,7 @@ COMMANDS = {
     "report": "agentdesk.cli.report:report",
     "doctor": "agentdesk.cli.doctor:doctor",
     "config": "agentdesk.cli.config:config",
+    "secret": "agentdesk.cli.secret:secret",
     "keys": "agentdesk.cli.keys:keys",
     "verbs": "agentdesk.cli.keys:verbs",
 }

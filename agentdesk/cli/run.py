@@ -13,7 +13,7 @@ from agentdesk.bootstrap import DemoOptions, Options, connect, disconnect, repor
 from agentdesk.bootstrap import open_desk as assemble
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
-from agentdesk.cli.session import VERB_MODULES, desk_for, options_of, run
+from agentdesk.cli.session import VERB_MODULES, ask_secret, desk_for, options_of, run
 from agentdesk.commands.keymap import Keymap
 from agentdesk.commands.registry import Registry
 from agentdesk.desk import find
@@ -73,9 +73,9 @@ def _screen(options: Options) -> int:
         found = Registry.of((*VERB_MODULES, verbs))
         keymap = Keymap.build(None if options.safe else desk.config.keys, known=_known(found))
         desk.warnings += [str(problem) for problem in keymap.problems]
-        where = places(options.profile)
+        where, given = places(options.profile), _ask_first(desk)
         app = DeskApp(desk, found, keymap, themes=() if options.safe else (where.themes_dir,),
-                      begin=lambda: _begin(desk, options),
+                      begin=lambda: _begin(desk, options, given),
                       on_crash=lambda error: str(report_crash(error, options.profile)))
         app.run()
         return app.return_code or Exit.OK
@@ -96,9 +96,19 @@ def _known(found: Registry) -> Callable[[str], bool]:
     return known
 
 
-async def _begin(desk: Desk, options: Options) -> None:
+def _ask_first(desk: Desk) -> dict[str, str]:
+    """Tokens that are kept nowhere, asked for while the terminal is still a plain one."""
+    wanted = [one for one in desk.config.sources if one.token is not None and one.token.kind == "prompt"]
+    return {one.full_name: run(ask_secret(one.full_name)) for one in wanted if not one.paused}
+
+
+async def _begin(desk: Desk, options: Options, given: dict[str, str]) -> None:
     """After the first paint: connect the sources, then collect and send until the screen closes."""
-    await connect(desk, options)
+
+    async def ask(source: str) -> str:
+        return given.pop(source)
+
+    await connect(desk, options, ask=ask)
     try:
         await desk.connected().run()
     finally:
@@ -137,7 +147,7 @@ def _tell(event: Event, as_json: bool) -> None:
 
 async def _collect(desk: Desk, options: Options, only: str | None) -> int:
     """One round over every source; FINDINGS when one could not be reached."""
-    await connect(desk, options, only=only)
+    await connect(desk, options, ask=ask_secret, only=only)
     engine = desk.connected()
     wanted = [only] if only else list(desk.connectors)
     failed = False
@@ -156,7 +166,7 @@ async def _collect(desk: Desk, options: Options, only: str | None) -> int:
 
 async def _watch(desk: Desk, options: Options, only: str | None) -> int:
     """Collect until SIGINT, SIGTERM or SIGHUP; sends in flight are stored as unknown, never lost."""
-    await connect(desk, options, only=only)
+    await connect(desk, options, ask=ask_secret, only=only)
     desk.connected()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

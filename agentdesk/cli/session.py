@@ -76,6 +76,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
+async def ask_secret(source: str) -> str:
+    """Ask the person at the terminal for a token that is kept nowhere."""
+    if not sys.stdin.isatty():
+        raise Refused(f"The token of {source} must be typed in", "There is no terminal to ask on",
+                      "Keep it in the keyring, a command, a variable or a file instead")
+    return str(await asyncio.to_thread(click.prompt, f"Token for {source}", hide_input=True, err=True))
+
+
 def registry() -> Registry:
     """The verbs that need no screen."""
     return Registry.of(VERB_MODULES)
@@ -108,7 +116,7 @@ async def deliver(desk: Desk, options: Options, offline: bool) -> list[OutboxEnt
     waiting = outbox_rows.list(desk.store.reader, unsettled_only=True)
     if offline or not waiting:
         return waiting
-    await connect(desk, options)
+    await connect(desk, options, ask=ask_secret)
     for source in sorted({entry.source for entry in waiting} & set(desk.connectors)):
         await desk.connected().send_once(source)
     await disconnect(desk)

@@ -119,12 +119,13 @@ def check(desk: Desk, draft: Draft) -> tuple[guards.Warning, ...]:
     it = conversations.get(desk.store.reader, draft.conversation_id)
     last = _last_in(desk.store.reader, draft.conversation_id)
     since = desk.now() - 24 * 3_600_000
+    canned = next((c for c in desk.packs.canned if c.name == draft.canned), None)
     to_customer, to_others = outbox.same_text(desk.store.reader, signed(desk, draft), it.customer_id, since)
     return guards.check(guards.GuardFacts(
         text=draft.text, visibility=draft.visibility, kind=draft.kind, signature=desk.config.agent.signature,
         customer_visibility=last.visibility if last else None, room=room(desk, draft),
         can_dm=desk.caps(it.source).can_dm, canned=draft.canned, canned_text=draft.canned_text,
-        same_to_customer=to_customer, same_to_others=to_others,
+        same_to_customer=to_customer, same_to_others=to_others, ours=(canned.text,) if canned else (),
         repeat_limit=desk.config.replies.repeat_limit, warn_unedited=desk.config.replies.unedited,
         more_private=desk.config.privacy.warn_public))
 

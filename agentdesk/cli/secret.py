@@ -1,0 +1,75 @@
+"""Tokens in the keyring: put one in, take it out, see whether each can be read; no value is ever shown."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from agentdesk import secrets
+from agentdesk.bootstrap import read_config
+from agentdesk.cli import output
+from agentdesk.cli.exits import Exit
+from agentdesk.cli.session import options_of, run
+from agentdesk.config.schema import SecretRef
+from agentdesk.errors import DeskError, NotFound, UsageError
+
+
+@click.group()
+def secret() -> None:
+    """Keep tokens in the keyring and check those kept elsewhere."""
+
+
+def _ref(ctx: click.Context, source: str) -> SecretRef:
+    """Where the configuration keeps a source's token."""
+    sources = read_config(options_of(ctx)).sources
+    found = next((one for one in sources if one.full_name == source), None)
+    if found is None:
+        known = ", ".join(one.full_name for one in sources) or "none"
+        raise NotFound(f"There is no source {source}", f"Configured: {known}", "Add it to the configuration first")
+    if found.token is None:
+        raise UsageError(f"{source} names no place for its token", "", "Add token: {keyring: …} to it")
+    return found.token
+
+
+@secret.command(name="set")
+@click.argument("source")
+@click.pass_context
+def put(ctx: click.Context, source: str) -> None:
+    """Put the token of SOURCE into the keyring; it is asked for, or read from stdin."""
+    ref = _ref(ctx, source)
+    value = click.prompt("Token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+    if not value.strip():
+        raise UsageError("No token was given", "", "Type it, or pipe it in")
+    run(secrets.store(ref, secrets.Secret(value.strip())))
+    output.say(f"Kept in {ref.say()}")
+
+
+@secret.command()
+@click.argument("source")
+@click.pass_context
+def remove(ctx: click.Context, source: str) -> None:
+    """Take the token of SOURCE out of the keyring."""
+    ref = _ref(ctx, source)
+    run(secrets.remove(ref))
+    output.say(f"{ref.say()} is empty now" if ref.kind == "keyring" else f"It is kept elsewhere: {ref.say()}")
+
+
+@secret.command()
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@click.pass_context
+def check(ctx: click.Context, as_json: bool) -> int:
+    """Say for every source whether its token can be read."""
+    rows: list[dict[str, object]] = []
+    for one in read_config(options_of(ctx)).sources:
+        if one.token is None or one.token.kind == "prompt":
+            rows.append({"source": one.full_name, "token": "none" if one.token is None else "asked for at start"})
+            continue
+        try:
+            run(secrets.read(one.token, name=one.full_name))
+            rows.append({"source": one.full_name, "token": f"readable from {one.token.say()}"})
+        except DeskError as error:
+            rows.append({"source": one.full_name, "token": str(error)})
+    output.as_lines(rows) if as_json else output.table(rows)
+    return Exit.FINDINGS if any("readable" not in str(r["token"]) and r["token"] not in ("none", "asked for at start")
+                                for r in rows) else Exit.OK
