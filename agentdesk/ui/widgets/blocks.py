@@ -152,7 +152,8 @@ class Blocks(Lines, can_focus=True):
             index = self._selectable(index + step, step, wrap=False)
         if index == self.cursor:
             self.move_by(-len(self.rows) if count < 0 else len(self.rows))
-        self.select(index)
+        else:
+            self.select(index)
 
     def half(self, count: int) -> None:
         """Scroll by half a window, and bring the cursor along."""

@@ -239,16 +239,29 @@ class ThreadView(Blocks):
         super().top()
 
     def show_all(self) -> bool:
-        """Show more of the message under the cursor: earlier texts and what was folded, then all of it, then brief."""
-        stored = self.selected
+        """Show more of the message under the cursor, or of the first in sight that has more to show.
+
+        Earlier texts and what was folded come first, then all of it, then it is brief again.
+        """
+        stored = self._to_unfold()
         if stored is None:
             return False
         step = self._unfolded.get(stored.id, 0)
         whole = step == 1 and not thread_layout.is_cut(stored, self.page())
         self._unfolded[stored.id] = 0 if whole or step == 2 else step + 1
         self._lay_out()
-        self.show_block(self.cursor)
+        self.select(next(index for index, block in enumerate(self.blocks) if block.key == stored.id))
         return True
+
+    def _to_unfold(self) -> StoredMessage | None:
+        """The message that «show all» is about."""
+        page, selected = self.page(), self.selected
+        if selected is None or thread_layout.is_folded(selected, page) or self._unfolded.get(selected.id):
+            return selected
+        top, bottom = self.first_line, self.first_line + self.size.height
+        sight = {block.key for block, start in zip(self.blocks, self.starts, strict=True)
+                 if start < bottom and start + len(block.rows) > top}
+        return next((it for it in self._messages if it.id in sight and thread_layout.is_folded(it, page)), selected)
 
     def move_to(self, first: int) -> None:
         """Scroll; at the top older messages are read, at the end nothing is new below any more."""

@@ -178,6 +178,11 @@ def _body(text: str, page: Page, key: int, ink: str, unfolded: int) -> list[Row]
     return rows
 
 
+def is_folded(stored: StoredMessage, page: Page) -> bool:
+    """True when unfolding shows more of the message."""
+    return bool(stored.earlier_texts) or len(wrap(stored.message.text, page.room, BRIEF_LINES)) > BRIEF_LINES
+
+
 def is_cut(stored: StoredMessage, page: Page) -> bool:
     """True when even the unfolded message is longer than what is drawn at once."""
     return any(len(wrap(text, page.room)) > MAX_LINES or len(text) > MAX_CHARS
