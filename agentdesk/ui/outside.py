@@ -18,22 +18,22 @@ from agentdesk.paths import make_private, places
 LARGEST = 1_000_000
 
 
-def command() -> list[str]:
-    """The editor's argument list from VISUAL or EDITOR; Refused when neither is set."""
-    line = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
+def command(configured: str = "") -> list[str]:
+    """The editor's argument list: configured, or from VISUAL or EDITOR; Refused when none is set."""
+    line = configured or os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
     try:
         words = shlex.split(line)
     except ValueError as error:
         raise Refused("The editor cannot be started", f"EDITOR cannot be read: {error}",
                       "Set EDITOR to the program's name") from error
     if not words:
-        raise Refused("No editor is set", "Neither VISUAL nor EDITOR names one", "Set EDITOR, such as EDITOR=nano")
+        raise Refused("No editor is set", "ui.editor, VISUAL and EDITOR are all empty", "Set one of them, such as EDITOR=nano")
     return words
 
 
-async def edit(app: App[Any], text: str) -> str:
+async def edit(app: App[Any], text: str, configured: str = "") -> str:
     """The text as the editor left it, cleaned; Refused when the editor could not be started."""
-    words = command()
+    words = command(configured)
     folder = places().runtime_dir
     make_private(folder)
     handle, name = tempfile.mkstemp(prefix="reply-", suffix=".txt", dir=folder)

@@ -19,8 +19,8 @@ from tests.desk.conftest import World
 
 
 def app_over(world: World, **settings: Any) -> DeskApp:
-    """The app, in true colour unless said otherwise."""
-    chosen = Settings(**{"colours": "truecolor", **settings})
+    """The app, with the usual settings unless said otherwise."""
+    chosen = Settings(**settings)
     return DeskApp(world.desk, Registry.of((queue, conversation, reply, shift, verbs)), Keymap.build(), settings=chosen)
 
 

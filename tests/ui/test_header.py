@@ -19,7 +19,7 @@ from agentdesk.ui.widgets.header import ConversationHeader
 from agentdesk.ui.widgets.header_layout import Page, rows
 from agentdesk.ui.widgets.label import changed_cells
 from agentdesk.ui.widgets.runs import Row, Run, spread, strip
-from tests.desk.conftest import World, world  # noqa: F401
+from tests.desk.conftest import World
 from tests.ui.over_desk import app_over, until
 
 NOW = 1_771_063_327_000
@@ -54,7 +54,8 @@ def test_who_where_and_how_public() -> None:
 
 def test_every_clock_with_its_state_in_a_sign_and_a_word() -> None:
     it = conversation(clocks=(
-        clock(ClockKind.NEXT, 7 * MINUTE + 5 * SECOND), clock(ClockKind.RESOLUTION, 3 * HOUR + 10 * MINUTE, by_server=True),
+        clock(ClockKind.NEXT, 7 * MINUTE + 5 * SECOND),
+        clock(ClockKind.RESOLUTION, 3 * HOUR + 10 * MINUTE, by_server=True),
         clock(ClockKind.PROMISE, -12 * MINUTE, words="call back")))
     shown = words(it)
     assert "! 0:07:05 soon next reply" in shown

@@ -7,7 +7,7 @@ from agentdesk.model.clock import HOUR, MINUTE, SECOND
 from agentdesk.model.message import Direction
 from agentdesk.ui.app import DeskApp
 from agentdesk.ui.widgets.thread import ThreadView
-from tests.desk.conftest import World, world  # noqa: F401
+from tests.desk.conftest import World
 from tests.desk.test_answer import written
 from tests.ui.over_desk import app_over, shown, until
 

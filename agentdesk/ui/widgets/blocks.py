@@ -108,7 +108,8 @@ class Blocks(Lines, can_focus=True):
             first = row.left[0]
             bar = self.palette.glyphs.bar[:1]
             left = (Run(bar, "accent"), first._replace(text=first.text[1:]), *row.left[1:])
-            row = row._replace(left=left, ground=self.cursor_ground or row.ground)
+            plain = self.desk_app.settings.cursor == "bar"
+            row = row._replace(left=left, ground=row.ground if plain else self.cursor_ground or row.ground)
         return strip(row, width, self.palette, self.ground)
 
     def _is_selected(self, y: int) -> bool:

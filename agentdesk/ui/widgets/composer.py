@@ -288,7 +288,7 @@ class Composer(Vertical):
         if self.draft is None:
             return
         await self.flush()
-        text = await edit(self.app, self.draft.text)
+        text = await edit(self.app, self.draft.text, self.desk_app.desk.config.ui.editor)
         if text != self.editor.text:
             self.editor.select_all()
             self.editor.put(text)
