@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
 
 import click
 
@@ -14,11 +13,8 @@ from agentdesk.bootstrap import open_desk as assemble
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
 from agentdesk.cli.session import VERB_MODULES, ask_secret, desk_for, options_of, run
-from agentdesk.commands.keymap import Keymap
-from agentdesk.commands.registry import Registry
 from agentdesk.desk import find
 from agentdesk.desk.desk import Desk
-from agentdesk.errors import UsageError
 from agentdesk.model.events import Arrived, Event, Notice, Progress, SourceChanged
 from agentdesk.paths import places
 from agentdesk.store import sources as source_rows
@@ -65,35 +61,17 @@ def _screen(options: Options) -> int:
         output.say("agentdesk: the screen needs a terminal")
         output.say("  next: agentdesk queue --json works without one; agentdesk sync --watch collects")
         return Exit.USAGE
-    from agentdesk.ui import verbs
-    from agentdesk.ui.app import DeskApp
+    from agentdesk.ui.start import run_screen
 
     desk = assemble(options)
     try:
-        found = Registry.of((*VERB_MODULES, verbs))
-        keymap = Keymap.build(None if options.safe else desk.config.keys, known=_known(found))
-        desk.warnings += [str(problem) for problem in keymap.problems]
-        where, given = places(options.profile), _ask_first(desk)
-        app = DeskApp(desk, found, keymap, themes=() if options.safe else (where.themes_dir,),
-                      begin=lambda: _begin(desk, options, given),
-                      on_crash=lambda error: str(report_crash(error, options.profile)))
-        app.run()
-        return app.return_code or Exit.OK
+        given = _ask_first(desk)
+        return run_screen(desk, VERB_MODULES, keys=None if options.safe else desk.config.keys,
+                          themes=() if options.safe else (places(options.profile).themes_dir,),
+                          begin=lambda: _begin(desk, options, given),
+                          on_crash=lambda error: report_crash(error, options.profile).cause)
     finally:
         desk.store.close()
-
-
-def _known(found: Registry) -> Callable[[str], bool]:
-    """Whether a call on a key can be read."""
-
-    def known(line: str) -> bool:
-        try:
-            found.parse(line)
-        except UsageError:
-            return False
-        return True
-
-    return known
 
 
 def _ask_first(desk: Desk) -> dict[str, str]:

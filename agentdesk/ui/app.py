@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +31,7 @@ from agentdesk.ui.rows import Rows
 from agentdesk.ui.screens.base import context_of, key_bar_of, pane_of, selection_of
 from agentdesk.ui.screens.desk import MainScreen
 from agentdesk.ui.terminal import Settings, notification
-from agentdesk.ui.theme import GROUNDS, INKS, Palette, find_themes, palette_for, shipped
+from agentdesk.ui.theme import GROUNDS, INKS, Palette, choose_palette, find_themes, shipped
 from agentdesk.ui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class DeskApp(App[int], inherit_bindings=False):
     """One agent's screen over a desk.
 
     ``begin`` is awaited after the first paint: what is slow to import or to connect belongs there. ``on_crash`` gets
-    an unexpected error and answers where its report lies.
+    an unexpected error and answers with a sentence that says where its report lies.
     """
 
     ENABLE_COMMAND_PALETTE = False
@@ -102,7 +101,7 @@ class DeskApp(App[int], inherit_bindings=False):
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGHUP, signal.SIGTERM):
-                loop.add_signal_handler(number, partial(self.work, self.leave()))
+                loop.add_signal_handler(number, lambda: self.work(self.leave()))
         self.call_after_refresh(self._painted)
 
     async def _painted(self) -> None:
@@ -141,7 +140,7 @@ class DeskApp(App[int], inherit_bindings=False):
         lines = [f"agentdesk stopped because of a mistake of its own ({type(error).__name__}).",
                  "Drafts, the outbox and all decisions are kept; start it again to go on."]
         if where:
-            lines.append(f"A report without customer text is in {where}")
+            lines.append(f"{where} (it holds no customer text)")
         self._exit_renderables.append(Text("\n".join(lines)))
         self._close_messages_no_wait()
 
@@ -174,14 +173,7 @@ class DeskApp(App[int], inherit_bindings=False):
 
     def _choose_palette(self, name: str = "") -> None:
         """Make the palette for a theme's name and what the terminal can do."""
-        colours = self.settings.colours
-        system = self.console.color_system
-        few = colours == "16" or (colours == "auto" and system in (None, "standard"))
-        wanted = name or self.settings.theme
-        if few and not name and wanted in ("dark", "light"):
-            wanted = "plain"
-        self.palette, self._theme_trouble = palette_for(
-            wanted, self._themes, ascii_only=self.settings.ascii, no_colour=colours == "none")
+        self.palette, self._theme_trouble = choose_palette(self.settings, self._themes, name)
         self._use_palette()
 
     def _use_palette(self) -> None:
@@ -310,7 +302,7 @@ class DeskApp(App[int], inherit_bindings=False):
             except Exception as error:
                 where = self._on_crash(error) if self._on_crash is not None else ""
                 self.say("error", f"That went wrong inside agentdesk ({type(error).__name__})",
-                         f"A report is in {where}" if where else "")
+                         where)
                 if self.is_headless:
                     raise
 

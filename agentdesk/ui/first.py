@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from agentdesk.commands.keymap import Keymap
@@ -19,7 +20,7 @@ from agentdesk.ui.present import line
 from agentdesk.ui.present import width as cells_of
 from agentdesk.ui.rows import DeskRows
 from agentdesk.ui.terminal import Settings
-from agentdesk.ui.theme import Palette
+from agentdesk.ui.theme import Palette, choose_palette
 from agentdesk.ui.widgets.queue_row import Look, Part, countdown, row_parts
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ ENTER, LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 
 
 @contextmanager
-def painted(desk: Desk, palette: Palette, keymap: Keymap, settings: Settings, out: TextIO | None = None
+def painted(desk: Desk, settings: Settings, themes: tuple[Path, ...], keymap: Keymap, out: TextIO | None = None
             ) -> Iterator[None]:
-    """Show the first frame while the body imports and starts the app; an error in it gives the terminal back."""
+    """Show the first frame while the body imports and makes the app; an error in it gives the terminal back."""
     out = out or sys.__stderr__
-    if out is None or not out.isatty():
+    palette, _ = choose_palette(settings, themes)
+    if out is None or not out.isatty() or (settings.depth == "256" and not palette.theme.ansi and palette.colour):
         yield
         return
     size = os.get_terminal_size(out.fileno())

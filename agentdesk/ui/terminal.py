@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Literal
 
 import msgspec
@@ -17,12 +17,16 @@ COPY_LIMIT = 100_000
 _SCREEN_CHUNK = 250
 
 
+Depth = Literal["truecolor", "256", "16", "none"]
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How the screen behaves here: the configuration, narrowed by what the terminal can do."""
 
     theme: str = "dark"
     ascii: bool = False
-    colours: Literal["auto", "truecolor", "16", "none"] = "auto"
+    depth: Depth = "truecolor"
+    """How many colours the terminal shows."""
     wide: int = 120
     medium: int = 100
     scroll: Literal["half_page", "smooth"] = "half_page"
@@ -34,22 +38,37 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bell: bool = False
     remote: bool = False
     """True over SSH."""
+    mouse: bool = True
 
     @classmethod
     def of(cls, ui: UiConfig, env: Mapping[str, str]) -> Settings:
         """The settings for a configuration and an environment."""
-        colours = ui.colours
+        depth: Depth = colour_depth(env) if ui.colours == "auto" else ui.colours
         if env.get("NO_COLOR") or env.get("TERM") == "dumb":
-            colours = "none"
+            depth = "none"
         remote = "SSH_CONNECTION" in env or "SSH_TTY" in env
         locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
         plain = bool(locale) and "utf" not in locale.lower()
         given = env.get("AGENTDESK_CURSOR", "")
         cursor: Literal["row", "bar"] = "bar" if given == "bar" or (remote and given != "row") else "row"
-        return cls(theme=ui.theme, ascii=ui.ascii or plain or env.get("TERM") == "linux", colours=colours,
+        return cls(theme=ui.theme, ascii=ui.ascii or plain or env.get("TERM") == "linux", depth=depth,
                    wide=ui.wide, medium=min(ui.medium, ui.wide), scroll=ui.scroll, cursor=cursor,
                    repaint="all" if env.get("AGENTDESK_REPAINT") == "all" else "changed", key_hint=ui.key_hint,
                    bell=ui.bell, remote=remote)
+
+
+def colour_depth(env: Mapping[str, str]) -> Depth:
+    """How many colours a terminal says it has."""
+    if env.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
+        return "truecolor"
+    kind = env.get("TERM", "").rpartition("-")[2]
+    return "256" if kind in ("256color", "kitty", "direct") else "16"
+
+
+def tell_textual(settings: Settings, env: MutableMapping[str, str]) -> None:
+    """Make Textual use the colours we decided on; it reads this when it is imported."""
+    systems = {"truecolor": "truecolor", "256": "256", "16": "standard", "none": "standard"}
+    env.setdefault("TEXTUAL_COLOR_SYSTEM", systems[settings.depth])
 
 
 def osc52(text: str, env: Mapping[str, str] | None = None) -> str:

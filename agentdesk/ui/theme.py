@@ -18,6 +18,8 @@ from agentdesk.errors import ConfigError
 if TYPE_CHECKING:
     from rich.style import Style
 
+    from agentdesk.ui.terminal import Settings
+
 Ink = Literal["text", "bright", "dim", "faint", "accent", "late", "soon", "ok", "praise", "mine", "note", "error",
               "warn", "key"]
 Ground = Literal["base", "panel", "side", "cursor", "status", "composer", "popup"]
@@ -225,3 +227,11 @@ def palette_for(name: str, folders: tuple[Path, ...], *, ascii_only: bool = Fals
         return Palette(load_theme(path), glyphs, colour=not no_colour), ""
     except ConfigError as error:
         return Palette(DARK, glyphs, colour=not no_colour), str(error)
+
+
+def choose_palette(settings: Settings, folders: tuple[Path, ...], name: str = "") -> tuple[Palette, str]:
+    """The palette for what the terminal can show, or of a theme asked for by name; and what was wrong with it."""
+    wanted = name or settings.theme
+    if not name and settings.depth == "16" and wanted in ("dark", "light"):
+        wanted = "plain"
+    return palette_for(wanted, folders, ascii_only=settings.ascii, no_colour=settings.depth == "none")
