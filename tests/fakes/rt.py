@@ -72,6 +72,7 @@ class Row:
     key: str = ""
     hidden: bool = False
     broken: bool = False
+    of: str = "RT::Ticket"
 
 
 @dataclass
@@ -134,6 +135,7 @@ class FakeRt:
         if not ticket:
             ticket = max(self.tickets, default=0) + 1
             self.tickets[ticket] = Ticket(ticket, queue, subject, [sender], sender, self._now())
+            self.row("Create", ticket, "RT_System", of="RT::Group")  # other things have the same numbers
             row = self.row("Create", ticket, sender)
         else:
             row = self.row("Correspond", ticket, sender)
@@ -340,7 +342,7 @@ class FakeRt:
     def _history(self, number: str, params: dict[str, str], **_: Any) -> Reply:
         ticket = self._load(number)
         ids = {t.id for t in self.tickets.values() if ticket and ticket.id in (t.id, t.effective)}
-        return self._rows([row for row in self.rows if row.ticket in ids], params)
+        return self._rows([row for row in self.rows if row.ticket in ids and row.of == "RT::Ticket"], params)
 
     def _transactions(self, params: dict[str, str], **_: Any) -> Reply:
         try:
@@ -353,8 +355,8 @@ class FakeRt:
     def _row_value(self, row: Row, name: str) -> Any:
         ticket = self.tickets[row.ticket]
         values: dict[str, Any] = {
-            "id": row.id, "ObjectType": "RT::Ticket", "ObjectId": row.ticket, "TicketId": row.ticket,
-            "Type": row.kind, "TicketQueue": self.queues[ticket.queue], f"CF.{{{KEY_FIELD}}}": row.key,
+            "id": row.id, "ObjectType": row.of, "ObjectId": row.ticket, "TicketId": row.ticket,
+            "Type": row.kind, "Field": row.field, "TicketQueue": self.queues[ticket.queue], f"CF.{{{KEY_FIELD}}}": row.key,
         }
         if name not in values:
             raise ValueError(f"Unknown field: {name}")
@@ -422,7 +424,7 @@ class FakeRt:
         return self.queues[ticket.queue] != "Secret"
 
     def _etag(self, ticket: Ticket) -> int:
-        return max((row.id for row in self.rows if row.ticket == ticket.id), default=0)
+        return max((r.id for r in self.rows if r.ticket == ticket.id and r.of == "RT::Ticket"), default=0)
 
     def _stale(self, ticket: Ticket, headers: dict[str, str]) -> bool:
         if self.before_put:

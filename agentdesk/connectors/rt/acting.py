@@ -49,6 +49,8 @@ class Actor:
                 await self._set(number, "Status", value, lambda ticket: str(ticket.get("Status", "")))
             case Verb.PRIORITY:
                 wanted = PRIORITY_NAMES.get(value.lower(), value)
+                if not wanted.isdigit():
+                    raise Rejected(f"{self.name}: {value} is no priority", remedy="Use low, medium, high or 0 to 100")
                 await self._set(number, "Priority", wanted, lambda ticket: str(ticket.get("Priority", "")))
             case Verb.TAGS:
                 await self._tag(number, value)
@@ -93,10 +95,10 @@ class Actor:
             now = of(ticket)
             if now.casefold() == wanted.casefold():
                 return
-            if before is not None and now != before:
-                raise self._changed(number, field, ticket)
             if said:
                 break
+            if before is not None and now != before:
+                raise self._changed(number, field, ticket)
             before = now
             done, said = await self._client.put(f"/ticket/{number}", {field: wanted}, etag)
             said = (said or "It gave no reason") if done else ""
@@ -142,7 +144,7 @@ class Actor:
         who = inert_line(str(by.get("id", "")) if isinstance(by, dict) else "", limit=120)
         return Conflict(
             f"{self.name}: {field} of ticket {number} was just changed by {who or 'somebody else'}",
-            remedy="Look at the ticket again", holder=str(who),
+            "It is not what it was when you looked", "Look at the ticket again", holder=str(who),
         )
 
     def _refused(self, number: str, field: str, said: str) -> Rejected:

@@ -30,6 +30,8 @@ CONTENT_PER_CALL = 2 * 1024 * 1024
 PART_LIMIT = 1024 * 1024
 """Texts longer than this are not fetched; RT shows them."""
 LIST_BUDGET = 200
+ON_TICKETS = "ObjectType = 'RT::Ticket'"
+"""Part of every query for transactions: without it RT mixes in users and queues that have the same numbers."""
 
 T = TypeVar("T")
 

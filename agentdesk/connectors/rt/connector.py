@@ -14,7 +14,7 @@ from agentdesk.connectors.base import Verdict
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.matching import LOOK_BACK, same_text
 from agentdesk.connectors.rt.acting import Actor
-from agentdesk.connectors.rt.client import RtClient, any_of, sql
+from agentdesk.connectors.rt.client import ON_TICKETS, RtClient, sql
 from agentdesk.connectors.rt.reading import Reader, Scope
 from agentdesk.connectors.rt.speak import Speaker, profile
 from agentdesk.connectors.rt.wire import NOBODY, Person, Transaction, instant
@@ -271,14 +271,14 @@ class RtConnector:
 
     async def _find_key(self, out: Outgoing) -> Transaction | None:
         field = self._config.client_id_field
-        query = f"ObjectType = 'RT::Ticket' AND CF.{{{field}}} = {sql(out.client_id)}"
+        query = f"{ON_TICKETS} AND CF.{{{field}}} = {sql(out.client_id)}"
         rows, _, _ = await self._client.transactions(query, enough=1)
         return next((row for row in rows if row.field(field) in ("", out.client_id)), None)
 
     async def _find_text(self, out: Outgoing, first_try_at: int) -> Transaction | None:
         """Our own latest words on the ticket that read like this reply."""
         kind = "Comment" if out.kind is OutKind.NOTE else "Correspond"
-        query = any_of("TicketId", [self._ticket_number(out.conversation_ref)]) + f" AND Type = '{kind}'"
+        query = f"{ON_TICKETS} AND TicketId = {self._ticket_number(out.conversation_ref)} AND Type = '{kind}'"
         rows, _, _ = await self._client.transactions(query)
         field = self._config.client_id_field
         recent = [

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from agentdesk.config.schema import RtSource
-from agentdesk.connectors.rt.client import RtClient, any_of
+from agentdesk.connectors.rt.client import ON_TICKETS, RtClient, any_of
 from agentdesk.connectors.rt.speak import Speaker
 from agentdesk.connectors.rt.wire import WRITTEN, Ticket, Transaction, instant
 from agentdesk.errors import Gone
@@ -56,7 +56,8 @@ class Scope:
         self.query = config.query
         names = sorted(queues.values())
         self.tickets = any_of("Queue", names) + (f" AND ({config.query})" if config.query else "")
-        self.transactions = "ObjectType = 'RT::Ticket' AND " + any_of("TicketQueue", names)
+        # Moves are read from everywhere: a ticket that left our queues is found under its new one.
+        self.transactions = f"{ON_TICKETS} AND ({any_of('TicketQueue', names)} OR Field = 'Queue')"
 
     def holds(self, ticket: Ticket) -> bool:
         """True when the ticket lies in one of our queues."""
@@ -122,7 +123,7 @@ class Reader:
         rows: list[Transaction] = []
         rejects: list[Reject] = []
         if tickets:
-            query = any_of("TicketId", sorted(tickets)) + " AND " + any_of("Type", sorted(WRITTEN))
+            query = f"{ON_TICKETS} AND {any_of('TicketId', sorted(tickets))} AND {any_of('Type', sorted(WRITTEN))}"
             rows, rejects, _ = await self._client.transactions(query)
         messages, bad = await self._speaker.messages(rows, tickets, {})
         return Page(
