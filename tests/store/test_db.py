@@ -248,7 +248,8 @@ def test_reading_only_needs_a_file(path: Path, clock: ManualClock) -> None:
 @pytest.mark.parametrize(("error", "kind"), [
     (apsw.FullError("disk full"), StoreFull), (apsw.ReadOnlyError("ro"), StoreReadOnly),
     (apsw.CantOpenError("x"), StoreReadOnly), (apsw.CorruptError("x"), StoreDamaged),
-    (apsw.NotADBError("x"), StoreDamaged), (apsw.BusyError("x"), StoreError), (apsw.IOError("x"), StoreError), (apsw.SQLError("x"), StoreError),
+    (apsw.NotADBError("x"), StoreDamaged), (apsw.BusyError("x"), StoreError),
+    (apsw.IOError("x"), StoreError), (apsw.SQLError("x"), StoreError),
 ])
 def test_every_trouble_is_told_with_path_cause_and_remedy(error: apsw.Error, kind: type[StoreError],
                                                           path: Path) -> None:

@@ -1,0 +1,101 @@
+"""I10: several processes share one cache: nothing is lost or doubled, and a dead holder's lease frees itself."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from agentdesk.model.clock import ManualClock, SystemClock
+from agentdesk.store import drafts, integrity, leases, ledger
+from agentdesk.store.db import Store
+from tests.nothing_lost.conftest import Child
+
+
+def written(path: Path) -> dict[str, list[str]]:
+    store = Store.open(path, ManualClock())
+    try:
+        assert ledger.verify(store.reader) == []
+        assert integrity.check(store) == []
+        found: dict[str, list[str]] = {}
+        for entry in ledger.rows(store.reader, 0, 2**60):
+            found.setdefault(entry.agent, []).append(entry.code)
+        for agent, codes in found.items():
+            assert sorted(d.conversation_id for d in drafts.all(store.reader, agent)) == sorted(map(int, codes))
+        return found
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize(("processes", "each"), [(2, 40), (8, 15)])
+def test_everything_that_several_wrote_is_there_once(path: Path, child: Child, processes: int, each: int) -> None:
+    running = {f"p{n}": child("write", path, f"p{n}", each) for n in range(processes)}
+    for process in running.values():
+        out, err = process.communicate()
+        assert out.endswith("end\n"), err
+    assert written(path) == {name: [str(n) for n in range(each)] for name in running}
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.nightly), pytest.param(3, marks=pytest.mark.nightly)])
+def test_one_that_is_killed_disturbs_nobody(path: Path, child: Child, seed: int) -> None:
+    dice = random.Random(seed)
+    victim, other = child("write", path, "victim", 10_000), child("write", path, "other", 60)
+    assert victim.stdout is not None
+    said = [victim.stdout.readline() for _ in range(dice.randrange(1, 40))]
+    victim.kill()
+    said += victim.stdout.readlines()
+    out, err = other.communicate()
+    assert out.endswith("end\n"), err
+    found = written(path)
+    assert found["other"] == [str(n) for n in range(60)]
+    acknowledged = [line.split()[1] for line in said if line.endswith("\n") and line.startswith("stored")]
+    assert found["victim"][:len(acknowledged)] == acknowledged
+    assert len(found["victim"]) <= len(acknowledged) + 1
+
+
+def test_a_dead_holders_lease_is_taken_over_within_two_seconds(path: Path, child: Child) -> None:
+    first = child("lease", path, 60_000)
+    assert first.stdout is not None
+    assert first.stdout.readline().startswith("mine")
+    second = child("lease", path, 60_000)
+    assert second.stdout is not None
+    assert second.stdout.readline().startswith("theirs")
+    first.kill()
+    first.wait()
+    killed_at = SystemClock().now()
+    while not (line := second.stdout.readline()).startswith("mine"):
+        assert line.startswith("theirs")
+        assert SystemClock().now() - killed_at < 10_000
+    assert int(line.split()[1]) - killed_at < 2_000
+
+
+def test_only_one_at_a_time_holds_a_lease(path: Path, child: Child) -> None:
+    running = [child("lease", path, 60_000) for _ in range(4)]
+    time.sleep(1.5)
+    for process in running:
+        process.kill()
+    holders = sum("mine" in process.communicate()[0] for process in running)
+    assert holders == 1
+
+
+def test_a_lease_runs_out_is_renewed_and_given_back(path: Path) -> None:
+    store = Store.open(path, ManualClock())
+
+    def take(holder: str, now: int, *, alive: bool = True) -> str:
+        return store.write_now(lambda db: leases.take(db, "x", holder, now + 10, now, lambda h: alive))
+
+    assert take("a", 0) == "a"
+    assert take("b", 5) == "a"
+    assert take("a", 6) == "a"
+    assert take("b", 15) == "a"
+    assert take("b", 16) == "b"
+    assert take("a", 17, alive=False) == "a"
+    assert leases.holder(store.reader, "x", 26) == "a"
+    assert leases.holder(store.reader, "x", 27) == ""
+    store.write_now(lambda db: leases.drop(db, "x", "b"))
+    assert take("c", 20) == "a"
+    store.write_now(lambda db: leases.drop(db, "x", "a"))
+    assert take("c", 20) == "c"
+    store.close()
