@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from agentdesk.model.clock import MINUTE, Millis
+from agentdesk.config.schema import Config
+from agentdesk.model.clock import DAY, HOUR, MINUTE, ManualClock, Millis
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Author, Direction, Kind, Message
 from agentdesk.model.page import Page
