@@ -90,12 +90,12 @@ def read_config(options: Options) -> Config:
                 missing_ok=options.config_path is None)
 
 
-def open_desk(options: Options) -> Desk:
+def open_desk(options: Options, clock: Clock | None = None) -> Desk:
     """Open the cache and the rules; no network, no secrets, no connector is loaded."""
     where = places(options.profile)
     config = read_config(options)
     make_private(where.data_dir)
-    clock: Clock = SystemClock() if options.demo is None else demo_clock(where, options.demo)
+    clock = clock or (SystemClock() if options.demo is None else demo_clock(where, options.demo))
     store = Store.open(where.database, clock, read_only=options.read_only)
     packs = load_packs(pack_folders(where, config, options.demo is not None), read_all)
     zone = ZoneInfo(config.agent.zone) if config.agent.zone else machine_zone()

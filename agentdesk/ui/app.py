@@ -24,6 +24,7 @@ from agentdesk.model.clock import Millis
 from agentdesk.model.events import OutboxChanged
 from agentdesk.model.outgoing import SendState
 from agentdesk.ui.bridge import Bridge, Heard, News
+from agentdesk.ui.driver import quiet_driver
 from agentdesk.ui.frame import Changed, Frame
 from agentdesk.ui.front import ScreenFront
 from agentdesk.ui.keys import Router
@@ -49,7 +50,7 @@ class DeskApp(App[int], inherit_bindings=False):
     """
 
     ENABLE_COMMAND_PALETTE = False
-    NOTIFICATION_TIMEOUT = 5
+    ALLOW_SELECT = False
     TITLE = "agentdesk"
     CSS = """
     Screen { color: $desk-text; }
@@ -67,7 +68,7 @@ class DeskApp(App[int], inherit_bindings=False):
         self.palette = Palette()
         self._theme_trouble = ""
         self._frame = Frame() if self.settings.repaint == "changed" else None
-        super().__init__()
+        super().__init__(driver_class=quiet_driver())
         self.animation_level = "none"
         self.router = Router(self, keymap)
         self.front = ScreenFront(self)
@@ -181,6 +182,8 @@ class DeskApp(App[int], inherit_bindings=False):
         variables = {f"desk-{name}": palette.ground(name) for name in GROUNDS}
         variables.update({f"desk-{name}": palette.ink(name) for name in INKS})
         variables["input-selection-background"] = palette.ground("cursor")
+        # Textual's own style sheets name these two, and set them only for themes that are not ansi.
+        variables.update({"ansi-background": palette.ground("base"), "ansi-foreground": palette.ink("text")})
         own = TextualTheme(
             name=f"desk-{palette.name}", primary=palette.ink("accent"), accent=palette.ink("accent"),
             foreground=palette.ink("text"), background=palette.ground("base"), surface=palette.ground("panel"),
@@ -274,6 +277,7 @@ class DeskApp(App[int], inherit_bindings=False):
     async def call_verb(self, line: str, *, count: int | None = None, where: str = "") -> None:
         """Carry out a call: what only moves things at once, the rest beside the screen's own work."""
         where = where or self.key_context
+        self.main.queue.touched = True
         try:
             call = self.registry.parse(line)
             one = self.registry[call.verb]
@@ -394,6 +398,9 @@ class DeskApp(App[int], inherit_bindings=False):
 
     def _tell_of(self, event: OutboxChanged) -> None:
         """Say how a reply is doing."""
+        bar = key_bar_of(self.main)
+        if bar is not None and event.state is not SendState.HELD:
+            bar.stop_countdown()
         if event.state is SendState.HELD:
             self.say("info", "The reply leaves shortly", "u takes it back",
                      countdown=self.desk.now() + self.desk.config.replies.hold)
