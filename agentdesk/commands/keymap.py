@@ -17,7 +17,8 @@ DEFAULT: dict[str, dict[str, str]] = {
         "ctrl+p": "palette", ":": "command", "?": "keys", "/": "find", "escape": "back",
         "ctrl+l": "redraw", "ctrl+z": "suspend", "q": "quit", "u": "undo",
         "O": "outbox", "D": "drafts", "S": "sources", "L": "ledger", "T": "theme",
-        "tab": "pane", "shift+tab": "pane back=yes", ".": "show-new",
+        "tab": "pane", "shift+tab": "pane back=yes", ".": "show-new", "f": "command filter", "ctrl+c": "hint-quit",
+        "f5": "sync",
     },
     "list": {
         "j": "down", "down": "down", "k": "up", "up": "up", "g g": "top", "home": "top", "G": "bottom",
@@ -26,8 +27,8 @@ DEFAULT: dict[str, dict[str, str]] = {
     },
     "work": {
         "r": "reply", "R": "reply visibility=direct", "n": "note", "c": "claim", "C": "release", "a": "assign",
-        "d": "done", "s": "snooze", "p": "promise", "t": "tag", "e": "escalate", "P": "priority", "l": "like",
-        "o": "link.copy", "y": "copy", "w": "why",
+        "d": "done", "z": "thanks", "U": "reopen", "s": "snooze", "p": "promise", "t": "tag", "i": "incident",
+        "P": "priority", "m": "customer-note", "o": "link", "y": "copy", "w": "why",
     },
     "queue": {
         "x": "mark", "space": "mark", "X": "mark-all", "*": "mark-none", "V": "mark-range",
@@ -57,7 +58,7 @@ TITLES: dict[str, dict[str, str]] = {"list": {"g": "go to"}}
 """Names of chord prefixes for the popup of next keys."""
 
 BAR: dict[str, tuple[str, ...]] = {
-    "queue": ("reply", "claim", "done", "snooze", "escalate", "why", "find", "command", "keys"),
+    "queue": ("reply", "claim", "done", "snooze", "why", "find", "command", "keys"),
     "conversation": ("reply", "note", "claim", "done", "snooze", "next", "pane", "back", "keys"),
     "customer": ("reply", "pane", "back", "find", "command", "keys"),
     "composer": ("send", "canned", "visibility", "postpone", "discard", "edit-outside"),

@@ -33,6 +33,8 @@ class News:
     """True when any conversation may look different."""
     arrived: int = 0
     """Inbound messages that came in, history left out."""
+    history: bool = False
+    """True when history of a first connect came in."""
     sources: bool = False
     outbox: list[OutboxChanged] = field(default_factory=list)
     said: list[Notice] = field(default_factory=list)
@@ -45,6 +47,7 @@ class News:
             case Arrived():
                 self.ids.update(event.conversation_ids)
                 self.arrived += 0 if event.backfill else event.messages
+                self.history = self.history or event.backfill
             case Changed():
                 self.ids.update(event.conversation_ids)
                 self.any = self.any or not event.conversation_ids

@@ -164,7 +164,7 @@ async def find_text(ctx: Context, text: Rest | None = None) -> None:
 @verb("command", title="Command line", visual=True)
 async def command(ctx: Context, start: Rest | None = None) -> None:
     """Type a command with its arguments; Tab completes."""
-    app_of(ctx).open_commands(search=False, start=start or "")
+    app_of(ctx).open_commands(search=False, start=f"{start} " if start else "")
 
 
 @verb("palette", title="All commands", visual=True)
@@ -293,3 +293,17 @@ async def edit_outside(ctx: Context) -> None:
     await app_of(ctx).main.composer.edit_outside()
 
 
+
+
+@verb("discard-draft", title="Throw away", contexts=("drafts",))
+async def discard_draft(ctx: Context) -> str | None:
+    """Throw the draft under the cursor away, after asking."""
+    from agentdesk.desk import answer
+
+    draft = getattr(app_of(ctx).screen, "draft", None)
+    if draft is None:
+        raise Refused("There is no draft under the cursor", "")
+    if not await ctx.front.confirm("Throw this draft away?", f"{len(draft.text)} characters to {draft.name}"):
+        return None
+    await answer.discard(ctx.desk, draft)
+    return "Thrown away"

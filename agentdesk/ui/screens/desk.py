@@ -64,6 +64,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._back_to = "list"
         self._view = ""
         self._mounted_panes = False
+        self._ticks = 0
+        self._late = 0
 
     def compose(self) -> ComposeResult:
         """The shell; the panes beside the list come after the first paint."""
@@ -355,7 +357,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def heard(self, news: News) -> None:
         """Rows, panes and figures take in what is different."""
-        if news.ids or news.any:
+        if news.history and not self.queue.touched:
+            self.queue.load(self.queue.model.query)
+            self.refresh_counts()
+        elif news.ids or news.any:
             self.queue.refetch(() if news.any else news.ids)
             self.refresh_counts()
         if self._mounted_panes and self.conversation is not None:
@@ -381,8 +386,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
             for pane in (self.conversation, self.customer):
                 if pane is not None and pane.display and pane.parent is not None:
                     pane.tick(now)
-        if now // 1000 % 5 == 0:
+        self._ticks += 1
+        if self._ticks % 5 == 0:
             self.refresh_counts()
+        if self._ticks % 10 == 0:
+            self.queue.refetch()
 
     def refresh_counts(self) -> None:
         """Count again, in a thread."""
@@ -393,6 +401,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         desk = self.desk_app.desk
         counts = await find.counts(desk)
         self.query_one(StatusBar).put(counts=counts)
+        if counts.late > self._late and self.desk_app.settings.bell:
+            self.app.bell()
+        self._late = counts.late
         where = self.queue.model.where
         if where is None:
             return

@@ -88,6 +88,12 @@ class KeyBar(Lines):
         self._measure()
         return True
 
+    def stop_countdown(self) -> None:
+        """What was counted down to is over: the word goes."""
+        if self.word is not None and self.word.countdown:
+            self.word = None
+            self._measure()
+
     def tick(self, now: Millis) -> None:
         """Old words go; a countdown goes on."""
         if self.word is None:

@@ -46,6 +46,8 @@ class QueueList(Lines, can_focus=True):
         super().__init__(id=id)
         self.model = QueueModel(source)
         self.marks: dict[int, None] = {}
+        self.touched = False
+        """True once the agent has called any verb: from then on nothing is put in unasked."""
         self.empty: tuple[str, ...] = ("Nobody is waiting",)
         """What an empty view says; the first line says what is so, the others what to do."""
         self._mark_from: int | None = None
