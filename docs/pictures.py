@@ -8,6 +8,7 @@ fonts-noto-color-emoji).
 from __future__ import annotations
 
 import asyncio
+import html
 import os
 import re
 import shutil
@@ -111,12 +112,24 @@ async def draw(name: str, folder: Path) -> Path:
     return target
 
 
+def widen(svg: str) -> str:
+    """Give texts with wide characters the room that they take in a terminal: the exporter counts characters."""
+    from rich.cells import cell_len
+
+    def mend(found: re.Match[str]) -> str:
+        text = html.unescape(found[3])
+        length = float(found[1]) / len(text) * cell_len(text)
+        return f'textLength="{length:.2f}"{found[2]}>{found[3]}</text>'
+
+    return re.sub(r'textLength="([\d.]+)"([^>]*)>([^<]*)</text>', mend, svg)
+
+
 def png(svg: Path, target: Path) -> None:
     """Let Chromium draw the SVG: other converters lose spaces or glyphs."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         sys.exit("pictures: Chromium is needed to make PNG files")
-    text = re.sub(r"@font-face \{[^}]*\}", "", svg.read_text(encoding="utf-8")).replace(
+    text = re.sub(r"@font-face \{[^}]*\}", "", widen(svg.read_text(encoding="utf-8"))).replace(
         "Fira Code", "DejaVu Sans Mono, Noto Sans Mono CJK JP")
     width, height = (float(n) for n in re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)[0])
     page = svg.with_suffix(".html")
