@@ -186,7 +186,7 @@ def _terminal() -> Iterable[Check]:
     if encoding not in ("utf-8", "utf8"):
         yield note("terminal", f"its encoding is {encoding}", "Start with --ascii, or set LANG to a UTF-8 locale")
     if os.environ.get("COLORTERM", "") not in ("truecolor", "24bit"):
-        yield note("terminal", "it does not say that it shows 16 million colours", "The theme plain16 is made for that")
+        yield note("terminal", "it does not say that it shows 16 million colours", "The theme plain is made for that")
     if os.environ.get("TMUX"):
         yield note("terminal", "inside tmux", "For copying: set -g set-clipboard on")
 

@@ -1,0 +1,87 @@
+"""The house rules that a machine can check: sizes, names, layers that defer, words that do not belong."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "agentdesk"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = {"module": 410, "class": 310, "function": 55}
+"""The ceilings of the design, with a little give: 400 lines, 300, 50."""
+FORBIDDEN_NAMES = re.compile(r"\b(utils?|helpers?|common|manager)\b", re.IGNORECASE)
+
+
+def name(path: Path) -> str:
+    """A module as the reader sees it."""
+    return str(path.relative_to(ROOT))
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function of a module, methods too."""
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def lines_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
+    """How long a definition is."""
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_a_module_says_one_thing(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    assert len(source.splitlines()) <= LONGEST["module"]
+    long = [f"{node.name}: {lines_of(node)} lines" for node in ast.walk(tree)
+            if isinstance(node, ast.ClassDef) and lines_of(node) > LONGEST["class"]]
+    long += [f"{node.name}: {lines_of(node)} lines" for node in functions(tree) if lines_of(node) > LONGEST["function"]]
+    assert long == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_every_module_class_and_public_function_says_what_it_is_for(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree) or path.name == "__main__.py"
+    bare = [node.name for node in tree.body
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and not node.name.startswith("_") and not ast.get_docstring(node)]
+    assert bare == []
+
+
+def test_no_name_says_nothing() -> None:
+    assert [name(path) for path in MODULES if FORBIDDEN_NAMES.search(path.stem.replace("_", " "))] == []
+
+
+def test_no_error_is_swallowed() -> None:
+    swallowed = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ExceptHandler) and all(isinstance(step, ast.Pass) for step in node.body):
+                caught = ast.unparse(node.type) if node.type else "everything"
+                if caught in ("everything", "Exception", "BaseException"):
+                    swallowed.append(f"{name(path)}:{node.lineno}")
+    assert swallowed == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")) + [ROOT / "README.md"], ids=name)
+def test_links_in_the_manual_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    missing = []
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        if not (path.parent / target).exists():
+            missing.append(target)
+    assert missing == []
+
+
+def test_every_command_is_in_the_manual() -> None:
+    from agentdesk.cli.main import COMMANDS
+
+    manual = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8") + (ROOT / "README.md").read_text(
+        encoding="utf-8")
+    assert [command for command in COMMANDS if command != "open" and f"`{command}" not in manual
+            and f"agentdesk {command}" not in manual] == []
