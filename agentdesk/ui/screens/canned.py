@@ -75,10 +75,9 @@ class CannedScreen(ListScreen):
             text = answer.fill(self.desk, it, self.conversation_id, values)
         except DeskError as error:
             return [*rows, *(Row((Run(f" {part}", "late"),)) for part in fold(str(error), width, 6))]
-        rows.extend(Row((Run(f" {part}", "text"),)) for part in wrap(text, width, 40))
         if needed:
-            rows += [BLANK, Row((Run(f" asks for {line(', '.join(needed), width, pad=False)}", "soon"),))]
-        return rows
+            rows.insert(-1, Row((Run(f" asks for {line(', '.join(needed), width, pad=False)}", "soon"),)))
+        return [*rows, *(Row((Run(f" {part}", "text"),)) for part in wrap(text, width, 40))]
 
     @on(Field.Changed)
     def typed(self, event: Field.Changed) -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 DELAY = 0.4
 """Seconds after the first unsaved key until the draft is written."""
 
+AGAIN = 5.0
+"""Seconds until a draft that could not be written is tried again."""
+
 
 class Composer(Vertical):
     """One draft being written; every key is stored within half a second and nothing typed is ever thrown away."""
@@ -181,6 +184,8 @@ class Composer(Vertical):
         if self.draft is None:
             return
         await self.keeper.store()
+        if self.keeper.trouble is not None and self._timer is None:
+            self._timer = self.set_timer(AGAIN, self._store_now)
         self._draw_head()
         self._draw_foot()
 

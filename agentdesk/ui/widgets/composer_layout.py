@@ -23,8 +23,6 @@ class Facts:
     edited: bool = False
     saved: str = ""
     """``saved``, ``typing`` or ``not saved``; empty while there is nothing to save."""
-    to: str = ""
-    """The message it answers when that is not the last one."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +46,21 @@ def head(facts: Facts, width: int, glyphs: Glyphs = UNICODE) -> Row:
         must.append(Run(f"{glyphs.dot:^3}", "faint"))
         must.append(Run(f"{-facts.room} too long" if late else f"{facts.room} left",
                         "late" if late else "soon" if facts.room < 20 else "dim"))
-    may: list[list[Run]] = []
-    if facts.to:
-        may.append([Run(f"to {line(facts.to, 24, pad=False)}", "dim")])
-    if facts.canned:
-        state = Run(" edited", "dim") if facts.edited else Run(" not edited", "warn")
-        may.append([Run(f"canned: {line(facts.canned, 28, pad=False)}", "dim"), state])
     saved = (Run(facts.saved, "late" if facts.saved == "not saved" else "faint"), Run(" ")) if facts.saved else ()
     room = width - cells(saved) - 1
-    for item in may:
-        if cells(must) + 3 + cells(item) <= room:
-            must.extend((Run(f"{glyphs.dot:^3}", "faint"), *item))
+    origin = next((item for item in _origins(facts) if cells(must) + 3 + cells(item) <= room), None)
+    if origin is not None:
+        must.extend((Run(f"{glyphs.dot:^3}", "faint"), *origin))
     return Row(tuple(must), saved)
+
+
+def _origins(facts: Facts) -> tuple[tuple[Run, ...], ...]:
+    """Where the text came from, in ever fewer words."""
+    if not facts.canned:
+        return ()
+    state = Run("edited", "dim") if facts.edited else Run("not edited", "warn")
+    name = line(facts.canned, 28, pad=False)
+    return ((Run(f"canned: {name} ", "dim"), state), (Run(f"{name} ", "dim"), state), (state,))
 
 
 def foot(notes: tuple[Note, ...], width: int, glyphs: Glyphs = UNICODE, most: int = 6) -> list[Row]:
@@ -69,7 +70,7 @@ def foot(notes: tuple[Note, ...], width: int, glyphs: Glyphs = UNICODE, most: in
     room = max(10, width - len(indent) - 1)
     for note in notes:
         sign = f" {glyphs.warn} " if note.ink in ("warn", "late") else indent
-        for number, part in enumerate(fold(note.text, room, 2)):
+        for number, part in enumerate(fold(note.text, room, 3)):
             rows.append(Row((Run(indent if number else sign, note.ink), Run(part, note.ink))))
         if note.how:
             rows.extend(Row((Run(indent), Run(part, "dim"))) for part in fold(note.how, room, 3))

@@ -17,20 +17,15 @@ class ConversationPane(Vertical):
     ConversationPane { height: 1fr; width: 1fr; }
     """
 
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.header = ConversationHeader()
+        self.thread = ThreadView()
+
     def compose(self) -> ComposeResult:
         """Head above thread."""
-        yield ConversationHeader()
-        yield ThreadView()
-
-    @property
-    def header(self) -> ConversationHeader:
-        """The head."""
-        return self.query_one(ConversationHeader)
-
-    @property
-    def thread(self) -> ThreadView:
-        """The messages."""
-        return self.query_one(ThreadView)
+        yield self.header
+        yield self.thread
 
     @property
     def conversation_id(self) -> int | None:

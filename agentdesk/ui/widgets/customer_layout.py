@@ -11,6 +11,7 @@ from agentdesk.model.conversation import ConversationBrief, Disposition, Link, P
 from agentdesk.model.customer import Customer, Identity
 from agentdesk.rules.sla import Standing, left, standing
 from agentdesk.ui.present import line
+from agentdesk.ui.present import width as wide
 from agentdesk.ui.theme import UNICODE, Glyphs
 from agentdesk.ui.widgets.blocks import Block
 from agentdesk.ui.widgets.runs import BLANK, Row, Run, flow, fold
@@ -104,7 +105,10 @@ def _identity(identity: Identity, page: Page) -> list[Row]:
     marks = [word for word, said in ((f"verified {profile.verified}", profile.verified != "none"),
                                      ("bot", profile.bot), ("blocked", profile.blocked)) if said]
     handle = line(profile.handle or profile.name or profile.ref, page.room, pad=False)
-    rows = [Row((Run(" "), Run(handle, "text")), (Run(kind, "dim"), Run(" ")))]
+    beside = wide(handle) + len(kind) + 4 <= page.width
+    rows = [Row((Run(" "), Run(handle, "text")), (Run(kind, "dim"), Run(" ")) if beside else ())]
+    if not beside:
+        marks.insert(0, kind)
     if marks:
         rows.append(Row((Run("  "), Run(", ".join(marks), "warn" if profile.blocked else "dim"))))
     return rows
@@ -134,7 +138,7 @@ def _brief(it: ConversationBrief, page: Page) -> tuple[Row, ...]:
     about = line(it.subject or it.preview or "no text", max(4, page.width - len(when) - 5), pad=False)
     tail = " · ".join(part for part in (outcome(it), line(it.source.split(":")[0], 12, pad=False)) if part)
     return (Row((Run(f" {sign} ", ink), Run(when, "text"), Run(about, "text"))),
-            Row((Run("   " + " " * len(when)), Run(line(tail, max(4, page.width - len(when) - 5), pad=False), "dim"))))
+            Row((Run("   "), Run(line(tail, max(4, page.width - 4), pad=False), "dim"))))
 
 
 def outcome_sign(it: ConversationBrief, glyphs: Glyphs) -> tuple[str, str]:

@@ -47,6 +47,19 @@ class CustomerPane(Blocks):
         if fresh:
             self.move_to(0)
 
+    def choose(self) -> None:
+        """Open the earlier or linked conversation under the cursor; the address of a page is copied."""
+        app = self.desk_app
+        match self.key:
+            case int(number):
+                app.main.open_conversation(number)
+            case ("url", str(address)):
+                app.work(self._copy(address))
+
+    async def _copy(self, address: str) -> None:
+        app = self.desk_app
+        app.say("good", await app.front.copy(address))
+
     def reload(self) -> None:
         """Read again what is shown."""
         self._known = self._read()

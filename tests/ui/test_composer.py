@@ -1,0 +1,327 @@
+"""Writing a reply with keys: storing, counting, guards, sending, canned replies, and never losing a word."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from agentdesk.desk import answer, find
+from agentdesk.desk.desk import Desk
+from agentdesk.errors import Refused, StoreFull
+from agentdesk.model.message import Visibility
+from agentdesk.model.outgoing import Draft, OutKind, SendState
+from agentdesk.paths import places
+from agentdesk.ui import outside
+from agentdesk.ui.app import DeskApp
+from agentdesk.ui.screens.canned import CannedScreen
+from agentdesk.ui.screens.dialogs import Ask, Confirm
+from agentdesk.ui.widgets.composer import Composer
+from agentdesk.ui.widgets.label import Label
+from tests.desk.conftest import World
+from tests.ui.over_desk import app_over, screen_text, typed, until
+
+
+@asynccontextmanager
+async def writing(world: World, key: str = "r", size: tuple[int, int] = (140, 36)
+                  ) -> AsyncIterator[tuple[DeskApp, Pilot[Any], Composer, int]]:
+    """The composer open on one conversation."""
+    number = await world.arrive("a")
+    app = app_over(world)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.main.conversation is not None)
+        await pilot.press(key)
+        await until(pilot, lambda: app.main.composer.is_open and app.focused is app.main.composer.editor)
+        yield app, pilot, app.main.composer, number
+
+
+def head(composer: Composer) -> str:
+    return composer.query_one("#composer-head", Label).draw(0, composer.size.width).text
+
+
+def foot(composer: Composer) -> str:
+    label = composer.query_one("#composer-foot", Label)
+    return " ".join(" ".join(label.draw(y, composer.size.width).text for y in range(label.line_count())).split())
+
+
+async def test_what_is_typed_is_stored_by_itself(world: World) -> None:
+    async with writing(world) as (_, pilot, _, _):
+        await typed(pilot, "On its way")
+        await until(pilot, lambda: [d.text for d in find.drafts(world.desk)] == ["On its way"], 1.5)
+
+
+async def test_saved_is_said_only_after_the_commit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, save = asyncio.Event(), answer.save
+
+    async def late(desk: Desk, draft: Draft) -> int:
+        await gate.wait()
+        return await save(desk, draft)
+
+    monkeypatch.setattr(answer, "save", late)
+    async with writing(world) as (_, pilot, composer, _):
+        await typed(pilot, "Hm")
+        composer._store_now()
+        await pilot.pause(0.05)
+        assert "saved" not in head(composer)
+        gate.set()
+        await until(pilot, lambda: "saved" in head(composer))
+        await typed(pilot, ".")
+        assert "saved" not in head(composer)
+
+
+async def test_the_line_above_counts_as_the_channel_does(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, _):
+        assert "reply  public" in head(composer)
+        await typed(pilot, "12345")
+        assert "191 left" in head(composer)  # 200, five letters and « ^AN»
+
+
+async def test_the_sign_off_stands_behind_the_text(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, _):
+        await typed(pilot, "On its way")
+        assert "On its way" in composer.editor.render_line(0).text
+        assert composer.editor.render_line(0).text.rstrip().endswith("^AN")
+        assert composer.editor.text == "On its way"
+
+
+async def test_escape_keeps_the_draft_and_says_so(world: World) -> None:
+    async with writing(world) as (app, pilot, composer, number):
+        await typed(pilot, "Half a sent")
+        await pilot.press("escape")
+        await until(pilot, lambda: not composer.is_open)
+        assert "Kept as a draft" in screen_text(app)
+        assert [(d.conversation_id, d.text) for d in find.drafts(world.desk)] == [(number, "Half a sent")]
+        await pilot.press("r")
+        await until(pilot, lambda: composer.is_open)
+        assert composer.editor.text == "Half a sent"
+
+
+async def test_sending_holds_the_reply_and_closes_the_composer(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, _):
+        await typed(pilot, "It arrives today")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not composer.is_open)
+        entry = find.outbox(world.desk)[0]
+        assert (entry.state, entry.out and entry.out.text) == (SendState.HELD, "It arrives today ^AN")
+        assert find.drafts(world.desk) == []
+
+
+async def test_a_guard_stops_once_and_says_how_to_go_on(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, _):
+        await typed(pilot, "Call 0151 23456789")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Not sent" in foot(composer))
+        assert "private data" in foot(composer)
+        assert "press ^s again" in foot(composer)
+        assert find.outbox(world.desk) == []
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not composer.is_open)
+        assert len(find.outbox(world.desk)) == 1
+
+
+async def test_what_was_accepted_must_be_accepted_again_after_a_change(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, _):
+        await typed(pilot, "Call 0151 23456789")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Not sent" in foot(composer))
+        await typed(pilot, "0")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Not sent" in foot(composer))
+        assert find.outbox(world.desk) == []
+
+
+async def test_a_guard_is_shown_while_writing_too(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, _):
+        await typed(pilot, "Dear [name],")
+        await until(pilot, lambda: "not filled in" in foot(composer))
+        assert "^s twice" in foot(composer)
+
+
+async def test_what_does_not_fit_is_marked_and_can_be_split(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, _):
+        composer.editor.put("A sentence of words. " * 14)
+        await pilot.pause()
+        assert "too long" in head(composer)
+        limit = composer.keeper.limit_index()
+        assert limit is not None
+        assert 150 < limit < 200
+        assert any(segment.style and segment.style.underline for y in range(8)
+                   for segment in composer.editor.render_line(y))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "again to split it into a thread" in foot(composer))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not composer.is_open)
+        assert len(find.outbox(world.desk)) == 2
+
+
+async def test_who_can_read_it_is_switched_with_a_key_and_kept(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, _):
+        await typed(pilot, "Privately")
+        await pilot.press("ctrl+o")
+        assert "reply  direct" in head(composer)
+        await until(pilot, lambda: [d.visibility for d in find.drafts(world.desk)] == [Visibility.DIRECT])
+        await pilot.press("ctrl+o")
+        assert "reply  public" in head(composer)
+
+
+async def test_a_paste_is_cleaned_and_the_difference_told(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, _):
+        composer.editor.post_message(events.Paste("call\x1b]52;c;ZXZpbA==\x07 us\u202e now\u200b\r\nplease"))
+        await until(pilot, lambda: "please" in composer.editor.text)
+        assert "\x1b" not in composer.editor.text
+        assert "\u202e" not in composer.editor.text
+        assert composer.editor.text.endswith("now\nplease")
+        await until(pilot, lambda: "Cleaned" in foot(composer))
+        for part in ("2 control characters", "hidden direction marks", "1 invisible character"):
+            assert part in foot(composer)
+
+
+async def test_a_canned_reply_asks_for_what_is_missing_and_is_text_then(world: World) -> None:
+    async with writing(world) as (app, pilot, composer, _):
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: isinstance(app.screen, CannedScreen))
+        await typed(pilot, "delay")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await typed(pilot, "HP1")
+        await pilot.press("enter")
+        await until(pilot, lambda: "parcel HP1 is late" in composer.editor.text)
+        assert "delay not edited" in head(composer)
+        await typed(pilot, " My fault.")
+        assert "delay edited" in head(composer)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not composer.is_open)
+
+
+async def test_an_unedited_canned_reply_is_told(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, _):
+        composer.keeper.change(canned="delay", canned_text="Sorry for that")
+        composer.editor.put("Sorry for that")
+        await pilot.pause()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "was not edited" in foot(composer))
+
+
+async def test_a_message_that_comes_in_meanwhile_stops_sending_once(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, number):
+        await typed(pilot, "It arrives today")
+        await world.arrive("a", "Never mind, it is here")
+        await until(pilot, lambda: "1 new message came in while you wrote" in foot(composer))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "again to send all the same" in foot(composer))
+        assert find.outbox(world.desk) == []
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not composer.is_open)
+        newest = find.thread(world.desk, number)[-1].id
+        assert find.outbox(world.desk)[0].seen_message_id == newest
+
+
+@pytest.mark.parametrize(("key", "left"), [("n", True), ("escape", True), ("enter", True), ("y", False)])
+async def test_throwing_away_asks_first(world: World, key: str, left: bool) -> None:
+    async with writing(world) as (app, pilot, composer, _):
+        await typed(pilot, "Maybe")
+        await pilot.press("ctrl+x")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press(key)
+        await until(pilot, lambda: app.screen is app.main)
+        await until(pilot, lambda: composer.is_open is left)
+        await composer.flush()
+        assert bool(find.drafts(world.desk)) is left
+
+
+async def test_a_full_disk_leaves_the_text_on_the_screen_and_a_copy_beside(
+        world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    save = answer.save
+
+    async def full(desk: object, draft: object) -> int:
+        raise StoreFull("The disk is full", "", "Free some room")
+
+    async with writing(world) as (_, pilot, composer, number):
+        monkeypatch.setattr(answer, "save", full)
+        await typed(pilot, "Precious words")
+        await until(pilot, lambda: "not saved" in head(composer))
+        assert "The disk is full" in foot(composer)
+        copy = places().rescue_dir / f"draft-{number}-reply.txt"
+        await until(pilot, lambda: copy.read_text() == "Precious words")
+        assert copy.stat().st_mode & 0o777 == 0o600
+        with pytest.raises(Refused):
+            await composer.postpone()
+        assert composer.is_open
+        monkeypatch.setattr(answer, "save", save)
+        await composer.flush()
+        assert "not saved" not in head(composer)
+        assert [d.text for d in find.drafts(world.desk)] == ["Precious words"]
+        assert not copy.exists()
+
+
+async def test_leaving_stores_what_was_typed_in_the_last_moment(world: World) -> None:
+    async with writing(world) as (app, pilot, _, _):
+        await typed(pilot, "Last words")
+        await app.leave()
+        assert [d.text for d in find.drafts(world.desk)] == ["Last words"]
+
+
+async def test_going_to_another_pane_stores_at_once(world: World) -> None:
+    async with writing(world) as (app, pilot, composer, _):
+        await typed(pilot, "Aside")
+        app.main.queue.focus()
+        await until(pilot, lambda: not composer.keeper.unsaved)
+        assert [d.text for d in find.drafts(world.desk)] == ["Aside"]
+
+
+async def test_a_note_is_for_colleagues(world: World) -> None:
+    async with writing(world, "n") as (_, pilot, composer, _):
+        assert "note  only colleagues read it" in head(composer)
+        await typed(pilot, "Rings the bell")
+        assert "^AN" not in composer.editor.render_line(0).text
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not composer.is_open)
+        assert find.outbox(world.desk)[0].kind is OutKind.NOTE
+
+
+async def test_the_own_editor_brings_its_text_back_cleaned(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    async def run(app: object, words: list[str]) -> None:
+        editor(Path(words[-1]))
+
+    def editor(path: Path) -> None:
+        assert path.stat().st_mode & 0o777 == 0o600
+        seen.append(path.read_text())
+        path.write_text("Written\x1b[2J outside\n")
+
+    monkeypatch.setenv("EDITOR", "some editor --wait")
+    monkeypatch.setattr(outside, "_run", run)
+    async with writing(world) as (_, pilot, composer, _):
+        await typed(pilot, "Begun")
+        await pilot.press("ctrl+e")
+        await until(pilot, lambda: "outside" in composer.editor.text)
+        assert seen == ["Begun"]
+        assert composer.editor.text == "Written␛[2J outside"
+
+
+async def test_without_an_editor_it_says_how_to_name_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDITOR", raising=False)
+    monkeypatch.delenv("VISUAL", raising=False)
+    async with writing(world) as (app, pilot, composer, _):
+        await typed(pilot, "Begun")
+        await pilot.press("ctrl+e")
+        await until(pilot, lambda: "No editor is set" in screen_text(app))
+        assert composer.editor.text == "Begun"
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 20)])
+async def test_it_fits_small_screens(world: World, size: tuple[int, int]) -> None:
+    async with writing(world, size=size) as (app, pilot, composer, _):
+        await typed(pilot, "Call 0151 23456789")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Not sent" in foot(composer))
+        text = screen_text(app)
+        for part in ("reply", "Call 0151 23456789", "Not sent", "Where is my parcel?"):
+            assert part in text

@@ -1,0 +1,253 @@
+"""The screens that are lists: what they show, what Enter does, and what they say when they are empty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from agentdesk.desk import answer, find, inbox
+from agentdesk.model.clock import HOUR, MINUTE, SECOND
+from agentdesk.model.conversation import Disposition
+from agentdesk.model.outgoing import SendState
+from agentdesk.store import sources
+from agentdesk.ui.app import DeskApp
+from agentdesk.ui.screens.canned import CannedScreen
+from agentdesk.ui.screens.drafts import DraftsScreen
+from agentdesk.ui.screens.first_start import FirstStartScreen
+from agentdesk.ui.screens.help import HelpScreen
+from agentdesk.ui.screens.ledger import LedgerScreen
+from agentdesk.ui.screens.outbox import OutboxScreen
+from agentdesk.ui.screens.search import SearchScreen, lit
+from agentdesk.ui.screens.sources import SourcesScreen
+from agentdesk.ui.screens.why import WhyScreen
+from tests.desk.conftest import SOURCE, World
+from tests.desk.test_answer import written
+from tests.fakes.platform import Fault
+from tests.ui.over_desk import app_over, screen_text, typed, until
+
+
+async def opened(app: DeskApp, pilot: Pilot[Any], screen: Screen[Any]) -> str:
+    """Lay a screen over the main one; what stands on it."""
+    app.open_screen(screen)
+    await until(pilot, lambda: app.screen is screen and screen.query("#list"))
+    await pilot.pause()
+    return screen_text(app)
+
+
+EMPTY = [
+    (OutboxScreen, "Nothing is on its way"), (DraftsScreen, "No drafts"), (LedgerScreen, "No conversation is selected"),
+    (SearchScreen, "Type words"),
+]
+
+
+@pytest.mark.parametrize(("screen", "words"), EMPTY)
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 20)])
+async def test_an_empty_list_says_what_to_do_next(world: World, screen: type[Screen[Any]], words: str,
+                                                  size: tuple[int, int]) -> None:
+    app = app_over(world)
+    async with app.run_test(size=size) as pilot:
+        assert words in await opened(app, pilot, screen())
+
+
+async def test_the_outbox_shows_what_is_held_and_counts_down(world: World) -> None:
+    number = await world.arrive("a")
+    await answer.send(world.desk, written(world, number, "It arrives today"))
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        text = await opened(app, pilot, OutboxScreen())
+        for part in ("Customer a", "held 0:05", "reply · public", "It arrives today ^AN", "goes by itself"):
+            assert part in text
+        world.clock.advance(2 * SECOND)
+        app.tick(world.clock.now())
+        await until(pilot, lambda: "held 0:03" in screen_text(app))
+
+
+async def test_a_refused_reply_says_why_and_what_can_be_done(world: World) -> None:
+    number = await world.arrive("a")
+    world.connector.faults.append(Fault.REFUSED)
+    await answer.send(world.desk, written(world, number, "It arrives today"))
+    world.clock.advance(10 * SECOND)
+    await world.sync()
+    assert find.outbox(world.desk)[0].state is SendState.REFUSED
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        text = await opened(app, pilot, OutboxScreen())
+        assert "refused" in text
+        assert find.outbox(world.desk)[0].title in text
+        assert "take it back, change it and send it again" in text
+        await pilot.press("x")
+        await until(pilot, lambda: find.outbox(world.desk)[0].state is SendState.CANCELLED)
+        assert [d.text.removesuffix(" ^AN") for d in find.drafts(world.desk)] == ["It arrives today"]
+
+
+async def test_enter_on_an_outbox_entry_opens_its_conversation(world: World) -> None:
+    first = await world.arrive("a")
+    world.clock.advance(MINUTE)
+    await world.arrive("b")
+    await answer.send(world.desk, written(world, first, "It arrives today"))
+    app = app_over(world)
+    async with app.run_test(size=(140, 36)) as pilot:
+        await until(pilot, lambda: app.main.conversation is not None)
+        await opened(app, pilot, OutboxScreen())
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.main)
+        pane = app.main.conversation
+        await until(pilot, lambda: pane is not None and pane.conversation_id == first)
+
+
+async def test_the_ledger_tells_who_did_what_and_what_was_taken_back(world: World) -> None:
+    number = await world.arrive("a")
+    await inbox.claim(world.desk, [number])
+    world.clock.advance(HOUR)
+    await inbox.dispose(world.desk, [number], Disposition.NOT_ACTIONABLE, code="thanks", reason="said thanks")
+    from agentdesk.desk import decide
+    await decide.undo(world.desk)
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        text = await opened(app, pilot, LedgerScreen(number))
+        for part in ("ann", "claimed", "not actionable", "thanks", "said thanks", "taken back", "undone"):
+            assert part in text
+
+
+async def test_a_source_in_trouble_says_why_and_what_to_do(world: World) -> None:
+    world.desk.store.write_now(lambda db: sources.note_failure(
+        db, SOURCE, "retry", "The server is busy", "It answered 503", "Nothing to do: it is asked again",
+        world.clock.now(), world.clock.now() + 12 * SECOND))
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        text = await opened(app, pilot, SourcesScreen())
+        for part in (SOURCE, "trying again in 0:12", "The server is busy. It answered 503", "Nothing to do",
+                     "1 with trouble"):
+            assert part in text
+        world.clock.advance(5 * SECOND)
+        app.tick(world.clock.now())
+        await until(pilot, lambda: "trying again in 0:07" in screen_text(app))
+
+
+async def test_drafts_are_listed_and_taken_up_again(world: World) -> None:
+    number = await world.arrive("a")
+    await answer.save(world.desk, written(world, number, "Half a sentence"))
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: app.main.conversation is not None)
+        text = await opened(app, pilot, DraftsScreen())
+        assert "Customer a" in text
+        assert "Half a sentence" in text
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.main and app.main.composer.is_open)
+        assert app.main.composer.editor.text == "Half a sentence"
+
+
+async def test_search_finds_as_one_types_and_opens(world: World) -> None:
+    number = await world.arrive("a", "My parcel has a dent the size of a badger")
+    await world.arrive("b", "Something else")
+    app = app_over(world)
+    async with app.run_test(size=(140, 36)) as pilot:
+        await until(pilot, lambda: app.main.conversation is not None)
+        await opened(app, pilot, SearchScreen())
+        await typed(pilot, "badg")
+        await until(pilot, lambda: "size of a badger" in screen_text(app))
+        assert "Something else" not in screen_text(app)
+        await typed(pilot, "erx")
+        await until(pilot, lambda: "No message holds these words" in screen_text(app))
+        await pilot.press("backspace")
+        await until(pilot, lambda: "size of a badger" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.main)
+        pane = app.main.conversation
+        await until(pilot, lambda: pane is not None and pane.conversation_id == number)
+
+
+async def test_search_can_begin_with_words(world: World) -> None:
+    await world.arrive("a", "My parcel has a dent the size of a badger")
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await opened(app, pilot, SearchScreen(text="badger"))
+        await until(pilot, lambda: "size of a badger" in screen_text(app))
+
+
+def test_words_that_were_found_stand_out() -> None:
+    runs = lit("A parcel, parcels and [a] (b", "parcel (b")
+    assert "".join(run.text for run in runs) == "A parcel, parcels and [a] (b"
+    assert [run.text for run in runs if run.bold][:2] == ["parcel", "parcels"]
+
+
+async def test_help_lists_the_keys_of_the_place_and_runs_one(world: World) -> None:
+    number = await world.arrive("a")
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: app.main.conversation is not None)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await pilot.pause()
+        assert "in the queue" in screen_text(app)
+        await typed(pilot, "say that you are on it")
+        await until(pilot, lambda: "Claim" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: find.conversation(world.desk, number).claim_agent == "ann")
+        assert app.screen is app.main
+
+
+async def test_every_key_of_a_context_is_in_its_help(world: World) -> None:
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        for context in ("queue", "conversation", "outbox", "composer", "customer"):
+            screen = HelpScreen(context)
+            await opened(app, pilot, screen)
+            calls = {entry.call for entry in screen.entries()}
+            for binding in app.keymap.bindings(context):
+                if binding.verb in app.registry and binding.verb != "view":
+                    assert binding.call in calls
+            screen.dismiss(None)
+            await until(pilot, lambda: app.screen is app.main)
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 20)])
+async def test_the_canned_picker_shows_the_text_before_it_is_taken(world: World, size: tuple[int, int]) -> None:
+    number = await world.arrive("a")
+    app = app_over(world)
+    async with app.run_test(size=size) as pilot:
+        text = await opened(app, pilot, CannedScreen(number))
+        assert "Sorry for the delay" in text
+        assert "Hello Customer, parcel" in " ".join(text.split())
+        assert "asks for tracking_number" in text
+        await typed(pilot, "nothing like it")
+        await until(pilot, lambda: "Nothing fits these words" in screen_text(app))
+
+
+async def test_why_is_told_in_sentences(world: World) -> None:
+    number = await world.arrive("a")
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        text = " ".join((await opened(app, pilot, WhyScreen(number))).split())
+        for sentence in find.why(world.desk, number):
+            assert sentence in text
+
+
+async def test_the_first_start_offers_three_ways(world: World) -> None:
+    app = app_over(world)
+    async with app.run_test(size=(80, 24)) as pilot:
+        text = await opened(app, pilot, FirstStartScreen("/home/ann/.config/agentdesk/config.yaml"))
+        for part in ("agentdesk demo", "agentdesk setup", "agentdesk open posts.jsonl", "config.yaml"):
+            assert part in text
+
+
+async def test_a_list_keeps_its_cursor_when_it_is_read_again(world: World) -> None:
+    numbers = [await world.arrive(name) for name in "abc"]
+    for number in numbers:
+        await answer.save(world.desk, written(world, number, f"to {number}"))
+        await answer.send(world.desk, answer.open_draft(world.desk, number))
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = OutboxScreen()
+        await opened(app, pilot, screen)
+        await pilot.press("j")
+        key = screen.list.key
+        entry = msgspec.structs.replace(find.outbox(world.desk)[0])
+        await answer.cancel(world.desk, entry.id)
+        screen.reload()
+        assert screen.list.key == key
