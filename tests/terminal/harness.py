@@ -35,8 +35,19 @@ KEYS = {
     "pageup": "\x1b[5~", "pagedown": "\x1b[6~",
     **{f"ctrl+{letter}": chr(ord(letter) - 96) for letter in "abcdefghijklmnopqrstuvwxyz"},
 }
+NO_WIDTH = frozenset("\u200b\u200c\u200d\u2060\u2068\u2069\ufe0e\ufe0f\ufeff")
 _FOREIGN_TO_PYTE = re.compile(rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p")
 """Sequences of newer terminals that the picture does not know and would take for text."""
+
+
+class Picture(pyte.Screen):
+    """A terminal that takes isolates, joiners and selectors without stopping to draw."""
+
+    def draw(self, data: str) -> None:
+        """Letters of no width that do not combine leave no trace."""
+        if not data.isascii():
+            data = "".join(char for char in data if char not in NO_WIDTH)
+        super().draw(data)
 
 
 class Terminal:
@@ -47,7 +58,7 @@ class Terminal:
         self.columns, self.rows = size
         self.raw = bytearray()
         """Every byte that the program wrote."""
-        self.screen = pyte.Screen(self.columns, self.rows)
+        self.screen = Picture(self.columns, self.rows)
         self._stream = pyte.ByteStream(self.screen)
         self._fed = 0
         self.master, slave = pty.openpty()

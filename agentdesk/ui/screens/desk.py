@@ -210,6 +210,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
             target = self.composer.editor if self.writing else self.conversation.thread
         elif name == "customer" and self.customer is not None:
             target = self.customer
+        else:
+            self._follow(self.queue.current_id)
         if target is not None:
             target.focus(scroll_visible=False)
 
@@ -260,13 +262,17 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     @on(QueueList.Moved)
     def moved(self, event: QueueList.Moved) -> None:
-        """The panes follow the cursor after a moment of rest; never while a reply is being written."""
+        """The panes follow the cursor after a moment of rest; never while somebody reads or writes in one of them."""
         event.stop()
-        if self.writing:
+        if self.context == "queue":
+            self._follow(event.conversation_id)
+
+    def _follow(self, conversation_id: int | None) -> None:
+        if self.writing or not self._mounted_panes:
             return
-        for pane in (self.conversation, self.customer) if self._mounted_panes else ():
+        for pane in (self.conversation, self.customer):
             if pane is not None:
-                pane.follow(event.conversation_id)
+                pane.follow(conversation_id)
 
     @on(QueueList.Opened)
     def opened(self, event: QueueList.Opened) -> None:
@@ -300,7 +306,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
         current = self.queue.current_id
         if current is not None and not self.writing:
             where = self.context
-            self.open_conversation(current) if where == "conversation" else None
+            if where == "conversation":
+                self.open_conversation(current)
+            for pane in (self.conversation, self.customer) if where == "customer" else ():
+                if pane is not None:
+                    pane.show(current)
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -320,10 +330,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def on_composer_closed(self) -> None:
         """The keys go back to where they were."""
         self.show_pane(self._back_to if self.shape != "narrow" or self._back_to != "thread" else "thread")
-        current = self.queue.current_id
-        for pane in (self.conversation, self.customer):
-            if pane is not None and self._back_to == "list":
-                pane.follow(current)
 
     # -- what verbs ask --------------------------------------------------------------------------------------------
 
