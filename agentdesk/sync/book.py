@@ -23,6 +23,8 @@ class Book:
         self.frame = frame
         self.connector = connector
         self.name = connector.name
+        self.twins: set[int] = set()
+        """Entries beside which a message of ours with the same words stands: not sent again by themselves."""
 
     def next_at(self) -> Millis | None:
         """When the sender must look again, at once for what somebody else is sending; None when nothing waits."""
@@ -52,6 +54,8 @@ class Book:
             return outbox.start(db, entry.id, sender, now), seen
 
         started, seen = await self.frame.store.write(work)
+        if seen.twin_ref:
+            self.twins.add(entry.id)
         if seen.stop:
             self.say(entry, SendState.STOPPED, seen.stop)
             self._notice(entry, f"Not sent to {entry.name}: {seen.stop}", "Read it, then send again from the outbox")

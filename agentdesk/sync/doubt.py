@@ -63,6 +63,9 @@ class Doubt:
 
     async def _absent(self, entry: OutboxEntry, now: Millis) -> None:
         """Not found: sent again only where that is safe, else a person decides after a second look."""
+        if entry.id in self.book.twins:
+            await self._not_sure(entry, "The same words stand there, but not where they are looked for", now)
+            return
         if outcome.may_repeat(self.caps, entry, now):
             await self._repeat(entry, "It had not arrived")
             return
@@ -79,7 +82,7 @@ class Doubt:
     async def _not_sure(self, entry: OutboxEntry, why: str, now: Millis) -> None:
         """Reading back proved nothing: after a few looks a person decides."""
         times = self._unsure[entry.id] = self._unsure.get(entry.id, 0) + 1
-        if outcome.may_repeat_unread(self.caps, entry, now):
+        if entry.id not in self.book.twins and outcome.may_repeat_unread(self.caps, entry, now):
             await self._repeat(entry, why or "Its outcome is unknown")
         elif times >= outcome.UNSURE_LIMIT:
             self.forget(entry)
@@ -99,3 +102,4 @@ class Doubt:
         """The entry is settled, or a person's turn."""
         self._absent_at.pop(entry.id, None)
         self._unsure.pop(entry.id, None)
+        self.book.twins.discard(entry.id)

@@ -13,7 +13,7 @@ from agentdesk.model.page import Page
 from agentdesk.model.plan import Applied
 from agentdesk.model.text import inert_line
 from agentdesk.rules.rulebook import Rulebook
-from agentdesk.store import intake, leases
+from agentdesk.store import intake, leases, ledger
 from agentdesk.store.db import Db, Store
 from agentdesk.sync.holder import Alive
 from agentdesk.sync.plan import Purpose, plan
@@ -45,8 +45,12 @@ class Frame:
         now = self.now()
 
         def work(db: Db) -> Applied:
-            return intake.apply(db, plan(source, page, intake.held(db, source, page), purpose, now, first=first),
-                                now, self.rulebook)
+            it = plan(source, page, intake.held(db, source, page), purpose, now, first=first)
+            applied = intake.apply(db, it, now, self.rulebook)
+            for conversation_id in applied.answered_twice:
+                ledger.write(db, at=now, agent="", action="answered_twice", conversation_id=conversation_id,
+                             source=source, rule="crossed answers", detail={"found": purpose})
+            return applied
 
         applied = await self.store.write(work)
         self._tell(source, page, applied)

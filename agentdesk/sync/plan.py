@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from agentdesk.model.clock import Millis
+from agentdesk.model.clock import DAY, Millis
 from agentdesk.model.conversation import RemoteConversation
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Direction, Message
@@ -25,6 +25,8 @@ Purpose: TypeAlias = Literal["pull", "thread", "history"]
 MANY_OPEN = 5
 """With this many open conversations a first answer with nothing in it is suspicious."""
 RAW_LIMIT = 4_000
+PLAUSIBLE: Millis = DAY
+"""An edit dated further ahead than this does not make later ones look old."""
 _SILENT = frozenset({"customer_ref", "subject", "url", "queue"})
 """Fields of a conversation whose empty text says nothing."""
 
@@ -33,7 +35,7 @@ def plan(source: str, page: Page, held: Held, purpose: Purpose, now: Millis, *, 
     """Return what ``page`` changes in what is held; ``first`` says that it was asked for without a cursor."""
     rejects = list(page.rejects)
     usable = _usable(page.messages, rejects)
-    work = _Work()
+    work = _Work(now)
     ours = {ref: client_id for client_id, ref in held.own_sends.items() if ref}
     for newest, gone in _versions(usable):
         message = _clamped(_recognised(newest, held, ours), now)
@@ -54,6 +56,7 @@ def plan(source: str, page: Page, held: Held, purpose: Purpose, now: Millis, *, 
 class _Work:
     """What is to be done, while it is being found out."""
 
+    now: Millis
     add: list[Message] = field(default_factory=list)
     edit: list[Message] = field(default_factory=list)
     delete: list[str] = field(default_factory=list)
@@ -67,7 +70,7 @@ class _Work:
             self.delete.append(message.ref)
         if message.deleted and held.text:
             return  # a tombstone never replaces words
-        stale = (message.edited_at or 0) < (held.edited_at or 0)
+        stale = (message.edited_at or 0) < (held.edited_at or 0) <= self.now + PLAUSIBLE
         if message.text and message.text != held.text and (not stale or not held.text):
             self.edit.append(msgspec.structs.replace(message, deleted=gone or held.deleted))
 
@@ -119,12 +122,10 @@ def _recognised(message: Message, held: Held, ours: dict[str, str]) -> Message:
 
 
 def _clamped(message: Message, now: Millis) -> Message:
-    """The message with times that are not in the future, and with ours where the source gave none."""
-    created = message.created_at if 0 < message.created_at <= now else now
-    edited = None if message.edited_at is None else min(message.edited_at, now)
-    if created == message.created_at and edited == message.edited_at:
+    """The message with a beginning that is not in the future, and with ours where the source gave none."""
+    if 0 < message.created_at <= now:
         return message
-    return msgspec.structs.replace(message, created_at=created, edited_at=edited)
+    return msgspec.structs.replace(message, created_at=now)
 
 
 def _removed(page: Page, held: Held, told: set[str]) -> list[str]:

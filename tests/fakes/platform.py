@@ -141,9 +141,9 @@ class Platform:
         post.message = msgspec.structs.replace(post.message, text=Inert(""), deleted=True)
         self.order.append(ref)
 
-    def accept(self, out: Outgoing, by: str) -> str:
+    def accept(self, out: Outgoing, by: str, at: Millis | None = None) -> str:
         """Handle a request that reached us; returns the ref of the message it made or was merged with."""
-        now = self.clock.now()
+        now = self.clock.now() if at is None else at
         self.history.append(Event(now, "request", out.client_id, by=by))
         known = self._known(out, now)
         if known:
@@ -164,9 +164,9 @@ class Platform:
         now = self.clock.now()
         due = [item for item in self.late if item[0] <= now]
         self.late = [item for item in self.late if item[0] > now]
-        for _, out, by in due:
+        for at, out, by in due:
             try:
-                self.accept(out, by)
+                self.accept(out, by, at)
             except Conflict:
                 self.history.append(Event(now, "late and refused", out.client_id, by=by))
 
@@ -210,7 +210,7 @@ class Platform:
 
     def _keep(self, message: Message, client_id: str, by: str) -> Message:
         lag = self.lag_s * SECOND if message.direction is not Direction.IN else 0
-        self.posts[message.ref] = Post(message, self.clock.now() + lag, client_id, by)
+        self.posts[message.ref] = Post(message, message.created_at + lag, client_id, by)
         self.order.append(message.ref)
         return message
 
