@@ -60,7 +60,8 @@ class DeskApp(App[int], inherit_bindings=False):
 
     def __init__(self, desk: Desk, registry: Registry, keymap: Keymap, *, settings: Settings | None = None,
                  themes: tuple[Path, ...] = (), begin: Callable[[], Awaitable[None]] | None = None,
-                 on_crash: Callable[[BaseException], str] | None = None, rows: Rows | None = None) -> None:
+                 on_crash: Callable[[BaseException], str] | None = None, rows: Rows | None = None,
+                 take_over: Callable[[], None] | None = None) -> None:
         self.desk = desk
         self.registry = registry
         self.settings = settings or Settings.of(desk.config.ui, os.environ)
@@ -75,9 +76,12 @@ class DeskApp(App[int], inherit_bindings=False):
         self.bridge = Bridge(self)
         self._begin = begin
         self._on_crash = on_crash
+        self._take_over = take_over
         self._rows = rows
         self._main: MainScreen | None = None
         self._notified_at: Millis = 0
+        self._typed_early: list[events.Key] | None = []
+        """Keys from before the main screen was there; None once it is."""
         self.command_history: tuple[str, ...] = ()
         self._choose_palette()
 
@@ -95,6 +99,11 @@ class DeskApp(App[int], inherit_bindings=False):
             raise RuntimeError("the app has not started")
         return self._main
 
+    def on_load(self) -> None:
+        """Textual is about to take the terminal."""
+        if self._take_over is not None:
+            self._take_over()
+
     async def on_mount(self) -> None:
         """Hear of events, and of the signals that end a session."""
         self.bridge.start()
@@ -106,7 +115,10 @@ class DeskApp(App[int], inherit_bindings=False):
         self.call_after_refresh(self._painted)
 
     async def _painted(self) -> None:
-        """The first frame is out: now what is slow."""
+        """The first frame is out: now what was typed meanwhile, then what is slow."""
+        early, self._typed_early = self._typed_early or [], None
+        for key in early:
+            await self.on_event(key)
         await self.main.mount_panes()
         self.show_keys()
         if self._theme_trouble:
@@ -224,7 +236,10 @@ class DeskApp(App[int], inherit_bindings=False):
     # -- keys and verbs --------------------------------------------------------------------------------------------
 
     async def on_event(self, event: events.Event) -> None:
-        """Keys go to the router first."""
+        """Keys go to the router first; those from before the first frame wait for it."""
+        if isinstance(event, events.Key) and self._typed_early is not None:
+            self._typed_early.append(event)
+            return
         if isinstance(event, events.Key) and not event.is_forwarded and self.screen.is_running:
             bar = self.key_bar
             if bar is not None and event.key != "escape":

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+import termios
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -31,22 +33,42 @@ ENTER, LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 
 @contextmanager
 def painted(desk: Desk, settings: Settings, themes: tuple[Path, ...], keymap: Keymap, out: TextIO | None = None
-            ) -> Iterator[None]:
-    """Show the first frame while the body imports and makes the app; an error in it gives the terminal back."""
+            ) -> Iterator[Callable[[], None]]:
+    """Show the first frame while the body imports and makes the app; an error in it gives the terminal back.
+
+    What is given lets the terminal echo typed keys again; until then it would write them into the frame.
+    """
     out = out or sys.__stderr__
     palette, _ = choose_palette(settings, themes)
     if out is None or not out.isatty() or (settings.depth == "256" and not palette.theme.ansi and palette.colour):
-        yield
+        yield _nothing
         return
     size = os.get_terminal_size(out.fileno())
     out.write(ENTER + frame(desk, palette, keymap, settings, size.columns, size.lines))
     out.flush()
+    echo = _unechoed()
     try:
-        yield
+        yield echo
     except BaseException:
+        echo()
         out.write(LEAVE)
         out.flush()
         raise
+
+
+def _nothing() -> None:
+    """There is nothing to give back."""
+
+
+def _unechoed() -> Callable[[], None]:
+    """Keep the terminal from showing typed keys; the result undoes it."""
+    fd = sys.stdin.fileno()
+    if not os.isatty(fd):
+        return _nothing
+    before, quiet = termios.tcgetattr(fd), termios.tcgetattr(fd)
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(fd, termios.TCSANOW, quiet)
+    return partial(termios.tcsetattr, fd, termios.TCSANOW, before)
 
 
 def frame(desk: Desk, palette: Palette, keymap: Keymap, settings: Settings, columns: int, lines: int) -> str:

@@ -30,14 +30,15 @@ def run_screen(desk: Desk, modules: Sequence[ModuleType], *, keys: Keys | None =
     """
     settings = Settings.of(desk.config.ui, os.environ)
     tell_textual(settings, os.environ)
-    with painted(desk, settings, themes, Keymap.build(keys)):
+    with painted(desk, settings, themes, Keymap.build(keys)) as echo:
         from agentdesk.ui import verbs
         from agentdesk.ui.app import DeskApp
 
         registry = Registry.of((*modules, verbs))
         keymap = Keymap.build(keys, known=_readable(registry))
         desk.warnings += [str(problem) for problem in keymap.problems]
-        app = DeskApp(desk, registry, keymap, settings=settings, themes=themes, begin=begin, on_crash=on_crash)
+        app = DeskApp(desk, registry, keymap, settings=settings, themes=themes, begin=begin, on_crash=on_crash,
+                      take_over=echo)
     app.run(mouse=settings.mouse)
     return app.return_code or 0
 
