@@ -44,10 +44,11 @@ def painted(desk: Desk, settings: Settings, themes: tuple[Path, ...], keymap: Ke
         yield _nothing
         return
     size = os.get_terminal_size(out.fileno())
-    out.write(ENTER + frame(desk, palette, keymap, settings, size.columns, size.lines))
-    out.flush()
+    first = frame(desk, palette, keymap, settings, size.columns, size.lines)
     echo = _unechoed()
     try:
+        out.write(ENTER + first)
+        out.flush()
         yield echo
     except BaseException:
         echo()
