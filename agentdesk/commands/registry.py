@@ -18,7 +18,7 @@ from agentdesk.commands.context import Choice, Context
 from agentdesk.errors import UsageError
 
 Rest = NewType("Rest", str)
-"""The type of a last parameter that takes all remaining words, unquoted, as one text."""
+"""The type of a last parameter that takes the rest of the line as it was typed, quotes and all."""
 
 Scope = Literal["none", "one", "many"]
 Danger = Literal["none", "bulk", "careful"]
@@ -157,7 +157,7 @@ class Registry:
                                  f"Write {one.usage}, with quotes around words that belong together")
             param = free[index]
             if param.kind == "rest":
-                values[param.name] = call.args[index] if index == len(call.args) - 1 else call.rest[index]
+                values[param.name] = call.rest[index] if index < len(call.rest) else text
                 break
             values[param.name] = convert(one, param, text)
         for name, text in call.named.items():

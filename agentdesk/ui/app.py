@@ -28,7 +28,7 @@ from agentdesk.ui.driver import quiet_driver
 from agentdesk.ui.frame import Changed, Frame
 from agentdesk.ui.front import ScreenFront
 from agentdesk.ui.keys import Router
-from agentdesk.ui.rows import Rows
+from agentdesk.ui.rows import DeskRows, Rows
 from agentdesk.ui.screens.base import context_of, key_bar_of, pane_of, selection_of
 from agentdesk.ui.screens.desk import MainScreen
 from agentdesk.ui.terminal import Settings, notification
@@ -89,7 +89,7 @@ class DeskApp(App[int], inherit_bindings=False):
 
     def get_default_screen(self) -> Screen[Any]:
         """The main screen."""
-        self._main = MainScreen(self._rows)
+        self._main = MainScreen(self._rows or DeskRows(self.desk))
         return self._main
 
     @property
@@ -322,10 +322,8 @@ class DeskApp(App[int], inherit_bindings=False):
                 where = self._on_crash(error) if self._on_crash is not None else ""
                 self.say("error", f"That went wrong inside agentdesk ({type(error).__name__})",
                          where)
-                if self.is_headless:
-                    raise
 
-        self.run_worker(guarded(), group="verbs", exit_on_error=self.is_headless)
+        self.run_worker(guarded(), group="verbs", exit_on_error=False)
 
     def _answer(self, sentence: str | None) -> None:
         if sentence:
@@ -336,9 +334,7 @@ class DeskApp(App[int], inherit_bindings=False):
 
     def say(self, level: Level, text: str, remedy: str = "", *, countdown: Millis = 0) -> None:
         """Say something in the last line."""
-        bar = self.key_bar or key_bar_of(self.main)
-        if bar is not None:
-            bar.say(level, text, remedy, countdown=countdown)
+        (self.key_bar or self.main.keys).say(level, text, remedy, countdown=countdown)
 
     tell = say
 
@@ -413,9 +409,8 @@ class DeskApp(App[int], inherit_bindings=False):
 
     def _tell_of(self, event: OutboxChanged) -> None:
         """Say how a reply is doing."""
-        bar = key_bar_of(self.main)
-        if bar is not None and event.state is not SendState.HELD:
-            bar.stop_countdown()
+        if event.state is not SendState.HELD:
+            self.main.keys.stop_countdown()
         if event.state is SendState.HELD:
             self.say("info", "The reply leaves shortly", "u takes it back",
                      countdown=self.desk.now() + self.desk.config.replies.hold)

@@ -125,7 +125,7 @@ def test_a_parameter_that_no_word_can_fill_is_refused() -> None:
     ("finish spam", "<Way.SPAM: 'spam'> None"),
     ("finish answered code=thanks", "<Way.ANSWERED: 'answered'> thanks"),
     ('remark he said "call me" at a=b', 'he said "call me" at a=b|1.0'),
-    ('remark "one thing"', "one thing|1.0"),
+    ('remark "one thing"', '"one thing"|1.0'),
     ("remark weight=2.5 so be it", "so be it|2.5"),
 ])
 async def test_calls_run_with_typed_arguments(line: str, answer: str) -> None:

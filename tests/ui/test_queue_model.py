@@ -223,7 +223,7 @@ class Walk(RuleBasedStateMachine):
         assert bool(it.rows) == bool(self.source.rows)
         if it.rows:
             assert it.first <= it.cursor < it.first + it.body
-            assert 0 <= it.first
+            assert it.first >= 0
             assert 0 <= it.cursor < len(it.rows)
         assert not it.fresh & set(ids)
 

@@ -12,12 +12,12 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from agentdesk.desk import find
-from agentdesk.errors import DeskError, UsageError
+from agentdesk.errors import DeskError, Refused, UsageError
 from agentdesk.model.clock import Millis
 from agentdesk.model.outgoing import OutKind
 from agentdesk.ui.bridge import News
 from agentdesk.ui.first import widths
-from agentdesk.ui.rows import DeskRows, Rows
+from agentdesk.ui.rows import Rows
 from agentdesk.ui.screens.base import Pane
 from agentdesk.ui.widgets.key_bar import KeyBar
 from agentdesk.ui.widgets.queue_list import QueueList
@@ -54,54 +54,62 @@ class MainScreen(Screen[None], inherit_bindings=False):
     MainScreen #right { width: 24; background: $desk-side; }
     """
 
-    def __init__(self, rows: Rows | None = None) -> None:
+    def __init__(self, rows: Rows) -> None:
         super().__init__()
-        self._rows = rows
+        self.status = StatusBar(id="status")
+        self.views = ViewBar(id="views")
+        self.queue = QueueList(rows, id="queue")
+        self.keys = KeyBar(id="keys")
+        self.left, self.middle, self.right = Vertical(id="left"), Vertical(id="middle"), Vertical(id="right")
+        self.conversation: ConversationPane | None = None
+        self.customer: CustomerPane | None = None
+        self._composer: Composer | None = None
         self.shape = "wide"
         """wide: three panes; medium: two; narrow: one."""
         self.shown = "list"
         """The pane that has the screen when not all fit: list, thread or customer."""
         self._back_to = "list"
         self._view = ""
-        self._mounted_panes = False
+        self._asked_for_panes = False
         self._ticks = 0
         self._late = 0
 
     def compose(self) -> ComposeResult:
         """The shell; the panes beside the list come after the first paint."""
-        yield StatusBar(id="status")
+        yield self.status
         with Horizontal(id="panes"):
-            with Vertical(id="left"):
-                yield ViewBar(id="views")
-                yield QueueList(self._rows or DeskRows(self.desk_app.desk), id="queue")
-            yield Vertical(id="middle")
-            yield Vertical(id="right")
-        yield KeyBar(id="keys")
+            with self.left:
+                yield self.views
+                yield self.queue
+            yield self.middle
+            yield self.right
+        yield self.keys
 
     async def on_mount(self) -> None:
         """The first rows."""
         desk = self.desk_app.desk
         views = find.views(desk)
-        self.query_one(ViewBar).put(views=[(view.key, view.name) for view in views])
+        self.views.put(views=[(view.key, view.name) for view in views])
         self._fit(self.app.size.width)
         self.queue.focus()
         if views:
             self.show_view(views[0].key or views[0].name)
-        self.query_one(StatusBar).put(sources=find.sources(desk))
+        self.status.put(sources=find.sources(desk))
         self.refresh_counts()
 
     async def mount_panes(self) -> None:
         """Bring in the panes beside the list; their modules are imported only now."""
-        if self._mounted_panes:
+        if self._asked_for_panes:
             return
-        self._mounted_panes = True
+        self._asked_for_panes = True
         from agentdesk.ui.widgets.composer import Composer
         from agentdesk.ui.widgets.conversation import ConversationPane
         from agentdesk.ui.widgets.customer_pane import CustomerPane
 
         conversation, composer, customer = ConversationPane(), Composer(), CustomerPane()
-        await self.query_one("#middle").mount(conversation, composer)
-        await self.query_one("#right").mount(customer)
+        await self.middle.mount(conversation, composer)
+        await self.right.mount(customer)
+        self.conversation, self._composer, self.customer = conversation, composer, customer
         conversation.show(self.queue.current_id)
         customer.show(self.queue.current_id)
 
@@ -113,35 +121,16 @@ class MainScreen(Screen[None], inherit_bindings=False):
     # -- parts -----------------------------------------------------------------------------------------------------
 
     @property
-    def queue(self) -> QueueList:
-        """The list."""
-        return self.query_one(QueueList)
-
-    @property
-    def conversation(self) -> ConversationPane | None:
-        """The conversation pane, once it is there."""
-        from agentdesk.ui.widgets.conversation import ConversationPane
-
-        return next(iter(self.query(ConversationPane)), None)
-
-    @property
-    def customer(self) -> CustomerPane | None:
-        """The customer pane, once it is there."""
-        from agentdesk.ui.widgets.customer_pane import CustomerPane
-
-        return next(iter(self.query(CustomerPane)), None)
-
-    @property
     def composer(self) -> Composer:
-        """The composer."""
-        from agentdesk.ui.widgets.composer import Composer
-
-        return self.query_one(Composer)
+        """The composer; Refused in the first moments, before it is there."""
+        if self._composer is None:
+            raise Refused("The screen is still starting", "", "Try again in a moment")
+        return self._composer
 
     @property
     def writing(self) -> bool:
         """True while a draft is open."""
-        return self._mounted_panes and self.composer.is_open
+        return self._composer is not None and self._composer.is_open
 
     @property
     def context(self) -> str:
@@ -184,7 +173,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Choose how many panes there are room for, and how wide each is."""
         settings = self.desk_app.settings
         self.shape = "wide" if width >= settings.wide else "medium" if width >= settings.medium else "narrow"
-        left, middle, side = self.query_one("#left"), self.query_one("#middle"), self.query_one("#right")
+        left, middle, side = self.left, self.middle, self.right
         if self.shape == "narrow":
             left.styles.width = side.styles.width = "1fr"
         else:
@@ -196,7 +185,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def _show_panes(self) -> None:
         """Which panes are there now."""
         shown = self.shown
-        left, middle, side = self.query_one("#left"), self.query_one("#middle"), self.query_one("#right")
+        left, middle, side = self.left, self.middle, self.right
         left.display = self.shape != "narrow" or shown == "list"
         middle.display = self.shape == "wide" or (shown != "customer" and (self.shape == "medium" or shown == "thread"))
         side.display = self.shape == "wide" or shown == "customer"
@@ -239,7 +228,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.queue.empty = EMPTY.get(view.name, ("Nobody is waiting", "New posts come in by themselves · / finds what "
                                                                       "is older"))
         self.queue.load(view.query, self.queue.current_id)
-        self.query_one(ViewBar).put(active=view.key or view.name, filter="", total="")
+        self.views.put(active=view.key or view.name, filter="", total="")
         if self.shape == "narrow" or self.context == "queue":
             self.show_pane("list")
         self.refresh_counts()
@@ -251,7 +240,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             return
         self.queue.load(query, self.queue.current_id)
         self.queue.empty = ("Nothing matches", "Esc goes back to the view")
-        self.query_one(ViewBar).put(filter=query, total="")
+        self.views.put(filter=query, total="")
         self.show_pane("list")
         self.refresh_counts()
 
@@ -268,7 +257,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self._follow(event.conversation_id)
 
     def _follow(self, conversation_id: int | None) -> None:
-        if self.writing or not self._mounted_panes:
+        if self.writing:
             return
         for pane in (self.conversation, self.customer):
             if pane is not None:
@@ -335,11 +324,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def go_back(self) -> None:
         """Esc: a word goes away, then marks, then the list has the keys, then a query makes way for its view."""
-        if self.query_one(KeyBar).hush():
+        if self.keys.hush():
             return
         if self.context != "queue":
             self.show_pane("list")
-        elif not self.queue.unmark() and self.query_one(ViewBar).filter:
+        elif not self.queue.unmark() and self.views.filter:
             self.show_view(self._view)
 
     def text_under_cursor(self) -> str:
@@ -356,8 +345,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     async def flush(self) -> None:
         """Store what is being written."""
-        if self._mounted_panes:
-            await self.composer.flush()
+        if self._composer is not None:
+            await self._composer.flush()
 
     # -- what happens ----------------------------------------------------------------------------------------------
 
@@ -369,7 +358,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         elif news.ids or news.any:
             self.queue.refetch(() if news.any else news.ids)
             self.refresh_counts()
-        if self._mounted_panes and self.conversation is not None:
+        if self.conversation is not None:
             if news.concerns(self.conversation.conversation_id):
                 self.conversation.reload()
                 if self.customer is not None:
@@ -377,21 +366,20 @@ class MainScreen(Screen[None], inherit_bindings=False):
             if self.writing and self.composer.draft is not None and news.concerns(self.composer.draft.conversation_id):
                 self.composer.reload()
         if news.sources or news.any:
-            self.query_one(StatusBar).put(sources=find.sources(self.desk_app.desk))
+            self.status.put(sources=find.sources(self.desk_app.desk))
         for one in news.progress:
             amount = f"{one.done:,} of {one.total:,}" if one.total else f"{one.done:,}"
-            self.query_one(StatusBar).put(progress="" if one.finished else f"{one.task} {amount}")
+            self.status.put(progress="" if one.finished else f"{one.task} {amount}")
 
     def tick(self, now: Millis) -> None:
         """A second passed."""
-        self.query_one(StatusBar).tick(now)
-        self.query_one(KeyBar).tick(now)
-        if self.query_one("#left").display:
+        self.status.tick(now)
+        self.keys.tick(now)
+        if self.left.display:
             self.queue.tick(now)
-        if self._mounted_panes:
-            for pane in (self.conversation, self.customer):
-                if pane is not None and pane.display and pane.parent is not None:
-                    pane.tick(now)
+        for place, pane in ((self.middle, self.conversation), (self.right, self.customer)):
+            if pane is not None and place.display:
+                pane.tick(now)
         self._ticks += 1
         if self._ticks % 5 == 0:
             self.refresh_counts()
@@ -406,7 +394,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     async def _count(self) -> None:
         desk = self.desk_app.desk
         counts = await find.counts(desk)
-        self.query_one(StatusBar).put(counts=counts)
+        self.status.put(counts=counts)
         if counts.late > self._late and self.desk_app.settings.bell:
             self.app.bell()
         self._late = counts.late
@@ -418,4 +406,4 @@ class MainScreen(Screen[None], inherit_bindings=False):
         except DeskError as error:
             self.desk_app.tell("error", error.title, error.remedy)
             return
-        self.query_one(ViewBar).put(total=f"{total:,}" + ("+" if total >= 20_000 else ""))
+        self.views.put(total=f"{total:,}" + ("+" if total >= 20_000 else ""))
