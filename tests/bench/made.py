@@ -20,8 +20,7 @@ from agentdesk.store import intake
 from agentdesk.store.db import Db, Store
 from agentdesk.sync.plan import plan
 
-_COMMON = ("the my and you to is it for not on please order parcel delivered again late where help have still "
-           "can with your was been this that waiting days number account refund").split()
+_COMMON = ["the", "my", "and", "you", "to", "is", "it", "for", "not", "on", "please", "order", "parcel", "delivered", "again", "late", "where", "help", "have", "still", "can", "with", "your", "was", "been", "this", "that", "waiting", "days", "number", "account", "refund"]
 
 
 class Maker:
@@ -134,7 +133,8 @@ def _begin(root: Path) -> None:
         part.mkdir(mode=0o700, parents=True, exist_ok=True)
     (root / "posts.jsonl").touch()
     (root / "config" / "config.yaml").write_text(
-        f"version: 1\nagent: {{name: ann, zone: UTC}}\nsources:\n  - {{kind: file, name: made, path: {root}/posts.jsonl}}\n")
+        "version: 1\nagent: {name: ann, zone: UTC}\n"
+        f"sources:\n  - {{kind: file, name: made, path: {root}/posts.jsonl}}\n")
 
 
 def _fill(root: Path, maker: Maker, conversations: int, now: Millis) -> None:

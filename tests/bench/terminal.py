@@ -19,6 +19,28 @@ import pyte
 ROOT = Path(__file__).resolve().parents[2]
 
 
+class Picture:
+    """What a terminal shows after the bytes it was fed."""
+
+    def __init__(self, columns: int, lines: int) -> None:
+        self.cells = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self.cells)
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take in a chunk; a sequence that its end cuts in two waits for the next chunk."""
+        data = self._rest + data
+        cut = data.rfind(b"\x1b")
+        whole = cut < 0 or re.match(rb"\x1b(\[[0-9;:<>=?$ ]*[@-~]|[^\[])", data[cut:]) is not None
+        data, self._rest = (data, b"") if whole else (data[:cut], data[cut:])
+        self._stream.feed(re.sub(rb"\x1b\[[<>=?][0-9;]*[$]?[a-zA-Z]", b"", data))
+
+    @property
+    def rows(self) -> list[str]:
+        """The text of every row."""
+        return list(self.cells.display)
+
+
 class Program:
     """One run of a program; every chunk it wrote is kept with its time since the start, in seconds."""
 
@@ -33,7 +55,7 @@ class Program:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-            os.execvpe(argv[0], list(argv), full)
+            os.execvpe(argv[0], list(argv), full)  # noqa: S606
 
     def read(self, seconds: float, *, quiet: float | None = None, until: bytes = b"") -> bytes:
         """What comes within ``seconds``; less when it is ``quiet`` for that long, or when ``until`` was seen."""
@@ -81,11 +103,10 @@ class Program:
 
     def screen(self) -> list[str]:
         """The rows of the terminal as they are now."""
-        screen = pyte.Screen(self.columns, self.lines)
-        stream = pyte.ByteStream(screen)
+        picture = Picture(self.columns, self.lines)
         for _, data in self.chunks:
-            stream.feed(re.sub(rb"\x1b\[[<>=?][0-9;]*[a-zA-Z$]+", b"", data))
-        return list(screen.display)
+            picture.feed(data)
+        return picture.rows
 
     def memory(self) -> float:
         """Resident megabytes."""
