@@ -26,6 +26,7 @@ _LATEST = 7_258_118_400_000
 """The year 2200: times beyond it are mistakes."""
 _SAYS_IN = {"in": Direction.IN, "inbound": Direction.IN, "incoming": Direction.IN, "true": Direction.IN}
 _SAYS_OUT = {"out": Direction.OUT, "outbound": Direction.OUT, "outgoing": Direction.OUT, "false": Direction.OUT}
+_UNREADABLE = (msgspec.DecodeError, ValueError, OverflowError, RecursionError, BadAnswer, csv.Error)
 _DIRECTIONS = {**_SAYS_IN, **_SAYS_OUT, "note": Direction.NOTE}
 
 
@@ -114,7 +115,7 @@ class Lines:
                 post = self._post(line, header, where, number)
                 if post is not None:
                     found.add(post, self._message(post), self._ours)
-            except (msgspec.DecodeError, ValueError, BadAnswer, csv.Error) as error:
+            except _UNREADABLE as error:
                 found.rejects.append(reject(f"{where} line {number}", _reason(error), line))
         return found.page()
 

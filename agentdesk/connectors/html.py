@@ -1,16 +1,17 @@
 """HTML to plain text: what a person would read, with every link's true target in sight.
 
-Nothing is fetched, nothing is run; entities are decoded once; the result
-still passes ``inert()`` like all foreign text.
+Nothing is fetched, nothing is run; entities are decoded once; the result still passes ``inert()`` like all foreign
+text.
 """
 
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
-MAX_HTML = 2_000_000
+from agentdesk.connectors.html_tokens import Tag, tokens
+
+MAX_HTML = 1_000_000
 _SPACED = frozenset(("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "pre", "blockquote", "dl"))
 """Blocks set off by an empty line."""
 _BLOCKS = _SPACED | {
@@ -18,79 +19,95 @@ _BLOCKS = _SPACED | {
     "figure", "footer", "form", "header", "li", "main", "nav", "section", "summary", "tr",
 }  # fmt: skip
 _CELLS = ("td", "th")
-_RAW = frozenset(("script", "style"))
-_SKIPPED = _RAW | {"title", "template", "svg"}
+_SKIPPED = frozenset(("title", "template", "svg"))
 _SPACE = re.compile(r"[ \t\r\n\f\u00a0]+")
 _QUOTE = "> "
+_DEEPEST = 10
 
 
 def html_to_text(html: str) -> str:
     """Return ``html`` as text: blocks on their own lines, quotations marked, link targets shown where they differ."""
-    reader = _read(html[:MAX_HTML], _SKIPPED)
+    reader = _Reader(_SKIPPED)
+    reader.read(html[:MAX_HTML])
     if reader.skips:  # never closed: better to show too much than to lose what was said
-        reader = _read(html[:MAX_HTML], _RAW)
+        reader = _Reader(frozenset())
+        reader.read(html[:MAX_HTML])
     return reader.text()
 
 
-def _read(html: str, skipped: frozenset[str]) -> _Reader:
-    reader = _Reader(skipped)
-    reader.feed(html)
-    reader.close()
-    return reader
-
-
-class _Reader(HTMLParser):
+class _Reader:
     """Walks through tags, keeping lines."""
 
     def __init__(self, skipped: frozenset[str]) -> None:
-        super().__init__(convert_charrefs=True)
         self._skipped = skipped
-        self._lines: list[str] = [""]
-        self._skipping: list[str] = []
+        self._skipping = ""
+        self._depth = 0
+        self._lines: list[str] = []
+        self._line: list[str] = []
         self._quotes = 0
         self._pre = 0
         self._lists: list[int] = []
         self._link = ""
-        self._link_text = ""
+        self._shown: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self._skipped:
-            self._skipping.append(tag)
-        if self._skipping:
-            return
-        values = {name: value or "" for name, value in attrs}
-        if tag == "br":
+    @property
+    def skips(self) -> bool:
+        """True when something that is left out was never closed."""
+        return self._depth > 0
+
+    def read(self, html: str) -> None:
+        """Take in a whole document."""
+        for token in tokens(html):
+            if isinstance(token, Tag):
+                self._tag(token)
+            elif not self._depth:
+                self._text(token)
+        self._end_link()
+
+    def text(self) -> str:
+        """The lines, never more than one empty line in a row."""
+        out: list[str] = []
+        for line in [*self._lines, "".join(self._line)]:
+            shown = line.rstrip()
+            if shown.strip("> "):
+                out.append(shown)
+            elif out and out[-1]:
+                out.append("")
+        return "\n".join(out).strip("\n")
+
+    def _tag(self, tag: Tag) -> None:
+        name = tag.name
+        if self._depth:
+            if name == self._skipping:
+                self._depth += -1 if tag.closes else 1
+        elif name in self._skipped and not tag.closes:
+            self._skipping, self._depth = name, 1
+        elif name == "a":
+            self._end_link()
+            self._link = "" if tag.closes else tag.attributes.get("href", "").strip()
+        elif name in _BLOCKS:
+            self._close(name) if tag.closes else self._open(name)
+        elif not tag.closes:
+            self._single(name, tag.attributes)
+
+    def _single(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "br":
             self._newline()
-        elif tag == "hr":
+        elif name == "hr":
             self._break()
             self._write("----")
             self._break()
-        elif tag == "img":
-            self._image(values)
-        elif tag == "a":
-            self._end_link()
-            self._link, self._link_text = values.get("href", "").strip(), ""
-        elif tag in _CELLS:
-            self._write("  " if self._lines[-1].strip() else "")
-        elif tag in _BLOCKS:
-            self._open_block(tag)
+        elif name == "img":
+            alt = _SPACE.sub(" ", attributes.get("alt", "")).strip()
+            if alt:
+                self._write(f"[{alt}]")
+                self._shown.append(alt)
+        elif name in _CELLS and self._said:
+            self._write("  ")
 
-    def handle_endtag(self, tag: str) -> None:
-        if self._skipping:
-            if tag in self._skipping:
-                while self._skipping.pop() != tag:
-                    continue
-            return
-        if tag == "a":
-            self._end_link()
-        elif tag in _BLOCKS:
-            self._close_block(tag)
-
-    def handle_data(self, data: str) -> None:
-        if self._skipping:
-            return
+    def _text(self, data: str) -> None:
         if self._link:
-            self._link_text += data
+            self._shown.append(data)
         if self._pre:
             head, *rest = data.replace("\r\n", "\n").split("\n")
             self._write(head)
@@ -99,106 +116,78 @@ class _Reader(HTMLParser):
                 self._write(line)
             return
         text = _SPACE.sub(" ", data)
-        if not self._lines[-1].strip(" >") or self._lines[-1].endswith(" "):
-            text = text.lstrip(" ")
-        self._write(text)
-
-    def unknown_decl(self, data: str) -> None:
-        """Leave out what Outlook and others hide in conditional sections."""
+        self._write(text.lstrip(" ") if not self._said or self._line[-1].endswith(" ") else text)
 
     @property
-    def skips(self) -> bool:
-        """True when something that is left out was never closed."""
-        return bool(self._skipping)
-
-    def text(self) -> str:
-        """The lines, without more than one empty line in a row."""
-        self._end_link()
-        lines = [line.rstrip() for line in self._lines]
-        out: list[str] = []
-        for line in lines:
-            empty = not line.strip("> ")
-            if empty and (not out or not out[-1].strip("> ")):
-                continue
-            out.append("" if empty else line)
-        return "\n".join(out).strip("\n")
+    def _said(self) -> bool:
+        """True when the line under way holds more than quotation marks."""
+        return bool(self._line) and not (len(self._line) == 1 and not self._line[0].strip("> "))
 
     def _write(self, text: str) -> None:
         if not text:
             return
-        if not self._lines[-1] and self._quotes:
-            self._lines[-1] = _QUOTE * min(self._quotes, 10)
-        self._lines[-1] += text
+        if not self._line and self._quotes:
+            self._line.append(_QUOTE * min(self._quotes, _DEEPEST))
+        self._line.append(text)
 
     def _newline(self) -> None:
-        self._lines.append("")
+        self._lines.append("".join(self._line))
+        self._line = []
 
     def _break(self, *, spaced: bool = False) -> None:
         """Start a new line unless one has just been started."""
-        if self._lines[-1]:
+        if self._line:
             self._newline()
-        if spaced and len(self._lines) > 1 and self._lines[-2]:
+        if spaced and self._lines and self._lines[-1]:
             self._newline()
 
-    def _open_block(self, tag: str) -> None:
-        self._break(spaced=tag in _SPACED and not (tag in ("ul", "ol") and self._lists))
-        if tag == "blockquote":
+    def _open(self, name: str) -> None:
+        self._break(spaced=name in _SPACED and not (name in ("ul", "ol") and self._lists))
+        if name == "blockquote":
             self._quotes += 1
-        elif tag == "pre":
+        elif name == "pre":
             self._pre += 1
-        elif tag in ("ul", "ol"):
-            self._lists.append(0 if tag == "ul" else 1)
-        elif tag == "li":
+        elif name in ("ul", "ol"):
+            self._lists.append(0 if name == "ul" else 1)
+        elif name == "li":
             self._bullet()
 
-    def _close_block(self, tag: str) -> None:
-        self._break(spaced=tag in _SPACED and not (tag in ("ul", "ol") and len(self._lists) > 1))
-        if tag == "blockquote":
+    def _close(self, name: str) -> None:
+        self._break(spaced=name in _SPACED and not (name in ("ul", "ol") and len(self._lists) > 1))
+        if name == "blockquote":
             self._quotes = max(0, self._quotes - 1)
-        elif tag == "pre":
+        elif name == "pre":
             self._pre = max(0, self._pre - 1)
-        elif tag in ("ul", "ol") and self._lists:
+        elif name in ("ul", "ol") and self._lists:
             self._lists.pop()
 
     def _bullet(self) -> None:
-        indent = "  " * max(0, min(len(self._lists), 10) - 1)
+        indent = "  " * max(0, min(len(self._lists), _DEEPEST) - 1)
         number = self._lists[-1] if self._lists else 0
         if number:
             self._lists[-1] += 1
         self._write(f"{indent}{number}. " if number else f"{indent}- ")
 
-    def _image(self, values: dict[str, str]) -> None:
-        alt = _SPACE.sub(" ", values.get("alt", "")).strip()
-        if alt:
-            self._write(f"[{alt}]")
-            if self._link:
-                self._link_text += alt
-
     def _end_link(self) -> None:
         """Show where a link leads when its text says something else."""
-        link, shown = self._link, " ".join(self._link_text.split())
-        self._link = self._link_text = ""
+        link, shown = self._link, " ".join("".join(self._shown).split())
+        self._link, self._shown = "", []
         if not link or link.startswith(("#", "cid:")):
             return
         target = link.removeprefix("mailto:").removeprefix("tel:")
-        if shown and _same(shown, target):
+        if shown and (shown == target or _bare(shown) == _bare(target)):
             return
-        gap = "" if not self._lines[-1] or self._lines[-1].endswith(" ") else " "
+        gap = " " if self._said and not self._line[-1].endswith(" ") else ""
         self._write(f"{gap}<{target}>")
 
 
-def _same(shown: str, target: str) -> bool:
-    """True when a link's text tells its target in full, give or take the scheme and a final slash."""
-    if shown == target:
-        return True
-    return _bare(shown) == _bare(target)
-
-
 def _bare(address: str) -> str:
+    """An address without its scheme, www. and final slash: what people write for it."""
+    address = address.strip()
     try:
-        parts = urlsplit(address.strip())
+        scheme = urlsplit(address).scheme
     except ValueError:
         return address
-    if parts.scheme in ("http", "https"):
-        address = address.strip()[len(parts.scheme) + 3 :]
+    if scheme in ("http", "https"):
+        address = address[len(scheme) + 3 :]
     return address.removeprefix("www.").rstrip("/")

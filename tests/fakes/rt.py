@@ -223,6 +223,7 @@ class FakeRt:
             (r"/ticket/(\d+)/(correspond|comment)", "POST", self._write),
             (r"/ticket/(\d+)/history", "GET", self._history),
             (r"/transactions", "GET", self._transactions),
+            (r"/transaction/(\d+)", "GET", self._transaction),
             (r"/attachments", "GET", self._attachments),
             (r"/attachment/(\d+)", "GET", self._attachment),
         ]
@@ -352,11 +353,20 @@ class FakeRt:
         rows = sorted((r for r in self.rows if test(r)), key=lambda r: r.id, reverse=params.get("order") == "DESC")
         return self._rows(rows, params)
 
+    def _transaction(self, number: str, **_: Any) -> Reply:
+        row = next((row for row in self.rows if row.id == int(number)), None)
+        if row is None:
+            return Reply(500, {"message": "Internal Server Error"})
+        if row.hidden or not self._sees(self.tickets[row.ticket]):
+            return Reply(403, {"message": "Forbidden"})
+        return Reply(200, {"id": row.id, "Type": row.kind})
+
     def _row_value(self, row: Row, name: str) -> Any:
         ticket = self.tickets[row.ticket]
         values: dict[str, Any] = {
             "id": row.id, "ObjectType": row.of, "ObjectId": row.ticket, "TicketId": row.ticket,
-            "Type": row.kind, "Field": row.field, "TicketQueue": self.queues[ticket.queue], f"CF.{{{KEY_FIELD}}}": row.key,
+            "Type": row.kind, "Field": row.field, "TicketQueue": self.queues[ticket.queue],
+            f"CF.{{{KEY_FIELD}}}": row.key,
         }
         if name not in values:
             raise ValueError(f"Unknown field: {name}")
@@ -396,6 +406,8 @@ class FakeRt:
         return self._list(items, params, None)
 
     def _attachment(self, number: str, **_: Any) -> Reply:
+        if int(number) > len(self.parts):
+            return Reply(500, {"message": "Internal Server Error"})
         part = self.parts[int(number) - 1]
         content = base64.b64encode(part.content.encode("utf-8", "replace")).decode()
         return Reply(200, {"id": part.id, "Content": content, "ContentType": part.mime})

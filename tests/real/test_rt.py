@@ -115,13 +115,13 @@ async def test_a_customers_mail_becomes_a_conversation(rt: RealRt, connect: Conn
     desk, sender = connect(), a_customer()
     _, cursor = await drain(desk)
     body = (
-        "From: Nina Long <%s>\nTo: support@desk.test\nSubject: =?utf-8?q?Parcel_=E2=9C=93?=\nMIME-Version: 1.0\n"
+        f"From: Nina Long <{sender}>\nTo: support@desk.test\nSubject: =?utf-8?q?Parcel_=E2=9C=93?=\nMIME-Version: 1.0\n"
         "Content-Type: multipart/mixed; boundary=XX\n\n--XX\nContent-Type: multipart/alternative; boundary=YY\n\n"
         "--YY\nContent-Type: text/plain; charset=utf-8\n\nIt says «delivered» 🙁\n"
         "--YY\nContent-Type: text/html; charset=utf-8\n\n<p>It says <b>delivered</b></p>\n--YY--\n"
         "--XX\nContent-Type: application/pdf; name=label.pdf\nContent-Disposition: attachment; filename=label.pdf\n"
         "Content-Transfer-Encoding: base64\n\nJVBERi0xLjQK//79AAECAw==\n--XX--\n"
-    ) % sender
+    )
     await asyncio.to_thread(rt.mail, body.encode())
     pages, _ = await drain(desk, cursor)
     (message,) = messages(pages)

@@ -30,6 +30,7 @@ CONTENT_PER_CALL = 2 * 1024 * 1024
 PART_LIMIT = 1024 * 1024
 """Texts longer than this are not fetched; RT shows them."""
 LIST_BUDGET = 200
+UNREAD = "(RT does not show this text)"
 ON_TICKETS = "ObjectType = 'RT::Ticket'"
 """Part of every query for transactions: without it RT mixes in users and queues that have the same numbers."""
 
@@ -104,6 +105,15 @@ class RtClient:
         data = await self.get("/transactions", params)
         good, _ = read(data.get("items") or [] if isinstance(data, dict) else [], Transaction, "transaction")
         return sorted(good, key=lambda row: row.id)
+
+    async def holds(self, transaction: int) -> bool:
+        """True when RT has a transaction of this number, whether it shows it to us (200) or not (403).
+
+        RT says 500 for a number that it never gave out.
+        """
+        path = f"/transaction/{transaction}"
+        answer = await self.http.request("GET", path, safe=True, accept=(403, 404, 500))
+        return answer.status not in (404, 500)
 
     async def history(self, ticket: int) -> tuple[list[Transaction], list[Reject]]:
         """Everything that happened on one ticket, and on those merged into it."""
@@ -209,13 +219,14 @@ class RtClient:
         return found
 
     async def _single(self, number: int) -> str:
-        """One part by itself, where RT sends its content in base64."""
+        """One part by itself, where RT sends its content in base64; RT says 500 for one that it does not have."""
+        answer = await self.http.request("GET", f"/attachment/{number}", safe=True, accept=(403, 404, 500))
+        data = answer.json(self.name) if answer.ok else None
         try:
-            data = await self.get(f"/attachment/{number}")
-            content = data.get("Content") if isinstance(data, dict) else None
-            return base64.b64decode(content or "").decode("utf-8", "replace")
-        except (Rejected, ValueError, TypeError):
-            return "(RT does not show this text)"
+            content = data["Content"] if isinstance(data, dict) else None
+            return UNREAD if content is None else base64.b64decode(content).decode("utf-8", "replace")
+        except (KeyError, ValueError, TypeError):
+            return UNREAD
 
     async def user(self, login: str) -> dict[str, Any] | None:
         """A user's record; None where it is hidden from us or not there."""

@@ -139,14 +139,15 @@ class RtConnector:
         """Look for a reply on the ticket: by its client id, else by its text."""
         await self._ready()
         number = self._ticket_number(out.conversation_ref)
-        try:
-            row = (await self._find_key(out) if self._keyed else None) or await self._find_text(out, first_try_at)
-        except Gone as error:
-            return Unsure(error.title)
+        row = (await self._find_key(out) if self._keyed else None) or await self._find_text(out, first_try_at)
         if row is not None:
             return Found(self._receipt(row.id, number, instant(row.Created)))
         if self._clock.now() - first_try_at < LAG_S * SECOND:
             return Unsure("RT may still be working on it")
+        try:
+            await self._client.ticket(number)
+        except Gone as error:  # what we may not see cannot be proven absent
+            return Unsure(error.title)
         return Absent()
 
     async def act(self, action: Action) -> None:

@@ -38,6 +38,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     """When we first connected."""
     at: int = 0
     """When something new was last found."""
+    last: str = ""
+    """RT's time of the newest transaction in ``seen``: with another one there, it is another database."""
     phase: str = "live"
     """active and closed while the backfill runs, then live."""
     after: int = 0
@@ -72,7 +74,6 @@ class Reader:
         self._client = client
         self._speaker = speaker
         self._clock = clock
-        self._checked = False
         self._quiet = 0
         self.merged: dict[int, int] = {}
         """Tickets known to have become part of others."""
@@ -80,20 +81,15 @@ class Reader:
     async def pull(self, text: str | None, limit: int, scope: Scope) -> Page:
         """Bring what is new since the cursor."""
         cursor = _read_cursor(text)
-        gap = None
-        if cursor is not None and not self._checked:
-            top = await self._client.newest(scope.transactions, 1)
-            if top and top[-1].id < cursor.low:
-                gap = Gap(reason="RT counts from the beginning again: it is another database now")
-                cursor = None
-        self._checked = True
         if cursor is None:
-            page = await self._begin(scope)
-        elif cursor.phase != "live":
-            page = await self._backfill(cursor, scope)
-        else:
-            page = await self._live(cursor, max(1, limit), scope)
-        return page if gap is None else msgspec.structs.replace(page, gap=gap)
+            return await self._begin(scope)
+        if cursor.phase != "live":
+            return await self._backfill(cursor, scope)
+        page = await self._live(cursor, max(1, limit), scope)
+        if page is not None:
+            return page
+        gap = Gap(reason="RT counts from the beginning again: it is another database now")
+        return msgspec.structs.replace(await self._begin(scope), gap=gap)
 
     async def thread(self, number: int) -> Page:
         """One whole ticket, with what was merged into it."""
@@ -138,6 +134,7 @@ class Reader:
         newest = await self._client.newest(scope.transactions, 50)
         cursor = Cursor(
             low=newest[0].id - 1 if newest else 0, seen=[row.id for row in newest],
+            last=newest[-1].Created if newest else "",
             since=self._clock.now(), at=self._clock.now(), phase="active",
         )
         return await self._backfill(cursor, scope)
@@ -184,11 +181,15 @@ class Reader:
             number += 1
         return ids[:left]
 
-    async def _live(self, cursor: Cursor, limit: int, scope: Scope) -> Page:
+    async def _live(self, cursor: Cursor, limit: int, scope: Scope) -> Page | None:
+        """What is new; None when the database is not the one that the cursor was made in."""
         query = f"{scope.transactions} AND id > {cursor.low}"
         known = set(cursor.seen)
-        patience = PATIENCE if self._quiet and self._quiet % DEEP_EVERY == 0 else 0
+        deep = self._quiet % DEEP_EVERY == 0
+        patience = PATIENCE if deep and self._quiet else 0
         rows, rejects, ended = await self._client.transactions(query, enough=limit + len(known), patience=patience)
+        if await self._replaced(cursor, rows, scope, deep=deep):
+            return None
         new = [row for row in rows if row.id not in known]
         more = not ended or len(new) > limit
         new = new[:limit]
@@ -204,10 +205,21 @@ class Reader:
             page, rejects=(*fresh_rejects, *page.rejects), cursor=_write(moved), more=more
         )
 
+    async def _replaced(self, cursor: Cursor, rows: list[Transaction], scope: Scope, *, deep: bool) -> bool:
+        """True when RT was set back or replaced: then its numbers mean other things than when we last looked."""
+        if cursor.seen:
+            newest = max(cursor.seen)
+            times = {row.id: row.Created for row in rows}
+            if newest in times:
+                return bool(cursor.last) and times[newest] != cursor.last
+            return max(times, default=0) < newest and not await self._client.holds(newest)
+        top = await self._client.newest(scope.transactions, 1) if deep else []
+        return bool(top) and top[-1].id < cursor.low and not await self._client.holds(cursor.low)
+
     def _nothing(self, cursor: Cursor, rows: list[Transaction]) -> Page:
         """A quiet pull; the stretch that is read again shrinks once it is old enough."""
         if cursor.seen and self._clock.now() - cursor.at > 2 * OVERLAP:
-            cursor.low, cursor.seen = max(cursor.low, *cursor.seen), []
+            cursor.low, cursor.seen, cursor.last = max(cursor.low, *cursor.seen), [], ""
         return Page(cursor=_write(cursor))
 
     async def _changes(self, rows: list[Transaction], cursor: Cursor, scope: Scope) -> Page:
@@ -289,7 +301,8 @@ def _advance(cursor: Cursor, rows: list[Transaction], handled: set[int], now: Mi
     seen = sorted(number for number in handled if number > low)
     if len(seen) > SEEN_KEPT:
         low, seen = seen[-SEEN_KEPT - 1], seen[-SEEN_KEPT:]
-    return msgspec.structs.replace(cursor, low=low, seen=seen, at=now)
+    created = {row.id: row.Created for row in rows}
+    return msgspec.structs.replace(cursor, low=low, seen=seen, at=now, last=created.get(max(seen, default=0), ""))
 
 
 def _moved(number: int, rows: list[Transaction], scope: Scope) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
@@ -15,11 +16,13 @@ from agentdesk.model.conversation import ClockKind, RemoteConversation, ServerDu
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Attachment, Author, Direction, Kind, Message, Visibility
 from agentdesk.model.page import Reject
-from agentdesk.model.text import inert_line
+from agentdesk.model.text import Inert, inert, inert_line
 
 INACTIVE = frozenset(("resolved", "rejected", "deleted"))
 ACTIVE = frozenset(("new", "open", "stalled"))
 KNOWN_PEOPLE = 5_000
+LONG = 20_000
+"""Texts from here on are read in a thread: a mail must not hold up the screen."""
 
 
 class Speaker:
@@ -130,7 +133,10 @@ class Speaker:
             raise ValueError(f"{row.Created!r} is no time")
         direction = await self._direction(row, ticket)
         shown = _text_part(parts)
-        text, raw = text_and_raw(_text(shown, texts))
+        if shown is not None and shown.ContentLength > LONG:
+            text, raw = await asyncio.to_thread(_shown_text, shown, texts)
+        else:
+            text, raw = _shown_text(shown, texts)
         login = row.Creator.login
         return Message(
             ref=str(row.id),
@@ -211,13 +217,15 @@ def _text_part(parts: Sequence[Part]) -> Part | None:
     return None
 
 
-def _text(part: Part | None, texts: dict[int, str]) -> str:
+def _shown_text(part: Part | None, texts: dict[int, str]) -> tuple[Inert, str]:
+    """What to show of a part, and the original where that is something else."""
     if part is None:
-        return ""
+        return Inert(""), ""
     if part.ContentLength > PART_LIMIT:
-        return f"(a text of {part.ContentLength // 1024} KiB: open the ticket in RT to read it)"
+        return inert(f"(a text of {part.ContentLength // 1024} KiB: open the ticket in RT to read it)"), ""
     text = texts.get(part.id, "")
-    return html_to_text(text) if part.ContentType.lower().startswith("text/html") else text.rstrip("\n")
+    html = part.ContentType.lower().startswith("text/html")
+    return text_and_raw(html_to_text(text) if html else text.rstrip("\n"))
 
 
 def _is_file(part: Part, shown: Part | None) -> bool:
