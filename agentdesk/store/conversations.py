@@ -81,9 +81,10 @@ def counts(db: Db, now: Millis) -> dict[str, int]:
     kept = dict(db.rows("SELECT state, conversations FROM tally"))
     late = db.value("SELECT count(*) FROM (SELECT 1 FROM conversation WHERE state = 'open' AND due_at IS NOT NULL "
                     "AND due_at <= ? LIMIT ?)", now, COUNT_CAP)
-    soon = db.value("SELECT count(*) FROM (SELECT 1 FROM conversation WHERE state = 'open' AND soon_at IS NOT NULL "
-                    "AND soon_at <= ? AND due_at > ? LIMIT ?)", now, now, COUNT_CAP)
-    unsent = db.value("SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'cancelled') AND kind <> 'action'")
+    soon = db.value("SELECT count(*) FROM (SELECT 1 FROM conversation INDEXED BY conversation_due "
+                    "WHERE state = 'open' AND due_at > ? AND soon_at <= ? LIMIT ?)", now, now, COUNT_CAP)
+    unsent = db.value("SELECT count(*) FROM outbox INDEXED BY outbox_work WHERE state NOT IN ('sent', 'cancelled') "
+                      "AND kind <> 'action'")
     drafts = db.value("SELECT count(*) FROM draft")
     return {"late": late, "soon": soon, "open": kept.get("open", 0), "waiting": kept.get("waiting", 0),
             "snoozed": kept.get("snoozed", 0), "unsent": unsent, "drafts": drafts}

@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -139,17 +140,21 @@ class Store:
             read_only = True
             warnings.append(f"{path.parent} cannot be written: everything can be read, nothing can be changed")
         opening.prepare(path, read_only)
-        writer: Db | None = None
-        try:
-            if not read_only:
-                connection = opening.writer(path, clock, steps, warnings, faults)
-                writer = Db(connection, path, faults)
-                if not files.lay_ballast(path):
-                    warnings.append("The disk is nearly full: there is no room for the reserve that saves drafts")
-            reader = Db(opening.reader(path, len(steps), read_only=read_only), path)
-            return cls(path, clock, reader, writer, warnings)
-        except apsw.Error as error:
-            raise in_words(error, path) from error
+        with ExitStack() as opened:
+            try:
+                writer: Db | None = None
+                if not read_only:
+                    writer = Db(opening.writer(path, clock, steps, warnings, faults), path, faults)
+                    opened.callback(writer.close)
+                    if not files.lay_ballast(path):
+                        warnings.append("The disk is nearly full: there is no room for the reserve that saves drafts")
+                reader = Db(opening.reader(path, len(steps), read_only=read_only), path)
+                opened.callback(reader.close)
+                store = cls(path, clock, reader, writer, warnings)
+            except apsw.Error as error:
+                raise in_words(error, path) from error
+            opened.pop_all()
+        return store
 
     @property
     def writable(self) -> bool:
@@ -249,6 +254,9 @@ class Store:
             self._notice()
             result = work(writer)
             writer.commit()
+        except apsw.Error as error:
+            writer.roll_back()
+            raise in_words(error, self.path) from error
         except BaseException:
             writer.roll_back()
             raise

@@ -44,8 +44,11 @@ def held(db: Db, source: str, page: Page) -> Held:
                               "LIMIT 1000)", source))
     own = dict(db.rows(
         "SELECT client_id, remote_ref FROM outbox WHERE source = ?1 AND kind <> 'action' "
-        "AND (client_id IN (SELECT value FROM json_each(?2)) OR remote_ref <> '' AND remote_ref IN "
-        "(SELECT value FROM json_each(?3)) OR state NOT IN ('sent', 'cancelled'))",
+        "AND client_id IN (SELECT value FROM json_each(?2)) UNION "
+        "SELECT client_id, remote_ref FROM outbox WHERE source = ?1 AND kind <> 'action' "
+        "AND remote_ref <> '' AND remote_ref IN (SELECT value FROM json_each(?3)) UNION "
+        "SELECT client_id, remote_ref FROM outbox WHERE source = ?1 AND kind <> 'action' "
+        "AND state NOT IN ('sent', 'cancelled')",
         source, pack([m.client_id for m in page.messages if m.client_id]), refs))
     return Held(messages=messages, open_conversations=open_there, own_sends=own)
 

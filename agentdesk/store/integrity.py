@@ -1,13 +1,8 @@
-"""Looking over a live file for what was promised about it, and saving what can be read of a damaged one."""
+"""Looking over a live file for what was promised about it."""
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, TextIO
 
 import apsw
 
@@ -15,8 +10,8 @@ from agentdesk.errors import StoreDamaged
 from agentdesk.model.clock import DAY, Millis
 from agentdesk.model.finding import Finding
 from agentdesk.store import drafts, ledger, opening, outbox
-from agentdesk.store.codec import row_hash
 from agentdesk.store.db import Db, Store
+from agentdesk.store.rescue import rescue, set_aside
 
 __all__ = ["Finding", "check", "linked_version", "rescue", "set_aside"]
 
@@ -102,102 +97,3 @@ def _cursors(db: Db, now: Millis) -> Iterator[Finding]:
 
 
 _LOOKS: tuple[Callable[[Db, Millis], Iterator[Finding]], ...] = (_hashes, _queue, _figures, _cursors)
-
-
-def set_aside(path: Path, now: Millis) -> Path:
-    """Move a damaged file and its log out of the way, never over another; returns where it lies now."""
-    target = path.with_name(f"{path.name}.damaged-{now}")
-    while target.exists():
-        now += 1
-        target = path.with_name(f"{path.name}.damaged-{now}")
-    for end in ("-wal", "-shm", ""):
-        part = path.with_name(path.name + end)
-        if part.exists():
-            part.rename(target.with_name(target.name + end))
-    return target
-
-
-def rescue(path: Path, out: TextIO) -> dict[str, int]:
-    """Write every draft, outbox entry, ledger entry and promise that can be read, as JSON lines; counts by table.
-
-    Works on a copy and touches nothing. Rows whose hash does not fit are written too, marked ``"intact": false``.
-    """
-    counts: dict[str, int] = {}
-    with tempfile.TemporaryDirectory(prefix=".rescue-", dir=path.parent) as folder:
-        copy = Path(folder) / path.name
-        for end in ("", "-wal"):
-            part = path.with_name(path.name + end)
-            if part.exists():
-                shutil.copyfile(part, copy.with_name(copy.name + end))
-        connection = _open_copy(copy)
-        try:
-            for table, key, verdict in _PRECIOUS:
-                for row in _salvage(connection, table, key):
-                    intact = verdict(row, connection)
-                    name = table if intact else f"{table} (damaged)"
-                    counts[name] = counts.get(name, 0) + 1
-                    out.write(json.dumps({"table": table, "intact": intact, "row": _plain(row)}) + "\n")
-        finally:
-            connection.close()
-    return counts
-
-
-def _open_copy(copy: Path) -> apsw.Connection:
-    connection = apsw.Connection(str(copy), flags=apsw.SQLITE_OPEN_READWRITE)
-    connection.execute("PRAGMA cell_size_check=ON")
-    return connection
-
-
-def _salvage(connection: apsw.Connection, table: str, key: str) -> Iterator[dict[str, Any]]:
-    """All rows that can be read: from the front, from the back, and one by one in between."""
-    front, broken = _read(connection, f"SELECT * FROM {table} NOT INDEXED ORDER BY {key}")
-    yield from front
-    if not broken:
-        return
-    back, _ = _read(connection, f"SELECT * FROM {table} NOT INDEXED ORDER BY {key} DESC")
-    first = front[-1][key] if front else 0
-    last = back[-1][key] if back else first + 100_000
-    for number in range(first + 1, last):
-        yield from _read(connection, f"SELECT * FROM {table} NOT INDEXED WHERE {key} = {number}")[0]
-    yield from (row for row in reversed(back) if row[key] > first)
-
-
-def _read(connection: apsw.Connection, sql: str) -> tuple[list[dict[str, Any]], bool]:
-    """The rows up to where the file is broken, and whether it is."""
-    rows: list[dict[str, Any]] = []
-    try:
-        cursor = connection.execute(sql)
-        for values in cursor:
-            rows.append(dict(zip((name for name, _ in cursor.get_description()), values, strict=True)))
-    except (apsw.Error, UnicodeDecodeError):
-        return rows, True
-    return rows, False
-
-
-def _draft_is_whole(row: dict[str, Any], connection: apsw.Connection) -> bool:
-    *values, told = row.values()
-    return bool(told == row_hash(*values))
-
-
-def _outbox_is_whole(row: dict[str, Any], connection: apsw.Connection) -> bool:
-    frozen = [row[name] for name in ("client_id", "conversation_id", "kind", "agent", "body")]
-    return bool(row["hash"] == row_hash(*frozen))
-
-
-def _ledger_is_whole(row: dict[str, Any], connection: apsw.Connection) -> bool:
-    before, broken = _read(connection, f"SELECT hash FROM ledger WHERE id = {int(row['id']) - 1}")
-    values = tuple(row[name] for name in ledger.HASHED)
-    return not broken and bool(row["hash"] == ledger.chained(before[0]["hash"] if before else b"", values))
-
-
-def _is_whole(row: dict[str, Any], connection: apsw.Connection) -> bool:
-    return True
-
-
-_PRECIOUS: tuple[tuple[str, str, Callable[[dict[str, Any], apsw.Connection], bool]], ...] = (
-    ("draft", "conversation_id", _draft_is_whole), ("outbox", "id", _outbox_is_whole),
-    ("ledger", "id", _ledger_is_whole), ("promise", "id", _is_whole))
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value.hex() if isinstance(value, bytes) else value for name, value in row.items()}

@@ -77,7 +77,6 @@ CREATE INDEX conversation_waiting ON conversation (rank, id) WHERE state = 'wait
 CREATE INDEX conversation_snoozed ON conversation (rank, id) WHERE state = 'snoozed';
 CREATE INDEX conversation_done ON conversation (rank, id) WHERE state = 'done';
 CREATE INDEX conversation_due ON conversation (due_at, soon_at) WHERE state = 'open' AND due_at IS NOT NULL;
-CREATE INDEX conversation_soon ON conversation (soon_at, due_at) WHERE state = 'open' AND soon_at IS NOT NULL;
 CREATE INDEX conversation_wake ON conversation (snoozed_until) WHERE state = 'snoozed';
 CREATE INDEX conversation_source ON conversation (source, rank, id) WHERE state = 'open';
 CREATE INDEX conversation_severity ON conversation (severity, rank, id) WHERE state = 'open';

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,34 +137,43 @@ def migrate(connection: apsw.Connection, path: Path, clock: Clock, steps: tuple[
         faults(f"step:{number}:committed")
 
 
-def back_up(connection: apsw.Connection, path: Path, clock: Clock, version: int, faults: Faults) -> Path:
+def back_up(connection: apsw.Connection, path: Path, clock: Clock, version: int, faults: Faults) -> None:
     """Write a copy of the file as it is and check it; only then may the file be changed."""
     target = path.with_name(f"{path.stem}.v{version}.{clock.now()}.backup")
-    part = target.with_name(target.name + ".part")
-    part.unlink(missing_ok=True)
+    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     files.create_private(part)
     try:
         faults("backup:begin")
         connection.execute("VACUUM INTO ?", (str(part),))
         faults("backup:written")
-        check_copy(part)
-        part.replace(target)
+        if check_copy(part) == version:
+            part.replace(target)
         faults("backup:done")
     except apsw.Error as error:
-        part.unlink(missing_ok=True)
         raise in_words(error, path) from error
-    for old in sorted(path.parent.glob(f"{path.stem}.v*.backup"), key=lambda p: p.stat().st_mtime)[:-BACKUPS_KEPT]:
-        old.unlink()
-    return target
+    finally:
+        part.unlink(missing_ok=True)
+    _tidy(path)
 
 
-def check_copy(copy: Path) -> None:
-    """Refuse a backup that is not whole."""
+def check_copy(copy: Path) -> int:
+    """Refuse a backup that is not whole; returns its schema version, a newer one when another process was faster."""
     connection = apsw.Connection(str(copy), flags=apsw.SQLITE_OPEN_READONLY)
     try:
-        said = connection.pragma("quick_check")
+        said, version = connection.pragma("quick_check"), int(connection.pragma("user_version") or 0)
     finally:
         connection.close()
     if said != "ok":
         raise StoreDamaged("The backup before the upgrade is not whole", str(said),
                            "The cache was not touched. Run agentdesk doctor")
+    return version
+
+
+def _tidy(path: Path) -> None:
+    """Remove all but the newest backups, and what a killed process left half written an hour before the newest."""
+    backups = sorted(path.parent.glob(f"{path.stem}.v*.backup"), key=lambda each: each.stat().st_mtime_ns)
+    for old in backups[:-BACKUPS_KEPT]:
+        old.unlink(missing_ok=True)
+    for part in path.parent.glob(f"{path.stem}.v*.part") if backups else ():
+        if part.stat().st_mtime < backups[-1].stat().st_mtime - 3_600:
+            part.unlink(missing_ok=True)

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 _COLUMNS = ("o.id, o.client_id, o.conversation_id, o.source, o.kind, o.agent, o.state, o.body, o.created_at, "
             "o.hold_until, o.next_try_at, o.first_try_at, o.attempts, o.checks, o.seen_message_id, o.remote_ref, "
             "o.sent_at, o.title, o.remedy, o.hash, coalesce(c.name, '')")
-_FROM = "FROM outbox AS o LEFT JOIN conversation AS c ON c.id = o.conversation_id"
+_JOIN = "LEFT JOIN conversation AS c ON c.id = o.conversation_id"
+_FROM = f"FROM outbox AS o {_JOIN}"
+_UNSETTLED = f"FROM outbox AS o INDEXED BY outbox_work {_JOIN}"
 _OPEN = "o.state NOT IN ('sent', 'cancelled')"
 _FREE = """NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.conversation_id = o.conversation_id AND e.id < o.id
   AND e.state IN ('held', 'queued', 'sending', 'unknown') AND (o.kind = 'action' OR e.kind <> 'action'))"""
@@ -80,8 +82,8 @@ def get(db: Db, entry_id: int) -> OutboxEntry:
 
 def list(db: Db, *, unsettled_only: bool = False, limit: int = 200) -> builtins.list[OutboxEntry]:  # noqa: A001
     """Entries, newest first; a damaged one is listed without its content."""
-    condition = f"WHERE {_OPEN}" if unsettled_only else ""
-    return [_entry(row) for row in db.rows(f"SELECT {_COLUMNS} {_FROM} {condition} ORDER BY o.id DESC LIMIT ?", limit)]
+    chosen = f"{_UNSETTLED} WHERE {_OPEN}" if unsettled_only else _FROM
+    return [_entry(row) for row in db.rows(f"SELECT {_COLUMNS} {chosen} ORDER BY o.id DESC LIMIT ?", limit)]
 
 
 def of_conversation(db: Db, conversation_id: int) -> builtins.list[OutboxEntry]:
@@ -101,9 +103,11 @@ def due(db: Db, source: str, now: Millis) -> builtins.list[OutboxEntry]:
     That is what can leave, and what is of unknown outcome and is to be looked for. Ends the holds that are over.
     Actions wait for the replies before them, replies only for replies and notes.
     """
-    db.run("UPDATE outbox SET state = 'queued' WHERE source = ? AND state = 'held' AND hold_until <= ?", source, now)
-    rows = db.rows(f"SELECT {_COLUMNS} {_FROM} WHERE o.source = ? AND o.state IN ('queued', 'unknown') "
-                   f"AND o.next_try_at <= ? AND {_FREE} ORDER BY o.id", source, now)
+    db.run("UPDATE outbox SET state = 'queued' WHERE source = ? AND state NOT IN ('sent', 'cancelled') "
+           "AND state = 'held' AND hold_until <= ?", source, now)
+    rows = db.rows(f"SELECT {_COLUMNS} {_FROM} WHERE o.source = ? AND {_OPEN} "
+                   f"AND o.state IN ('queued', 'unknown') AND o.next_try_at <= ? AND {_FREE} ORDER BY o.id",
+                   source, now)
     ready = []
     for row in rows:
         if _is_whole(row):
@@ -266,8 +270,8 @@ def settle(db: Db, entry_id: int, agent: str, now: Millis, rulebook: Rulebook) -
 def recover(db: Db, sender_alive: Callable[[str], bool], now: Millis, *,
             next_check_at: Millis | None = None) -> builtins.list[int]:
     """Entries that a dead process was sending: their outcome is unknown. Returns their numbers."""
-    lost = [number for number, sender in db.rows("SELECT id, sender FROM outbox AS o WHERE state = 'sending' "
-                                                 f"AND {_OPEN}") if not sender_alive(sender)]
+    lost = [number for number, sender in db.rows("SELECT id, sender FROM outbox AS o INDEXED BY outbox_work "
+                                                 f"WHERE state = 'sending' AND {_OPEN}") if not sender_alive(sender)]
     for number in lost:
         _move(db, number, SendState.UNKNOWN, "The program ended while this was being sent",
               "It is looked for on the platform", now if next_check_at is None else next_check_at)

@@ -16,6 +16,8 @@ from agentdesk.store.likeness import likeness
 SKEW: Millis = 10 * MINUTE
 """A message counts as ours by its text although the server's clock put it this long before we wrote it."""
 _MAY_HAVE_LANDED = (SendState.SENDING, SendState.UNKNOWN, SendState.NEEDS_HUMAN, SendState.SENT)
+_SELECT = ("SELECT id, client_id, remote_ref, state, likeness, conversation_id, created_at FROM outbox "
+           "WHERE kind <> 'action'")
 
 
 class OwnSend(msgspec.Struct, frozen=True):
@@ -47,11 +49,10 @@ class OwnSends:
             keys = pack([m.client_id for m in said if m.client_id])
             refs = pack([m.ref for m in said])
             rows = db.rows(
-                "SELECT id, client_id, remote_ref, state, likeness, conversation_id, created_at FROM outbox "
-                "WHERE kind <> 'action' AND (conversation_id IN (SELECT value FROM json_each(?1)) "
-                "OR client_id IN (SELECT value FROM json_each(?2)) "
-                "OR source = ?4 AND remote_ref <> '' AND remote_ref IN (SELECT value FROM json_each(?3)))",
-                pack(list(conversation_ids)), keys, refs, source)
+                f"{_SELECT} AND conversation_id IN (SELECT value FROM json_each(?1)) "
+                f"UNION {_SELECT} AND client_id IN (SELECT value FROM json_each(?2)) "
+                f"UNION {_SELECT} AND source = ?4 AND remote_ref <> '' AND remote_ref IN "
+                "(SELECT value FROM json_each(?3)) ORDER BY id", pack(list(conversation_ids)), keys, refs, source)
             self._entries = [OwnSend(number, client_id, ref, SendState(state), mark, conversation_id, created_at)
                              for number, client_id, ref, state, mark, conversation_id, created_at in rows]
         self._by_client = {e.client_id: e for e in self._entries}

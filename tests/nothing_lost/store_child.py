@@ -84,7 +84,8 @@ def write(path: Path, name: str, number: str) -> None:
     """One of several processes that write at the same time."""
     store = Store.open(path, SystemClock())
     for n in range(int(number)):
-        draft = Draft(conversation_id=n, agent=name, kind=OutKind.REPLY, text=f"{name} {n}", visibility=Visibility.PUBLIC)
+        draft = Draft(conversation_id=n, agent=name, kind=OutKind.REPLY, text=f"{name} {n}",
+                      visibility=Visibility.PUBLIC)
 
         def work(db: Db, draft: Draft = draft, n: int = n) -> None:
             drafts.save(db, draft, store.clock.now())

@@ -38,7 +38,7 @@ def test_everything_that_several_wrote_is_there_once(path: Path, child: Child, p
     assert written(path) == {name: [str(n) for n in range(each)] for name in running}
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.nightly), pytest.param(3, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.nightly) for n in range(2, 30))])
 def test_one_that_is_killed_disturbs_nobody(path: Path, child: Child, seed: int) -> None:
     dice = random.Random(seed)
     victim, other = child("write", path, "victim", 10_000), child("write", path, "other", 60)
