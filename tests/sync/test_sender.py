@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
-from agentdesk.errors import AuthError, BadAnswer, Conflict, Rejected, Unavailable
-from agentdesk.model.capability import SendStrength
+from agentdesk.errors import AuthError, BadAnswer, Conflict, Unavailable
 from agentdesk.model.clock import HOUR, MINUTE, SECOND, ManualClock
 from agentdesk.model.conversation import State
 from agentdesk.model.events import ClaimLost, OutboxChanged
-from agentdesk.model.outgoing import Absent, OutKind, SendState, Unsure, Verb
+from agentdesk.model.outgoing import Absent, OutKind, SendState, Verb
 from agentdesk.store import conversations
 from tests.fakes.desk import SOURCE, LittleDesk, until_settled
 from tests.fakes.platform import Fault, Platform
-
-
-@pytest.fixture
-def platform(clock: ManualClock) -> Platform:
-    return Platform(clock)
-
-
-@pytest.fixture
-async def desk(tmp_path: Path, clock: ManualClock, platform: Platform) -> LittleDesk:
-    it = LittleDesk(tmp_path / "ann", clock, platform)
-    platform.write("c1", "My parcel is lost")
-    platform.write("c2", "My bill is wrong")
-    await it.pull()
-    clock.advance(MINUTE)
-    return it
 
 
 async def test_a_reply_arrives_once_and_the_conversation_waits(desk: LittleDesk, platform: Platform) -> None:
@@ -186,78 +169,6 @@ async def test_one_entry_that_fails_does_not_block_the_others(desk: LittleDesk) 
     assert [desk.state(bad), desk.state(good)] == [SendState.QUEUED, SendState.SENT]
 
 
-@pytest.mark.parametrize("fault", [Fault.CUT_AFTER, Fault.ERROR_AFTER, Fault.TIMEOUT_AFTER, Fault.GARBAGE_AFTER])
-async def test_an_unknown_outcome_is_found_by_reading_back(desk: LittleDesk, platform: Platform, clock: ManualClock,
-                                                           fault: Fault) -> None:
-    desk.connector.faults.append(fault)
-    entry_id = desk.reply("c1", "Hello")
-    await desk.send()
-    assert desk.state(entry_id) is SendState.UNKNOWN
-    clock.advance(10 * SECOND)
-    await desk.send()
-    entry = desk.entry(entry_id)
-    assert entry.state is SendState.SENT
-    assert entry.remote_ref
-    assert platform.copies(entry.client_id) == 1
-
-
-async def test_what_never_arrived_is_offered_after_two_looks_and_not_sent_again(
-        desk: LittleDesk, platform: Platform, clock: ManualClock) -> None:
-    desk.connector.faults.append(Fault.CUT_BEFORE)
-    entry_id = desk.reply("c1", "Hello")
-    await until_settled(desk, [entry_id], clock.advance)
-    entry = desk.entry(entry_id)
-    assert entry.state is SendState.NEEDS_HUMAN
-    assert entry.title == "It did not arrive"
-    assert entry.attempts == 1
-    looks = [at for at, what in desk.connector.calls if what == "reconcile"]
-    assert len(looks) == 2
-    assert looks[1] - looks[0] >= 2 * MINUTE
-    desk.release(entry_id)
-    await desk.send()
-    assert desk.state(entry_id) is SendState.SENT
-    assert platform.copies(entry.client_id) == 1
-
-
-async def test_a_platform_that_knows_our_id_gets_it_again_by_itself(tmp_path: Path, clock: ManualClock) -> None:
-    platform = Platform(clock, strength=SendStrength.KEY, replay_s=3_600)
-    desk = LittleDesk(tmp_path, clock, platform)
-    platform.write("c1", "Hello?")
-    await desk.pull()
-    desk.connector.faults.extend([Fault.CUT_BEFORE, Fault.ERROR_BEFORE])
-    entry_id = desk.reply("c1", "Hello")
-    await until_settled(desk, [entry_id], clock.advance)
-    assert desk.state(entry_id) is SendState.SENT
-    assert desk.entry(entry_id).attempts == 3
-    assert platform.copies(desk.entry(entry_id).client_id) == 1
-
-
-async def test_three_unsure_readings_ask_a_person(desk: LittleDesk, clock: ManualClock) -> None:
-    desk.connector.faults.append(Fault.TIMEOUT_AFTER)
-    desk.connector.read_errors.extend([Unsure("half a page"), ValueError("broken"), Unsure("half a page")])
-    entry_id = desk.reply("c1", "Hello")
-    await until_settled(desk, [entry_id], clock.advance)
-    entry = desk.entry(entry_id)
-    assert entry.state is SendState.NEEDS_HUMAN
-    assert "not certain" in entry.title
-
-
-async def test_a_reading_that_cannot_be_done_is_not_counted(desk: LittleDesk, clock: ManualClock) -> None:
-    desk.connector.faults.append(Fault.TIMEOUT_AFTER)
-    desk.connector.read_errors.extend([Unavailable("down")] * 6)
-    entry_id = desk.reply("c1", "Hello")
-    await until_settled(desk, [entry_id], clock.advance)
-    assert desk.state(entry_id) is SendState.SENT
-
-
-async def test_a_reading_that_is_refused_asks_a_person(desk: LittleDesk, clock: ManualClock) -> None:
-    desk.connector.faults.append(Fault.TIMEOUT_AFTER)
-    desk.connector.read_errors.append(Rejected("You may not read this"))
-    entry_id = desk.reply("c1", "Hello")
-    await until_settled(desk, [entry_id], clock.advance)
-    assert desk.state(entry_id) is SendState.NEEDS_HUMAN
-
-
 async def test_what_lands_late_is_found_before_it_is_sent_again(desk: LittleDesk, platform: Platform,
                                                                clock: ManualClock) -> None:
     desk.connector.faults.append(Fault.LATE)
@@ -271,23 +182,6 @@ async def test_what_lands_late_is_found_before_it_is_sent_again(desk: LittleDesk
     assert entry.state is SendState.SENT
     assert entry.attempts == 1
     assert platform.copies(entry.client_id) == 1
-
-
-async def test_a_repetition_that_the_platform_notices_is_our_own_reply(tmp_path: Path, clock: ManualClock) -> None:
-    platform = Platform(clock, strength=SendStrength.CONTENT, replay_s=600)
-    desk = LittleDesk(tmp_path, clock, platform)
-    platform.write("c1", "Hello?")
-    await desk.pull()
-    desk.connector.faults.append(Fault.CUT_AFTER)
-    desk.connector.read_errors.extend([Absent(), Absent()])
-    entry_id = desk.reply("c1", "Hello")
-    await until_settled(desk, [entry_id], clock.advance)
-    desk.connector.pages.clear()
-    desk.connector.thread_errors.clear()
-    desk.release(entry_id)
-    await until_settled(desk, [entry_id], clock.advance)
-    assert desk.state(entry_id) is SendState.SENT
-    assert platform.copies(desk.entry(entry_id).client_id) == 1
 
 
 async def test_being_stopped_in_the_middle_of_sending_is_written_down(desk: LittleDesk, platform: Platform,

@@ -1,0 +1,59 @@
+"""Snoozes that end and claims that run out."""
+
+from __future__ import annotations
+
+from agentdesk.model.clock import HOUR, MINUTE, ManualClock
+from agentdesk.model.conversation import State
+from agentdesk.store import claims, conversations, decisions
+from agentdesk.sync import chores
+from tests.fakes.desk import LittleDesk, rulebook
+from tests.fakes.platform import Platform
+
+
+def snooze(desk: LittleDesk, ref: str, until: int) -> int:
+    number = desk.conversation(ref)
+    desk.store.write_now(lambda db: decisions.write(
+        db, number, {"state": State.SNOOZED.value, "snoozed_until": until}))
+    return number
+
+
+async def test_nothing_to_do_is_seen_without_a_write(desk: LittleDesk, clock: ManualClock) -> None:
+    assert not chores.due(desk.store.reader, clock.now())
+    snooze(desk, "c1", clock.now() + HOUR)
+    assert not chores.due(desk.store.reader, clock.now() + HOUR - 1)
+    assert chores.due(desk.store.reader, clock.now() + HOUR)
+
+
+async def test_a_snooze_ends_at_its_time_and_the_ledger_says_so(desk: LittleDesk, clock: ManualClock) -> None:
+    until = clock.now() + HOUR
+    number = snooze(desk, "c1", until)
+    assert await desk.engine.housekeeping(until - 1) == []
+    assert await desk.engine.housekeeping(until) == [number]
+    it = conversations.get(desk.store.reader, number)
+    assert (it.state, it.snoozed_until) == (State.OPEN, None)
+    assert desk.store.reader.rows("SELECT rule FROM ledger WHERE action = 'woken'") == [("snooze over",)]
+    assert await desk.engine.housekeeping(until) == []
+
+
+async def test_claims_run_out_and_renewed_ones_do_not(desk: LittleDesk, clock: ManualClock) -> None:
+    one, other = desk.conversation("c1"), desk.conversation("c2")
+    for number in (one, other):
+        desk.store.write_now(lambda db, n=number: claims.claim(db, n, "bob", clock.now() + MINUTE, clock.now()))
+    desk.store.write_now(lambda db: claims.renew(db, other, "bob", clock.now() + HOUR))
+    clock.advance(MINUTE)
+    assert await desk.engine.housekeeping(clock.now()) == [one]
+    assert conversations.get(desk.store.reader, other).claim_agent == "bob"
+
+
+async def test_many_snoozes_end_in_portions(desk: LittleDesk, platform: Platform, clock: ManualClock) -> None:
+    for number in range(chores.AT_ONCE + 50):
+        platform.write(f"s{number}", "Help")
+    desk.connector.limit = 1_000
+    for _ in range(4):
+        await desk.pull()
+    desk.store.write_now(lambda db: db.run(
+        "UPDATE conversation SET state = 'snoozed', snoozed_until = ? WHERE ref LIKE 's%'", clock.now()))
+    book = rulebook()
+    first = desk.store.write_now(lambda db: chores.wake_and_expire(db, book, clock.now()))
+    second = desk.store.write_now(lambda db: chores.wake_and_expire(db, book, clock.now()))
+    assert (len(first), len(second)) == (chores.AT_ONCE, 50)
