@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from textual import events, on
-from textual._compositor import ChopsUpdate, LayoutUpdate
-from textual.app import App
 from textual.screen import Screen
-from textual.theme import Theme as TextualTheme
 
 from agentdesk.commands.context import Context, Level
 from agentdesk.commands.keymap import Keymap
@@ -24,15 +21,13 @@ from agentdesk.model.clock import Millis
 from agentdesk.model.events import OutboxChanged
 from agentdesk.model.outgoing import SendState
 from agentdesk.ui.bridge import Bridge, Heard, News
-from agentdesk.ui.driver import quiet_driver
-from agentdesk.ui.frame import Changed, Frame
 from agentdesk.ui.front import ScreenFront
 from agentdesk.ui.keys import Router
+from agentdesk.ui.look import LookApp
 from agentdesk.ui.rows import DeskRows, Rows
 from agentdesk.ui.screens.base import context_of, key_bar_of, pane_of, selection_of
 from agentdesk.ui.screens.desk import MainScreen
 from agentdesk.ui.terminal import Settings, notification
-from agentdesk.ui.theme import GROUNDS, INKS, Palette, choose_palette, find_themes, shipped
 from agentdesk.ui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
@@ -42,20 +37,11 @@ NOTIFY_EVERY = 60_000
 """Milliseconds between two desktop notifications."""
 
 
-class DeskApp(App[int], inherit_bindings=False):
+class DeskApp(LookApp):
     """One agent's screen over a desk.
 
     ``begin`` is awaited after the first paint: what is slow to import or to connect belongs there. ``on_crash`` gets
     an unexpected error and answers with a sentence that says where its report lies.
-    """
-
-    ENABLE_COMMAND_PALETTE = False
-    ALLOW_SELECT = False
-    TITLE = "agentdesk"
-    CSS = """
-    Screen { color: $desk-text; }
-    Input, Input:focus { background: $desk-popup; background-tint: transparent; color: $desk-bright; border: none;
-                         padding: 0; height: 1; }
     """
 
     def __init__(self, desk: Desk, registry: Registry, keymap: Keymap, *, settings: Settings | None = None,
@@ -64,13 +50,7 @@ class DeskApp(App[int], inherit_bindings=False):
                  take_over: Callable[[], None] | None = None) -> None:
         self.desk = desk
         self.registry = registry
-        self.settings = settings or Settings.of(desk.config.ui, os.environ)
-        self._themes = themes
-        self.palette = Palette()
-        self._theme_trouble = ""
-        self._frame = Frame() if self.settings.repaint == "changed" else None
-        super().__init__(driver_class=quiet_driver())
-        self.animation_level = "none"
+        super().__init__(settings or Settings.of(desk.config.ui, os.environ), themes)
         self.router = Router(self, keymap)
         self.front = ScreenFront(self)
         self.bridge = Bridge(self)
@@ -83,7 +63,6 @@ class DeskApp(App[int], inherit_bindings=False):
         self._typed_early: list[events.Key] | None = []
         """Keys from before the main screen was there; None once it is."""
         self.command_history: tuple[str, ...] = ()
-        self._choose_palette()
 
     # -- start and end ---------------------------------------------------------------------------------------------
 
@@ -121,8 +100,8 @@ class DeskApp(App[int], inherit_bindings=False):
             await self.on_event(key)
         await self.main.mount_panes()
         self.show_keys()
-        if self._theme_trouble:
-            self.say("warning", self._theme_trouble, "The dark theme is shown instead")
+        if self.theme_trouble:
+            self.say("warning", self.theme_trouble, "The dark theme is shown instead")
         for words in self.desk.warnings[:1]:
             self.say("warning", words)
         if self._begin is not None:
@@ -156,82 +135,6 @@ class DeskApp(App[int], inherit_bindings=False):
             lines.append(f"{where} (it holds no customer text)")
         self._exit_renderables.append(Text("\n".join(lines)))
         self._close_messages_no_wait()
-
-    # -- drawing ---------------------------------------------------------------------------------------------------
-
-    def _display(self, screen: Screen[Any], renderable: Any) -> None:
-        """Hand Textual's update on, narrowed to the cells that differ."""
-        if self._frame is not None and isinstance(renderable, LayoutUpdate | ChopsUpdate):
-            renderable = Changed(renderable, self._frame)
-        super()._display(screen, renderable)
-
-    def redraw(self) -> None:
-        """Draw everything anew, whatever the terminal shows."""
-        if self._frame is not None:
-            self._frame.reset()
-        self.screen.refresh()
-
-    async def on_resize(self) -> None:
-        """The terminal has rearranged its cells: nothing of what it shows is known."""
-        if self._frame is not None:
-            self._frame.reset()
-
-    def write_raw(self, sequence: str) -> None:
-        """Say something to the terminal that is not a cell."""
-        if self._driver is not None and not self.is_headless:
-            self._driver.write(sequence)
-            self._driver.flush()
-
-    # -- look ------------------------------------------------------------------------------------------------------
-
-    def _choose_palette(self, name: str = "") -> None:
-        """Make the palette for a theme's name and what the terminal can do."""
-        self.palette, self._theme_trouble = choose_palette(self.settings, self._themes, name)
-        self._use_palette()
-
-    def _use_palette(self) -> None:
-        palette = self.palette
-        variables = {f"desk-{name}": palette.ground(name) for name in GROUNDS}
-        variables.update({f"desk-{name}": palette.ink(name) for name in INKS})
-        variables["input-selection-background"] = palette.ground("cursor")
-        # Textual's own style sheets name these two, and set them only for themes that are not ansi.
-        variables.update({"ansi-background": palette.ground("base"), "ansi-foreground": palette.ink("text")})
-        own = TextualTheme(
-            name=f"desk-{palette.name}", primary=palette.ink("accent"), accent=palette.ink("accent"),
-            foreground=palette.ink("text"), background=palette.ground("base"), surface=palette.ground("panel"),
-            panel=palette.ground("popup"), warning=palette.ink("warn"), error=palette.ink("error"),
-            success=palette.ink("ok"), dark=palette.theme.dark, ansi=palette.theme.ansi or not palette.colour,
-            variables=variables)
-        self.register_theme(own)
-        self.theme = own.name
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """The names of the desk's colours for style sheets."""
-        names = {f"desk-{name}": self.palette.ground(name) for name in GROUNDS}
-        return {**names, **{f"desk-{name}": self.palette.ink(name) for name in INKS}}
-
-    def theme_names(self) -> dict[str, str]:
-        """Themes by name, with their titles."""
-        return {name: name.replace("-", " ").capitalize() for name in find_themes((*self._themes, shipped()))}
-
-    def switch_theme(self, name: str) -> str:
-        """Show everything in another theme, at once."""
-        before = self.palette
-        self._choose_palette(name)
-        if self._theme_trouble:
-            self.palette = before
-            self._use_palette()
-            self.say("warning", self._theme_trouble)
-            return ""
-        for screen in self.screen_stack:
-            for widget in screen.query("*"):
-                for way in ("forget_look", "recolour", "reload"):
-                    act = getattr(widget, way, None)
-                    if callable(act):
-                        act()
-                        break
-                widget.refresh()
-        return f"Theme {self.palette.theme.title}; ui.theme in the configuration keeps it"
 
     # -- keys and verbs --------------------------------------------------------------------------------------------
 
