@@ -34,7 +34,7 @@ def look(db: Db, entry: OutboxEntry) -> Tail:
     own = {str(key): str(agent) for client_id, remote_ref, agent in db.rows(
         "SELECT client_id, remote_ref, agent FROM outbox WHERE conversation_id = ?", entry.conversation_id)
         for key in (client_id, remote_ref) if key}
-    stop = ""
+    stop = "The part before it has not gone" if _part_before_stands_still(db, entry) else ""
     for ref, client_id, direction, name, text in rows:
         if direction == Direction.IN:
             stop = stop or f"{name or 'The customer'} wrote again before your reply went"
@@ -45,6 +45,14 @@ def look(db: Db, entry: OutboxEntry) -> Tail:
         if sender != entry.agent:
             stop = stop or f"{sender or name or 'A colleague'} answered before your reply went"
     return Tail(stop=stop)
+
+
+def _part_before_stands_still(db: Db, entry: OutboxEntry) -> bool:
+    """True when this is a later part of a reply that was split, and an earlier part waits for a person."""
+    return bool(db.value(
+        "SELECT 1 FROM outbox WHERE conversation_id = ? AND id < ? AND agent = ? AND kind = ? AND created_at = ?"
+        " AND state IN ('refused', 'stopped', 'needs_human') LIMIT 1",
+        entry.conversation_id, entry.id, entry.agent, entry.kind.value, entry.created_at))
 
 
 def _lands(client_id: object, entry: OutboxEntry, text: str, sender: str | None) -> bool:

@@ -264,3 +264,19 @@ async def test_an_answer_that_crossed_ours_is_found_by_a_later_reading(desk: Lit
     clock.advance(5 * SECOND)
     await desk.sender.turn()
     assert any("Answered twice" in text for text in desk.notices())
+
+
+async def test_the_second_part_of_a_split_reply_does_not_go_without_the_first(desk: LittleDesk,
+                                                                             clock: ManualClock) -> None:
+    desk.connector.faults.append(Fault.REFUSED)
+    one, two = desk.reply("c1", "Part one"), desk.reply("c1", "Part two")
+    clock.advance(MINUTE)
+    later = desk.reply("c1", "Written after the refusal")
+    await desk.send()
+    assert [desk.state(e) for e in (one, two, later)] == [SendState.REFUSED, SendState.STOPPED, SendState.SENT]
+    assert desk.entry(two).title == "The part before it has not gone"
+    desk.release(one)
+    await desk.send()
+    desk.release(two)
+    await desk.send()
+    assert [desk.state(one), desk.state(two)] == [SendState.SENT, SendState.SENT]
