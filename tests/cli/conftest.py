@@ -55,12 +55,14 @@ def posts(tmp_path: Path) -> Path:
     rows = [
         {"id": "1", "author": "jane", "author_name": "Jane Doe", "text": "Where is my parcel?",
          "created_at": "2026-01-05T09:00:00Z"},
-        {"id": "2", "author": "bo", "text": "Thank you so much, what a lovely driver!", "created_at": "2026-01-05T09:10:00Z"},
+        {"id": "2", "author": "bo", "text": "Thank you so much, what a lovely driver!",
+         "created_at": "2026-01-05T09:10:00Z"},
         {"id": "3", "author": "kim", "text": "My insulin is late, please help", "created_at": "2026-01-05T09:20:00Z"},
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     folder = tmp_path / "home" / "config"
     folder.mkdir(parents=True, mode=0o700)
     (folder / "config.yaml").write_text(
-        f"agent: {{name: ann, signature: ^AN, zone: UTC}}\nsources:\n  - kind: file\n    name: posts\n    path: {path}\n")
+        "agent: {name: ann, signature: ^AN, zone: UTC}\n"
+        f"sources:\n  - kind: file\n    name: posts\n    path: {path}\n")
     return path
