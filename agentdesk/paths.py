@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import shlex
 import stat
 from collections.abc import Mapping
@@ -176,6 +175,8 @@ def write_private(path: Path, data: bytes) -> None:
 
     The bytes go to a new file beside it (0600 from its creation, never through a link), which then takes its name.
     """
+    import secrets
+
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

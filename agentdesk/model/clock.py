@@ -5,7 +5,6 @@ Stored times are UTC epoch milliseconds (``Millis``); no other module may ask th
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Protocol, TypeAlias
 
@@ -37,7 +36,7 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     async def sleep(self, length: Millis) -> None:
-        await asyncio.sleep(max(0, length) / 1_000)
+        await _pause(max(0, length) / 1_000)
 
 
 class FastClock:
@@ -56,7 +55,14 @@ class FastClock:
         return self._started + int(passed * self.speed)
 
     async def sleep(self, length: Millis) -> None:
-        await asyncio.sleep(max(0, length) / 1_000 / self.speed)
+        await _pause(max(0, length) / 1_000 / self.speed)
+
+
+async def _pause(seconds: float) -> None:
+    """Wait; asyncio is imported where a loop runs anyway, so that what never waits starts without it."""
+    import asyncio
+
+    await asyncio.sleep(seconds)
 
 
 class ManualClock:
@@ -70,7 +76,7 @@ class ManualClock:
 
     async def sleep(self, length: Millis) -> None:
         self.at += max(0, length)
-        await asyncio.sleep(0)
+        await _pause(0)
 
     def advance(self, length: Millis) -> None:
         """Move forward (or back, with a negative length)."""

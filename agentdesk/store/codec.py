@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -43,6 +41,8 @@ def pack(value: Any) -> str:
     try:
         return msgspec.json.encode(value).decode()
     except UnicodeEncodeError:
+        import json
+
         plain = msgspec.to_builtins(value)
         return json.dumps(_clean(plain), ensure_ascii=False, separators=(",", ":"))
 
@@ -62,4 +62,6 @@ def unpack(text: str | bytes, kind: type[T]) -> T:
 
 def row_hash(*values: Any) -> bytes:
     """A 16-byte hash over values in their order; tells a damaged row from a whole one."""
+    import hashlib
+
     return hashlib.blake2b(pack([storable(v) for v in values]).encode(), digest_size=16).digest()

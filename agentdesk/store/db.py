@@ -6,14 +6,12 @@ did is durable when the call returns, or did not happen at all.
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import apsw
 
@@ -23,6 +21,9 @@ from agentdesk.store import files, opening
 from agentdesk.store.codec import storable, storable_rows
 from agentdesk.store.migrations import STEPS
 from agentdesk.store.trouble import damaged, in_words
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 Faults = Callable[[str], None]
@@ -173,6 +174,8 @@ class Store:
 
         ``work`` must be quick and may be run a second time after it was rolled back.
         """
+        import asyncio
+
         return await asyncio.wrap_future(self._submit(work))
 
     def write_now(self, work: Callable[[Db], T]) -> T:
@@ -212,6 +215,8 @@ class Store:
     def _submit(self, work: Callable[[Db], T]) -> Future[T]:
         if self._closed:
             raise StoreError("The cache is closed already", "Something was to be stored after the end", "")
+        from concurrent.futures import Future
+
         future: Future[T] = Future()
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
