@@ -54,9 +54,14 @@ class Desk:
             listener(event)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Hear of every event from now on; call the result to stop."""
+        """Hear of every event from now on; call the result to stop, once or more often."""
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+
+        def stop() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return stop
 
     def connected(self) -> Engine:
         """The engine; Refused while the sources are not connected yet."""

@@ -14,7 +14,15 @@ Inert = NewType("Inert", str)
 
 MAX_TEXT = 1_000_000
 MAX_LINE_FIELD = 300
-MAX_MARKS = 4
+MAX_MARKS = 6
+"""Combining marks on one letter; Burmese and pointed Hebrew need five."""
+MAX_ATTACHED = 8
+"""Marks, vowel signs, joiners and skin tones on one letter; Burmese needs seven."""
+MAX_JOINTS = 4
+"""Letters joined into one; a family needs three."""
+_PARTS = (("\u1161", "\u11ff"), ("\ud7b0", "\ud7ff"), ("\U00013430", "\U0001345f"),
+          ("\U0001f3fb", "\U0001f3ff"))
+"""Korean vowels and finals written apart, hieroglyph joiners, skin tones."""
 
 _TABLE: dict[int, str | None] = {}
 for _code in range(0x20):
@@ -33,10 +41,10 @@ _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 for _code in _BIDI:
     _TABLE[_code] = None
 # U+200D joins emoji and U+FE0F selects them: both stay.
-_INVISIBLE = (0x00AD, 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, 0x200B, 0x2060, 0x2061, 0x2062, 0x2063, 0x2064,
-              0x3164, 0xFEFF, 0xFFA0, *range(0x206A, 0x2070), *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080))
-for _code in _INVISIBLE:
-    _TABLE[_code] = None
+_INVISIBLE = (0x00AD, 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, 0x200B, *range(0x2060, 0x2066),
+              *range(0x206A, 0x2070), 0x3164, 0xFEFF, 0xFFA0, *range(0xFFF0, 0xFFFC), *range(0x1BCA0, 0x1BCA4),
+              *range(0x1D173, 0x1D17B), *range(0xE0000, 0xE0100), *range(0xE01F0, 0xE1000))
+_TABLE.update(dict.fromkeys(_INVISIBLE))
 
 _DIRECTION_MARKS = frozenset(chr(code) for code in _BIDI)
 
@@ -45,7 +53,8 @@ def inert(raw: str, *, limit: int = MAX_TEXT) -> Inert:
     """Return ``raw`` with everything removed or made visible that could act on a terminal.
 
     C0 controls become their visible pictures, C1 controls and lone surrogates U+FFFD, tabs four spaces; bidi controls
-    and invisible characters go; at most four combining marks stay on one letter; at most ``limit`` characters stay.
+    and invisible characters go; at most six marks and eight attachments stay on one letter, four joints in one
+    picture; at most ``limit`` characters stay.
     """
     text = raw[:limit]
     if text.isascii() and text.isprintable():
@@ -65,11 +74,38 @@ def hides_direction(raw: str) -> bool:
 
 
 def _limit_marks(text: str) -> str:
-    """Drop combining marks beyond the fourth on one letter."""
+    """Drop what is piled on one letter beyond its sixth mark or eighth attachment, and joints beyond the fourth.
+
+    A pile has the width of its letter, so it could be as long as its author liked and would be written for one cell.
+    """
     out: list[str] = []
-    marks = 0
+    marks = attached = joints = 0
+    joined = False
     for char in text:
-        marks = marks + 1 if char > "\u02ff" and unicodedata.category(char) in ("Mn", "Me") else 0
-        if marks <= MAX_MARKS:
-            out.append(char)
+        if char > "\u02ff" and (kind := _attaches(char)):
+            marks += kind == "mark"
+            fits = attached < MAX_ATTACHED and marks <= MAX_MARKS and (kind != "joint" or joints < MAX_JOINTS)
+            if fits:
+                attached += 1
+                joints += kind == "joint"
+                joined = joined or kind == "joint"
+                out.append(char)
+            continue
+        marks = attached = 0
+        joints = joints if joined else 0
+        joined = False
+        out.append(char)
     return "".join(out)
+
+
+def _attaches(char: str) -> str:
+    """How a letter hangs on the one before it: "mark", "joint" or "part"; empty for one that stands by itself."""
+    if char == "\u200d":
+        return "joint"
+    kind = unicodedata.category(char)
+    if kind in ("Mn", "Me"):
+        return "mark"
+    if kind == "Mc" or char == "\u200c" or any(low <= char <= high for low, high in _PARTS):
+        return "part"
+    # Letters that this Python does not know yet may be marks; new pictures and ideographs stand by themselves.
+    return "part" if kind == "Cn" and char < "\U0001f000" else ""

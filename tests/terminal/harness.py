@@ -139,7 +139,7 @@ class Terminal:
             self.pump(0.0)
 
     def press(self, *keys: str) -> None:
-        """Press keys by name (``enter``, ``ctrl+s``) or letter; Escape is given the time that tells it from a sequence."""
+        """Press keys by name (``enter``, ``ctrl+s``) or letter; Escape gets the time that tells it from a sequence."""
         for key in keys:
             self.send(KEYS.get(key, key))
             if key == "escape":

@@ -82,6 +82,14 @@ def test_answer_leave_and_come_back(tmp_path: Path) -> None:
         assert terminal.ended() == 0
 
 
+def test_leaving_twice_is_leaving_once(tmp_path: Path) -> None:
+    with Terminal("demo", "--fresh", "--seed", "1", home=tmp_path / "home") as terminal:
+        terminal.wait_for("? keys")
+        terminal.send("qqq")
+        assert terminal.ended() == 0
+        assert "stopped because" not in terminal.text
+
+
 def test_what_was_typed_a_second_ago_survives_a_kill(tmp_path: Path) -> None:
     home = tmp_path / "home"
     words = "The line is about to go dead"
