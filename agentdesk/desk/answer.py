@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 
@@ -182,17 +183,42 @@ def held(desk: Desk) -> OutboxEntry | None:
 
 
 async def cancel(desk: Desk, entry_id: int) -> Draft:
-    """Take a reply out of the outbox; its text is a draft again. Refused once it is on its way."""
+    """Take a reply out of the outbox; its text is a draft again. Refused once it is on its way.
+
+    A reply that was split comes back whole, as far as its parts have not left.
+    """
     now = desk.now()
 
     def work(db: Db) -> Draft:
-        back = outbox.cancel(db, entry_id, desk.agent, now)
-        standing_rows.refresh(db, [back.conversation_id], desk.rulebook, now)
-        return back
+        parts = _parts(db, outbox.get(db, entry_id))
+        first = parts[0]
+        written = drafts.get(db, first.conversation_id, desk.agent, first.kind)
+        back = [outbox.cancel(db, part.id, desk.agent, now) for part in parts][-1]
+        words = " ".join(_unsigned(desk, part, len(parts) > 1) for part in parts)
+        draft = drafts.joined(written, msgspec.structs.replace(back, text=words))
+        drafts.save(db, draft, now)
+        standing_rows.refresh(db, [draft.conversation_id], desk.rulebook, now)
+        return draft
 
     draft = await desk.store.write(work)
     _tell(desk, entry_id, draft.conversation_id, SendState.CANCELLED)
     return draft
+
+
+def _parts(db: Db, entry: OutboxEntry) -> list[OutboxEntry]:
+    """The entries that were frozen together with this one and have not left, in order."""
+    together = [other for other in outbox.of_conversation(db, entry.conversation_id)
+                if other.created_at == entry.created_at and other.kind is entry.kind and other.id != entry.id
+                and other.agent == entry.agent and other.state in (SendState.HELD, SendState.QUEUED, SendState.STOPPED)]
+    return sorted([entry, *together], key=lambda one: one.id)
+
+
+def _unsigned(desk: Desk, entry: OutboxEntry, numbered: bool) -> str:
+    """What the agent wrote: without the sign-off, and without the number of a part."""
+    text = entry.out.text if entry.out is not None else ""
+    if numbered:
+        text = re.sub(r" \d+/\d+$", "", text)
+    return signature.strip(text, desk.config.agent.signature) if entry.kind is OutKind.REPLY else text
 
 
 async def retry(desk: Desk, entry_id: int) -> str:

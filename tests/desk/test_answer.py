@@ -61,10 +61,32 @@ async def test_within_the_hold_a_reply_can_be_taken_back_and_is_a_draft_again(wo
     entry = answer.held(world.desk)
     assert entry is not None
     draft = await answer.cancel(world.desk, entry.id)
-    assert "Too quick" in draft.text
+    assert draft.text == "Too quick"
     await deliver(world)
     assert world.platform.history == []
     assert answer.held(world.desk) is None
+
+
+async def test_a_split_reply_comes_back_whole(world: World) -> None:
+    number = await world.arrive("a")
+    text = " ".join(f"This is sentence {n} of a rather long reply." for n in range(12))
+    sent = await answer.send(world.desk, written(world, number, text), split=True)
+    assert len(sent.entry_ids) > 2
+    draft = await answer.cancel(world.desk, sent.entry_ids[-1])
+    assert draft.text == text
+    assert answer.open_draft(world.desk, number).text == text
+    await deliver(world)
+    assert world.platform.history == []
+
+
+async def test_what_is_taken_back_joins_what_was_written_since(world: World) -> None:
+    number = await world.arrive("a")
+    sent = await answer.send(world.desk, written(world, number, "First thought"))
+    await answer.save(world.desk, written(world, number, "Second thought"))
+    draft = await answer.cancel(world.desk, sent.entry_ids[0])
+    assert "First thought" in draft.text
+    assert "Second thought" in draft.text
+    assert "^AN" not in draft.text
 
 
 async def test_sent_cannot_be_taken_back(world: World) -> None:
