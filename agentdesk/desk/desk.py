@@ -4,23 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, cast
 
-from agentdesk.config.schema import Config
-from agentdesk.connectors.base import Connector
 from agentdesk.errors import NotFound, Refused
-from agentdesk.model.capability import Caps
-from agentdesk.model.clock import Clock
-from agentdesk.model.events import Event
-from agentdesk.replies.packs import Packs
-from agentdesk.rules.rulebook import Rulebook
-from agentdesk.store.db import Store
-from agentdesk.sync.engine import Engine
 
-Listener = Callable[[Event], None]
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from agentdesk.config.schema import Config
+    from agentdesk.connectors.base import Connector
+    from agentdesk.model.capability import Caps
+    from agentdesk.model.clock import Clock
+    from agentdesk.model.events import Event
+    from agentdesk.replies.packs import Packs
+    from agentdesk.rules.rulebook import Rulebook
+    from agentdesk.store.db import Store
+    from agentdesk.sync.engine import Engine
+
+T = TypeVar("T")
+Listener: TypeAlias = "Callable[[Event], None]"
 
 
-@dataclass
+class Later(Generic[T]):
+    """A value that is made when somebody asks for it: the first frame needs few of them."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self.make = make
+
+
+class _Late(Generic[T]):
+    """An attribute that may be given as a ``Later``."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, desk: object | None, owner: type) -> T:
+        if desk is None:
+            raise AttributeError(self._name)  # so that a dataclass takes the field for one without a default
+        held = vars(desk)[self._name]
+        if isinstance(held, Later):
+            held = vars(desk)[self._name] = held.make()
+        return cast(T, held)
+
+    def __set__(self, desk: object, value: T | Later[T]) -> None:
+        vars(desk)[self._name] = value
+
+
+@dataclass(kw_only=True)
 class Desk:
     """The store, the rules and the sources of one profile, and who sits at it.
 
@@ -31,9 +61,9 @@ class Desk:
     store: Store
     clock: Clock
     config: Config
-    rulebook: Rulebook
+    rulebook: _Late[Rulebook] = _Late()
     agent: str
-    packs: Packs
+    packs: _Late[Packs] = _Late()
     holder: str
     zone: ZoneInfo
     connectors: dict[str, Connector] = field(default_factory=dict)
@@ -74,6 +104,8 @@ class Desk:
         connector = self.connectors.get(source)
         if connector is not None:
             return connector.caps
+        from agentdesk.model.capability import Caps
+
         return Caps(letter="?", can_reply=False)
 
     def connector(self, source: str) -> Connector:

@@ -6,34 +6,27 @@ thread with a connection of their own.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from agentdesk.config.schema import ViewConfig
-from agentdesk.desk.desk import Desk
-from agentdesk.model.conversation import Conversation, Link, QueueRow
-from agentdesk.model.customer import Customer
-from agentdesk.model.ledger import LedgerEntry
-from agentdesk.model.message import StoredMessage
-from agentdesk.model.outgoing import Draft, OutboxEntry
-from agentdesk.model.source import SourceState
-from agentdesk.rules.order import why as why_rank
 from agentdesk.rules.query import parse
-from agentdesk.store import conversations, customers
-from agentdesk.store import drafts as draft_rows
-from agentdesk.store import ledger as ledger_rows
-from agentdesk.store import links as link_rows
-from agentdesk.store import outbox as outbox_rows
-from agentdesk.store import promises as promise_rows
+from agentdesk.store import conversations
 from agentdesk.store import search as search_rows
-from agentdesk.store import sources as source_rows
-from agentdesk.store.conversations import ConversationBrief, Key
-from agentdesk.store.db import Db
-from agentdesk.store.promises import Promise
-from agentdesk.store.search import Hit, Where
+
+if TYPE_CHECKING:
+    from agentdesk.config.schema import ViewConfig
+    from agentdesk.desk.desk import Desk
+    from agentdesk.model.conversation import Conversation, ConversationBrief, Link, Promise, QueueRow
+    from agentdesk.model.customer import Customer
+    from agentdesk.model.ledger import LedgerEntry
+    from agentdesk.model.message import Hit, StoredMessage
+    from agentdesk.model.outgoing import Draft, OutboxEntry
+    from agentdesk.model.source import SourceState
+    from agentdesk.store.conversations import Key
+    from agentdesk.store.db import Db
+    from agentdesk.store.where import Where
 
 T = TypeVar("T")
 
@@ -59,6 +52,8 @@ async def in_reader(desk: Desk, read: Callable[[Db], T]) -> T:
             return read(reader)
         finally:
             reader.close()
+
+    import asyncio
 
     return await asyncio.to_thread(work)
 
@@ -96,46 +91,64 @@ def thread(desk: Desk, conversation_id: int, *, before: int | None = None, limit
 
 def customer(desk: Desk, customer_id: int) -> Customer:
     """One customer with all identities."""
+    from agentdesk.store import customers
+
     return customers.get(desk.store.reader, customer_id)
 
 
 def earlier(desk: Desk, customer_id: int, limit: int = 30) -> list[ConversationBrief]:
     """A customer's conversations over all sources, newest first."""
+    from agentdesk.store import customers
+
     return customers.conversations_of(desk.store.reader, customer_id, limit)
 
 
 def links(desk: Desk, conversation_id: int) -> list[Link]:
     """What a conversation is tied to: tickets, duplicates, pages."""
+    from agentdesk.store import links as link_rows
+
     return link_rows.of(desk.store.reader, conversation_id)
 
 
 def promises(desk: Desk, conversation_id: int) -> list[Promise]:
     """What was promised in a conversation and is not kept yet."""
+    from agentdesk.store import promises as promise_rows
+
     return promise_rows.open_of(desk.store.reader, conversation_id)
 
 
 def ledger(desk: Desk, conversation_id: int, limit: int = 200) -> list[LedgerEntry]:
     """What persons and rules decided about a conversation, oldest first."""
+    from agentdesk.store import ledger as ledger_rows
+
     return ledger_rows.of_conversation(desk.store.reader, conversation_id, limit)
 
 
 def outbox(desk: Desk, *, unsettled_only: bool = False, limit: int = 200) -> list[OutboxEntry]:
     """Outbox entries, newest first."""
+    from agentdesk.store import outbox as outbox_rows
+
     return outbox_rows.list(desk.store.reader, unsettled_only=unsettled_only, limit=limit)
 
 
 def drafts(desk: Desk) -> list[Draft]:
     """All drafts of this agent, newest first."""
+    from agentdesk.store import drafts as draft_rows
+
     return draft_rows.all(desk.store.reader, desk.agent)
 
 
 def sources(desk: Desk) -> list[SourceState]:
     """How every source stands."""
+    from agentdesk.store import sources as source_rows
+
     return source_rows.all(desk.store.reader)
 
 
 def why(desk: Desk, conversation_id: int) -> list[str]:
     """Why a row stands where it stands, in sentences."""
+    from agentdesk.rules.order import why as why_rank
+
     return why_rank(conversation(desk, conversation_id), desk.now(), desk.zone)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,6 +140,8 @@ def migrate(connection: apsw.Connection, path: Path, clock: Clock, steps: tuple[
 def back_up(connection: apsw.Connection, path: Path, clock: Clock, version: int, faults: Faults) -> None:
     """Write a copy of the file as it is and check it; only then may the file be changed."""
     target = path.with_name(f"{path.stem}.v{version}.{clock.now()}.backup")
+    import secrets
+
     part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     files.create_private(part)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +38,7 @@ def here(holder: str) -> bool:
 
 
 def _host() -> str:
-    return socket.gethostname().replace(":", "_") or "localhost"
+    return os.uname().nodename.replace(":", "_") or "localhost"
 
 
 def _started(pid: int) -> int | None:
