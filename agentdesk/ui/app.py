@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 from textual import events, on
 from textual.screen import Screen
+from textual.widget import MountError
 
 from agentdesk.commands.context import Context, Level
 from agentdesk.commands.keymap import Keymap
@@ -60,6 +61,7 @@ class DeskApp(LookApp):
         self._rows = rows
         self._main: MainScreen | None = None
         self._notified_at: Millis = 0
+        self._leaving = False
         self._typed_early: list[events.Key] | None = []
         """Keys from before the main screen was there; None once it is."""
         self.command_history: tuple[str, ...] = ()
@@ -98,7 +100,10 @@ class DeskApp(LookApp):
         early, self._typed_early = self._typed_early or [], None
         for key in early:
             await self.on_event(key)
-        await self.main.mount_panes()
+        if not self._leaving:
+            await self._bring_panes()
+        if self._leaving:
+            return
         self.show_keys()
         if self.theme_trouble:
             self.say("warning", self.theme_trouble, "The dark theme is shown instead")
@@ -107,9 +112,18 @@ class DeskApp(LookApp):
         if self._begin is not None:
             self.work(self._begin())
 
+    async def _bring_panes(self) -> None:
+        """The panes beside the list, unless the agent leaves meanwhile: then there is no place for them any more."""
+        try:
+            await self.main.mount_panes()
+        except MountError:
+            if not self._leaving:
+                raise
+
     async def leave(self, code: int = 0) -> None:
         """Store what is being written and end."""
         await self.main.flush()
+        self._leaving = True
         self.bridge.stop()
         self.exit(code, return_code=code)
 

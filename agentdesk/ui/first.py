@@ -77,7 +77,7 @@ def frame(desk: Desk, palette: Palette, keymap: Keymap, settings: Settings, colu
     left, middle, right = widths(columns, settings)
     rest = [Part(" " * middle, "text", "panel"), Part(" " * right, "text", "side")]
     rows = list(_body(desk, palette, settings, left, max(lines - 2, 1)))
-    texts = [ansi([Part(" agentdesk", "accent", "status", True)], palette, "status", columns)]
+    texts = [ansi([Part(" agentdesk" if columns >= 64 else " desk", "accent", "status", True)], palette, "status", columns)]
     texts += [ansi(row, palette, "base", left) + ansi(rest, palette, "side", middle + right) for row in rows]
     texts.append(ansi(_keys(keymap, columns), palette, "status", columns))
     return "".join(f"\x1b[{y}H{text}" for y, text in enumerate(texts[:lines], 1))
@@ -113,7 +113,7 @@ def _body(desk: Desk, palette: Palette, settings: Settings, width: int, height: 
     except DeskError:
         where = None
     rows = source.window(where, limit=height - 2) if where is not None else []
-    look = Look(palette, desk.agent, width, settings.cursor, True)
+    look = Look(palette, desk.agent, width, "bar" if palette.few else settings.cursor, True)
     now = desk.now()
     for at in range(height - 1):
         if at >= len(rows):

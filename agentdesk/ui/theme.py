@@ -116,6 +116,11 @@ class Palette:
             found = self._styles[key] = self._make(*key)
         return found
 
+    @property
+    def few(self) -> bool:
+        """True with sixteen colours or none, where a coloured background would drown what stands on it."""
+        return self.theme.ansi or not self.colour
+
     def ground(self, bg: str = "base") -> str:
         """The colour of a background as Textual's CSS takes it."""
         name = self.theme.ground[bg] if self.colour else "default"

@@ -207,7 +207,8 @@ class QueueList(Lines, can_focus=True):
         if found is None:
             if len(self._strips) > STRIPS:
                 self._strips.clear()
-            look = Look(app.palette, app.desk.agent, width, app.settings.cursor, self.has_focus)
+            look = Look(app.palette, app.desk.agent, width, "bar" if app.palette.few else app.settings.cursor,
+                        self.has_focus)
             parts = row_parts(row, look, clock, cursor=cursor, marked=marked)
             style = app.palette.style
             found = self._strips[key] = Strip([seg(p.text, style(p.ink, p.ground, bold=p.bold)) for p in parts])
