@@ -77,7 +77,8 @@ def frame(desk: Desk, palette: Palette, keymap: Keymap, settings: Settings, colu
     left, middle, right = widths(columns, settings)
     rest = [Part(" " * middle, "text", "panel"), Part(" " * right, "text", "side")]
     rows = list(_body(desk, palette, settings, left, max(lines - 2, 1)))
-    texts = [ansi([Part(" agentdesk" if columns >= 64 else " desk", "accent", "status", True)], palette, "status", columns)]
+    title = " agentdesk" if columns >= 64 else " desk"
+    texts = [ansi([Part(title, "accent", "status", True)], palette, "status", columns)]
     texts += [ansi(row, palette, "base", left) + ansi(rest, palette, "side", middle + right) for row in rows]
     texts.append(ansi(_keys(keymap, columns), palette, "status", columns))
     return "".join(f"\x1b[{y}H{text}" for y, text in enumerate(texts[:lines], 1))
