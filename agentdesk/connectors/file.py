@@ -29,6 +29,8 @@ from agentdesk.model.text import inert_line
 __all__ = ["BULK", "FileConnector", "connect", "json_schema", "read_bulk"]
 
 T = TypeVar("T")
+REMEMBERS_S = 10 * 365 * 24 * 3600
+"""The out file keeps our ids for good; ten years say it in seconds."""
 BULK = 1_000
 """Lines to a page when a whole file is read in."""
 _SEARCHABLE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:@-#+ ")
@@ -63,6 +65,7 @@ class FileConnector:
             letter=config.letter or "F",
             can_note=True,
             send_strength=SendStrength.KEY,
+            replay_s=REMEMBERS_S,
             visibilities=("public", "direct"),
             poll_s=(config.poll or 2 * SECOND) / SECOND,
             live=True,

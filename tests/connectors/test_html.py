@@ -120,9 +120,11 @@ def test_words_outside_scripts_are_never_lost(pieces: list[str]) -> None:
         assert html_to_text("".join(pieces)).count("word") == pieces.count("word")
 
 
-NONSENSE = ["<", "<a ", "<a b=\"", "<a b='>", "<a c=\">\"", "</a ", "<a href=", "<!x ", "<?x ", "&#", "&#9",
-            "<x", "<script>", "<![CDATA[", "<style></", "</", "<!", "<![", "<!--", "--", "<div>", "<blockquote>x", "<ul><li>", "</ul>",
-            "<a href=x>", "x<b>", "<svg>", "<svg></x>", "<svg></svg>", "<pre>\n", "<td>", "<title>", "<a href=x>y</a>"]
+NONSENSE = [
+    "<", "<a ", "<a b=\"", "<a b='>", "<a c=\">\"", "</a ", "<a href=", "<!x ", "<?x ", "&#", "&#9", "<x", "<script>",
+    "<![CDATA[", "<style></", "</", "<!", "<![", "<!--", "--", "<div>", "<blockquote>x", "<ul><li>", "</ul>",
+    "<a href=x>", "x<b>", "<svg>", "<svg></x>", "<svg></svg>", "<pre>\n", "<td>", "<title>", "<a href=x>y</a>",
+]
 
 
 @pytest.mark.parametrize("ending", ["", ">", "\">", "-->", "</script>"])

@@ -20,6 +20,7 @@ from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, U
 from agentdesk.model.page import Page
 from tests.contract.test_rt import RtWorld
 from tests.fakes.rt import Reply
+from tests.fakes.serve import serving
 from tests.fakes.wire import Fault
 
 JANE = "jane@example.test"
@@ -667,3 +668,20 @@ async def test_a_list_that_repeats_its_last_page_ends(world: RtWorld) -> None:
     world.line.handler = clamped
     pages, _ = await drain(world)
     assert texts(pages) == ["hello"]
+
+
+async def test_over_a_real_socket_as_well(clock: ManualClock) -> None:
+    fake = RtWorld(clock)
+    fake.rt.mail(JANE, "hello")
+    faults: list[Fault] = []
+    with serving(fake.rt.handle, faults) as url:
+        source = RtSource(name="support", url=url, client_id_field="External ID")
+        connector = create(source, clock=clock, token=lambda: "1-28-aaa")
+        assert [m.text for m in (await connector.pull(None)).messages] == ["hello"]
+        out, started = answer("1", "once"), clock.now()
+        faults.append(Fault("cut", "POST"))
+        with pytest.raises(Ambiguous):
+            await connector.send(out)
+        assert isinstance(await connector.reconcile(out, started), Found)
+        await connector.close()
+    assert fake.rt.copies("once") == 1

@@ -421,7 +421,9 @@ class FakeRt:
 
     def _list(self, items: list[Any], params: dict[str, str], total: int | None) -> Reply:
         page = self._page(items, params) if params else items
-        return Reply(200, {"count": len(page), "total": total, "pages": None, "per_page": 20, "page": 1, "items": page})
+        size = min(int(params.get("per_page", 20)), 100)
+        said = {"count": len(page), "total": total, "pages": None, "per_page": size, "page": 1, "items": page}
+        return Reply(200, said)
 
     def _person(self, name: str) -> dict[str, str]:
         user = self.users.get(name)

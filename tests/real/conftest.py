@@ -37,6 +37,8 @@ class RealRt:
         self.facts: dict[str, Any] = json.loads(run("rt-up", "up", env=env))
         self.url: str = self.facts["url"]
         self.mails = Path(self.facts["mail_dir"])
+        self.cursor: str | None = None
+        """Where the last test stopped reading, so that the next need not read everything again."""
 
     def mail(self, message: bytes, queue: str = "Support") -> None:
         """Deliver a customer's mail."""

@@ -87,9 +87,10 @@ async def opened(
     rt: RealRt, connector: RtConnector, sender: str, text: str = "Where is my parcel?"
 ) -> tuple[str, str | None]:
     """A customer's new ticket: (its ref, the cursor behind it)."""
-    _, cursor = await drain(connector)
+    _, cursor = await drain(connector, rt.cursor)
     await asyncio.to_thread(rt.mail, mail(sender, "Parcel", text))
     pages, cursor = await drain(connector, cursor)
+    rt.cursor = cursor
     return next(m.conversation_ref for m in messages(pages) if m.author.ref == sender), cursor
 
 

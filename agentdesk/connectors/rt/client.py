@@ -58,11 +58,12 @@ class RtClient:
         return answer.json(self.name)
 
     async def pages(
-        self, path: str, params: Mapping[str, str | int], *, patience: int = 0
+        self, path: str, params: Mapping[str, str | int], *, patience: int = 0, nothing_hidden: bool = False
     ) -> AsyncIterator[list[Any]]:
         """A listing page by page until an empty one: short pages, totals and next links are no sign of the end.
 
-        ``patience`` is how many empty pages are read past: rows that are hidden from us may fill whole pages.
+        Rows that we may not see are taken out of their page, and may fill whole ones: ``patience`` is how many empty
+        pages are read past. Only where ``nothing_hidden`` can be, a short page is the last.
         """
         walk = Walk(self.name, LIST_BUDGET)
         last: list[Any] = []
@@ -79,6 +80,9 @@ class RtClient:
             if not items or _ids(items) == _ids(last):
                 return
             yield items
+            size = data.get("per_page")
+            if nothing_hidden and isinstance(size, int) and 0 < len(items) < size:
+                return
             last = items
         raise BadAnswer(f"{self.name}: the server's list does not end", f"{path} has more than {LIST_BUDGET} pages")
 
@@ -189,7 +193,7 @@ class RtClient:
                 "fields": "TransactionId,ContentType,Filename,ContentLength",
                 "orderby": "id",
             }
-            async for items in self.pages("/attachments", params):
+            async for items in self.pages("/attachments", params, nothing_hidden=True):
                 found += read(items, Part, "attachment")[0]
         return found
 
