@@ -6,42 +6,33 @@ sources and may take its time.
 
 from __future__ import annotations
 
-import asyncio
 import os
-import platform
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agentdesk import __version__
-from agentdesk.config.load import load
-from agentdesk.config.schema import Config
-from agentdesk.config.yaml import read_all
-from agentdesk.desk import inbox, prepare
-from agentdesk.desk.desk import Desk
+from agentdesk.config import kept
+from agentdesk.desk.desk import Desk, Later
 from agentdesk.errors import DeskError, UsageError
 from agentdesk.model.clock import Clock, FastClock, SystemClock
-from agentdesk.model.events import Notice, SourceChanged
 from agentdesk.paths import Places, make_private, places, write_private
-from agentdesk.replies.packs import load as load_packs
-from agentdesk.rules.query import parse
-from agentdesk.rules.rulebook import Rulebook
-from agentdesk.store import sources
 from agentdesk.store.db import Db, Store
-from agentdesk.sync.engine import Engine
 from agentdesk.sync.holder import identity
 
 if TYPE_CHECKING:
-    from agentdesk.config.schema import SourceConfig
+    from agentdesk.config.schema import Config, SourceConfig
     from agentdesk.connectors.base import Connector
     from agentdesk.connectors.demo_world import DemoWorld, Setup
+    from agentdesk.replies.packs import Packs
+    from agentdesk.rules.rulebook import Rulebook
     from agentdesk.secrets import Ask
 
 PACKAGE = Path(__file__).resolve().parent
 WORLD = "world.json"
+KEPT = "config.kept"
 DEMO_CONFIG = PACKAGE / "connectors" / "demo_data" / "config.yaml"
 DEMO_AGENT = {"agent.name": "ann", "agent.signature": "^AN"}
 """Who sits at the demo desk unless the command line says otherwise."""
@@ -76,6 +67,8 @@ def config_file(options: Options) -> Path:
 
 def valid_query(text: str) -> str | None:
     """What is wrong with a query, for the configuration's loader; None when it can be read."""
+    from agentdesk.rules.query import parse
+
     try:
         parse(text)
     except UsageError as error:
@@ -86,23 +79,49 @@ def valid_query(text: str) -> str | None:
 def read_config(options: Options) -> Config:
     """The configuration; a ConfigError lists every mistake at once."""
     overrides = {**DEMO_AGENT, **options.overrides} if options.demo is not None else options.overrides
-    return load(config_file(options), os.environ, overrides, validators={"query": valid_query},
-                missing_ok=options.config_path is None)
+    path, missing_ok = config_file(options), options.config_path is None
+    store = places(options.profile).data_dir / KEPT
+    made_of = kept.inputs(path, os.environ, overrides) if missing_ok or path.exists() else None
+    known = kept.recall(store, made_of) if made_of is not None else None
+    if known is not None:
+        return known
+    from agentdesk.config.load import load
+
+    config = load(path, os.environ, overrides, validators={"query": valid_query}, missing_ok=missing_ok)
+    if made_of is not None and not options.read_only:
+        kept.keep(store, made_of, config)
+    return config
 
 
 def open_desk(options: Options, clock: Clock | None = None) -> Desk:
-    """Open the cache and the rules; no network, no secrets, no connector is loaded."""
+    """Open the cache; no network, no secrets, no connector is loaded. Rules and packs are made when asked for."""
     where = places(options.profile)
     config = read_config(options)
     make_private(where.data_dir)
     clock = clock or (SystemClock() if options.demo is None else demo_clock(where, options.demo))
     store = Store.open(where.database, clock, read_only=options.read_only)
-    packs = load_packs(pack_folders(where, config, options.demo is not None), read_all)
     zone = ZoneInfo(config.agent.zone) if config.agent.zone else machine_zone()
-    desk = Desk(store=store, clock=clock, config=config, rulebook=Rulebook.build(config, zone), agent=config.agent.name,
-                packs=packs, holder=identity(), zone=zone, warnings=[*store.warnings, *packs.problems])
-    desk.demo = options.demo is not None
-    return desk
+    warnings = [*store.warnings]
+    folders = pack_folders(where, config, options.demo is not None)
+    return Desk(store=store, clock=clock, config=config, rulebook=Later(lambda: _rules(config, zone)),
+                agent=config.agent.name, packs=Later(lambda: _packs(folders, warnings)), holder=identity(), zone=zone,
+                warnings=warnings, demo=options.demo is not None)
+
+
+def _rules(config: Config, zone: ZoneInfo) -> Rulebook:
+    from agentdesk.rules.rulebook import Rulebook
+
+    return Rulebook.build(config, zone)
+
+
+def _packs(folders: Sequence[Path], warnings: list[str]) -> Packs:
+    """The canned replies; what is wrong with them joins the desk's warnings."""
+    from agentdesk.config.yaml import read_all
+    from agentdesk.replies.packs import load
+
+    packs = load(folders, read_all)
+    warnings += packs.problems
+    return packs
 
 
 def machine_zone() -> ZoneInfo:
@@ -142,6 +161,10 @@ def demo_clock(where: Places, demo: DemoOptions) -> Clock:
 
 async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only: str | None = None) -> None:
     """Load the connectors, read the secrets and make the engine; a source that cannot be had is shown, not fatal."""
+    from agentdesk.desk import prepare
+    from agentdesk.model.events import SourceChanged
+    from agentdesk.sync.engine import Engine
+
     world = None if options.demo is None else _demo_world(desk, places(options.profile), options.demo)
     made = await _configured(desk, ask, only) if world is None else world.connectors()
     states = {name: connector.caps.letter for name, connector in made.items()}
@@ -166,6 +189,8 @@ async def disconnect(desk: Desk) -> None:
 
 async def _first_day(desk: Desk, setup: Setup) -> None:
     """Fetch the demo's history and put in what the desk of Harbour Post knows before its first day."""
+    from agentdesk.desk import inbox, prepare
+
     for name in desk.connectors:
         await desk.connected().sync_once(name, send=False)
     await prepare.link_persons(desk, setup.same_person)
@@ -182,6 +207,8 @@ async def _first_day(desk: Desk, setup: Setup) -> None:
 
 
 def _ensure(db: Db, kinds: Mapping[str, str], letters: Mapping[str, str]) -> None:
+    from agentdesk.store import sources
+
     for name, kind in kinds.items():
         sources.ensure(db, name, kind, letters[name])
 
@@ -210,6 +237,8 @@ async def _configured(desk: Desk, ask: Ask | None, only: str | None) -> dict[str
 
 async def make_connector(config: SourceConfig, clock: Clock, ask: Ask | None = None) -> Connector:
     """One connector with its secret; SecretError or ConfigError when it cannot be had."""
+    import asyncio
+
     from agentdesk import secrets
     from agentdesk.connectors import registry
 
@@ -223,6 +252,9 @@ async def make_connector(config: SourceConfig, clock: Clock, ask: Ask | None = N
 
 async def _note_missing(desk: Desk, config: SourceConfig, error: DeskError) -> None:
     """A source without a connector stays on the list, with what to do."""
+    from agentdesk.model.events import Notice, SourceChanged
+    from agentdesk.store import sources
+
     now, name = desk.now(), config.full_name
     if desk.store.writable:
 
@@ -241,6 +273,9 @@ def report_crash(error: BaseException, profile: str = "default") -> DeskError:
     It holds the places in our code and the kinds of the errors, never their messages or variables: those may quote
     a customer or a token.
     """
+    import platform
+    import time
+
     chain: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in chain:
