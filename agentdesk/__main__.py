@@ -1,6 +1,6 @@
 """``python -m agentdesk``."""
 
-from agentdesk.cli.main import entry
+from agentdesk.cli.entry import entry
 
 if __name__ == "__main__":
     entry()

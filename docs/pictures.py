@@ -84,7 +84,7 @@ async def draw(name: str, folder: Path) -> Path:
     """One picture as SVG."""
     from agentdesk.bootstrap import DemoOptions, Options, disconnect, open_desk
     from agentdesk.bootstrap import connect as bring
-    from agentdesk.cli.session import VERB_MODULES
+    from agentdesk.commands.everything import VERB_MODULES
     from agentdesk.commands.keymap import Keymap
     from agentdesk.commands.registry import Registry
     from agentdesk.model.clock import FastClock

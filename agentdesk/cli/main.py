@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from agentdesk import __version__
-from agentdesk.cli import output
-from agentdesk.cli.exits import Exit
-from agentdesk.errors import DeskError
 
 COMMANDS = {
     "open": "agentdesk.cli.run:open_desk",
@@ -98,31 +94,3 @@ def main(ctx: click.Context, profile: str, config_path: Path | None, agent: str 
 
         return int(ctx.invoke(open_desk))
     return 0
-
-
-def entry() -> None:
-    """Run, and turn every error into words and an exit code; never a traceback with anybody's text in it."""
-    try:
-        code = main(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else Exit.OK)
-    except DeskError as error:
-        output.complain(error)
-        sys.exit(error.exit_code)
-    except click.UsageError as error:
-        output.say(f"agentdesk: {error.format_message()}")
-        output.say("  next: agentdesk --help, or --help after a command")
-        sys.exit(Exit.USAGE)
-    except click.ClickException as error:
-        output.say(f"agentdesk: {error.format_message()}")
-        sys.exit(Exit.ERROR)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output went away (head, less): not an error, and nothing more may be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(Exit.OK)
-    except Exception as error:
-        from agentdesk.bootstrap import report_crash
-
-        output.complain(report_crash(error))
-        sys.exit(Exit.ERROR)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 
 import click
 
-from agentdesk.bootstrap import DemoOptions, Options, connect, disconnect, report_crash
+from agentdesk.bootstrap import DemoOptions, Options, connect, disconnect
 from agentdesk.bootstrap import open_desk as assemble
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
-from agentdesk.cli.session import VERB_MODULES, ask_secret, desk_for, options_of, run
+from agentdesk.cli.screen import open_screen
+from agentdesk.cli.session import ask_secret, desk_for, options_of, run
 from agentdesk.desk import find
 from agentdesk.desk.desk import Desk
 from agentdesk.model.events import Arrived, Event, Notice, Progress, SourceChanged
-from agentdesk.paths import places
 from agentdesk.store import sources as source_rows
 
 
@@ -24,7 +23,7 @@ from agentdesk.store import sources as source_rows
 @click.pass_context
 def open_desk(ctx: click.Context) -> int:
     """Open the desk (what agentdesk does without a command)."""
-    return _screen(options_of(ctx))
+    return open_screen(options_of(ctx))
 
 
 @click.command()
@@ -41,7 +40,7 @@ def demo(ctx: click.Context, seed: int, speed: float, fresh: bool, headless: boo
     options = Options(profile="demo", overrides=said["overrides"], safe=said["safe"],
                       demo=DemoOptions(seed=seed, speed=speed, fresh=fresh))
     if not headless:
-        return _screen(options)
+        return open_screen(options)
     desk = assemble(options)
     try:
         run(_collect(desk, options, None))
@@ -53,44 +52,6 @@ def demo(ctx: click.Context, seed: int, speed: float, fresh: bool, headless: boo
     finally:
         desk.store.close()
     return Exit.OK
-
-
-def _screen(options: Options) -> int:
-    """Open the screen and give back its exit code."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        output.say("agentdesk: the screen needs a terminal")
-        output.say("  next: agentdesk queue --json works without one; agentdesk sync --watch collects")
-        return Exit.USAGE
-    from agentdesk.ui.start import run_screen
-
-    desk = assemble(options)
-    try:
-        given = _ask_first(desk)
-        return run_screen(desk, VERB_MODULES, keys=None if options.safe else desk.config.keys,
-                          themes=() if options.safe else (places(options.profile).themes_dir,),
-                          begin=lambda: _begin(desk, options, given),
-                          on_crash=lambda error: report_crash(error, options.profile).cause)
-    finally:
-        desk.store.close()
-
-
-def _ask_first(desk: Desk) -> dict[str, str]:
-    """Tokens that are kept nowhere, asked for while the terminal is still a plain one."""
-    wanted = [one for one in desk.config.sources if one.token is not None and one.token.kind == "prompt"]
-    return {one.full_name: run(ask_secret(one.full_name)) for one in wanted if not one.paused}
-
-
-async def _begin(desk: Desk, options: Options, given: dict[str, str]) -> None:
-    """After the first paint: connect the sources, then collect and send until the screen closes."""
-
-    async def ask(source: str) -> str:
-        return given.pop(source)
-
-    await connect(desk, options, ask=ask)
-    try:
-        await desk.connected().run()
-    finally:
-        await disconnect(desk)
 
 
 @click.command()

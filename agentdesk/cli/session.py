@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from agentdesk.bootstrap import DemoOptions, Options, connect, disconnect, open_desk
+from agentdesk.bootstrap import Options, connect, disconnect, open_desk
 from agentdesk.cli import output
-from agentdesk.commands import conversation, queue, reply, shift
-from agentdesk.commands.context import Choice, Context, Level
-from agentdesk.commands.registry import Registry
+from agentdesk.cli.screen import profile_options
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import NotFound, Refused, UsageError
-from agentdesk.model.outgoing import OutboxEntry, SendState
-from agentdesk.store import outbox as outbox_rows
+
+if TYPE_CHECKING:
+    from agentdesk.commands.context import Choice, Level
+    from agentdesk.commands.registry import Registry
+    from agentdesk.model.outgoing import OutboxEntry
 
 T = TypeVar("T")
-
-VERB_MODULES = (queue, conversation, reply, shift)
 
 
 class HeadlessFront:
@@ -54,25 +52,34 @@ class HeadlessFront:
 def options_of(ctx: click.Context, *, read_only: bool = False) -> Options:
     """What the command line's global options mean; the profile «demo» is the demo desk, world and all."""
     said = ctx.obj
-    demo = DemoOptions() if said["profile"] == "demo" else None
-    return Options(profile=said["profile"], config_path=said["config_path"], overrides=said["overrides"],
-                   safe=said["safe"], read_only=read_only, demo=demo)
+    return profile_options(said["profile"], said["config_path"], said["overrides"], safe=said["safe"],
+                           read_only=read_only)
 
 
 @contextmanager
 def desk_for(ctx: click.Context, *, read_only: bool = False) -> Iterator[Desk]:
     """The desk that the command line's options name, closed at the end."""
     desk = open_desk(options_of(ctx, read_only=read_only))
-    for warning in desk.warnings:
-        output.say(f"agentdesk: {warning}")
+    told = 0
     try:
+        told = _warn(desk, told)
         yield desk
     finally:
+        _warn(desk, told)
         desk.store.close()
+
+
+def _warn(desk: Desk, told: int) -> int:
+    """Say what was found wrong and not said yet; returns how much has been said now."""
+    for warning in desk.warnings[told:]:
+        output.say(f"agentdesk: {warning}")
+    return len(desk.warnings)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Carry out a coroutine to its end."""
+    import asyncio
+
     return asyncio.run(work)
 
 
@@ -81,11 +88,16 @@ async def ask_secret(source: str) -> str:
     if not sys.stdin.isatty():
         raise Refused(f"The token of {source} must be typed in", "There is no terminal to ask on",
                       "Keep it in the keyring, a command, a variable or a file instead")
+    import asyncio
+
     return str(await asyncio.to_thread(click.prompt, f"Token for {source}", hide_input=True, err=True))
 
 
 def registry() -> Registry:
     """The verbs that need no screen."""
+    from agentdesk.commands.everything import VERB_MODULES
+    from agentdesk.commands.registry import Registry
+
     return Registry.of(VERB_MODULES)
 
 
@@ -108,11 +120,15 @@ async def call(desk: Desk, line: str, selection: tuple[int, ...]) -> str | None:
         if desk.store.reader.value("SELECT 1 FROM conversation WHERE id = ?", number) is None:
             raise NotFound(f"There is no conversation {number}", "It is not in this cache",
                            "agentdesk queue lists them")
+    from agentdesk.commands.context import Context
+
     return await registry().run(Context(desk=desk, front=HeadlessFront(), selection=selection), line)
 
 
 async def deliver(desk: Desk, options: Options, offline: bool) -> list[OutboxEntry]:
     """Bring what lies in the outbox to its sources, unless another process does; returns what is left unsettled."""
+    from agentdesk.store import outbox as outbox_rows
+
     waiting = outbox_rows.list(desk.store.reader, unsettled_only=True)
     if offline or not waiting:
         return waiting
@@ -125,6 +141,8 @@ async def deliver(desk: Desk, options: Options, offline: bool) -> list[OutboxEnt
 
 def say_unsettled(entries: Sequence[OutboxEntry]) -> None:
     """Tell what could not be delivered, and why."""
+    from agentdesk.model.outgoing import SendState
+
     for entry in entries:
         state = "waits" if entry.state in (SendState.HELD, SendState.QUEUED) else entry.state.value.replace("_", " ")
         why = f": {entry.title}" if entry.title else ""

@@ -78,6 +78,11 @@ class Desk:
         """The present instant."""
         return self.clock.now()
 
+    def complete(self) -> None:
+        """Make what was put off for later; a mistake in the rules comes out here."""
+        for name in ("rulebook", "packs"):
+            getattr(self, name)
+
     def emit(self, event: Event) -> None:
         """Tell every listener what happened."""
         for listener in tuple(self._listeners):

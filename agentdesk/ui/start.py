@@ -9,32 +9,34 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from agentdesk.commands.keymap import Keymap
-from agentdesk.commands.registry import Registry
 from agentdesk.errors import UsageError
 from agentdesk.ui.first import painted
 from agentdesk.ui.terminal import Settings, tell_textual
 
 if TYPE_CHECKING:
+    from agentdesk.commands.registry import Registry
     from agentdesk.desk.desk import Desk
 
 Keys = Mapping[str, Mapping[str, str | None]]
 
 
-def run_screen(desk: Desk, modules: Sequence[ModuleType], *, keys: Keys | None = None, themes: tuple[Path, ...] = (),
+def run_screen(desk: Desk, modules: Callable[[], Sequence[ModuleType]], *, keys: Keys | None = None, themes: tuple[Path, ...] = (),
                begin: Callable[[], Awaitable[None]] | None = None,
                on_crash: Callable[[BaseException], str] | None = None) -> int:
     """Show the desk until the agent leaves; the exit code is not 0 when the screen broke down.
 
-    ``modules`` declare the verbs, those of the screen come on top; ``keys`` is the person's own keymap. ``begin`` runs
+    ``modules`` gives those that declare the verbs, those of the screen come on top; ``keys`` is the person's own keymap. ``begin`` runs
     after the first paint; ``on_crash`` writes a report and says where it is.
     """
     settings = Settings.of(desk.config.ui, os.environ)
     tell_textual(settings, os.environ)
     with painted(desk, settings, themes, Keymap.build(keys)) as echo:
+        from agentdesk.commands.registry import Registry
         from agentdesk.ui import verbs
         from agentdesk.ui.app import DeskApp
 
-        registry = Registry.of((*modules, verbs))
+        desk.complete()
+        registry = Registry.of((*modules(), verbs))
         keymap = Keymap.build(keys, known=_readable(registry))
         desk.warnings += [str(problem) for problem in keymap.problems]
         app = DeskApp(desk, registry, keymap, settings=settings, themes=themes, begin=begin, on_crash=on_crash,

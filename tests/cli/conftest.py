@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agentdesk.cli.main import entry
+from agentdesk.cli.entry import entry
 
 
 @dataclass(frozen=True)

@@ -205,7 +205,7 @@ def test_every_command_has_help() -> None:
 @pytest.mark.parametrize("words", [["queue", "--json"], ["show", "1"], ["verbs"], ["config", "path"]])
 def test_reading_never_loads_the_screen_the_network_or_the_keyring(tmp_path: Path, words: list[str]) -> None:
     code = ("import sys; sys.argv = ['agentdesk', *" + repr(words) + "]\n"
-            "from agentdesk.cli.main import entry\n"
+            "from agentdesk.cli.entry import entry\n"
             "try: entry()\n"
             "except SystemExit: pass\n"
             "print([m for m in ('textual', 'rich', 'httpx', 'keyring', 'jinja2', 'holidays') if m in sys.modules],"

@@ -11,7 +11,7 @@ from rich.console import Console
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.screen import Screen
 
-from agentdesk.cli.session import VERB_MODULES
+from agentdesk.commands.everything import VERB_MODULES
 from agentdesk.commands.keymap import Keymap
 from agentdesk.commands.registry import Registry
 from agentdesk.model.clock import SECOND

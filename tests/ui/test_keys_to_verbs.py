@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual import events
 
-from agentdesk.cli.session import VERB_MODULES
+from agentdesk.commands.everything import VERB_MODULES
 from agentdesk.commands.keymap import BAR, DEFAULT, PARENTS, TEXT, Keymap
 from agentdesk.commands.registry import Registry, usable
 from agentdesk.ui import verbs

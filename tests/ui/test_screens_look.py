@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agentdesk.bootstrap import DemoOptions, Options, connect, disconnect, open_desk
-from agentdesk.cli.session import VERB_MODULES
+from agentdesk.commands.everything import VERB_MODULES
 from agentdesk.commands.keymap import Keymap
 from agentdesk.commands.registry import Registry
 from agentdesk.desk.desk import Desk
