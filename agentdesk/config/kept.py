@@ -36,7 +36,8 @@ def inputs(path: Path, environ: Mapping[str, str], overrides: Mapping[str, objec
         return None
     said = {name: value for name, value in environ.items() if name.startswith("AGENTDESK_") or name in _SURROUNDINGS}
     program = [__version__, str(os.stat(schema.__file__).st_mtime_ns)]
-    given = [program, str(path.absolute()), found is None, said, {name: str(value) for name, value in overrides.items()}]
+    ordered = {name: str(value) for name, value in overrides.items()}
+    given = [program, str(path.absolute()), found is None, said, ordered]
     try:
         return msgspec.json.encode(given) + b"\n" + text
     except UnicodeEncodeError:

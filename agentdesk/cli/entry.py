@@ -1,0 +1,60 @@
+"""Where a process begins: the screen at once when nothing else was asked for, else the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from agentdesk.errors import DeskError
+
+
+def entry() -> None:
+    """Run, and turn every error into words and an exit code; never a traceback with anybody's text in it."""
+    try:
+        sys.exit(_screen() if len(sys.argv) == 1 else _command())
+    except DeskError as error:
+        from agentdesk.cli import output
+
+        output.complain(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output went away (head, less): not an error, and nothing more may be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        from agentdesk.bootstrap import report_crash
+        from agentdesk.cli import output
+
+        output.complain(report_crash(error))
+        sys.exit(1)
+
+
+def _screen() -> int:
+    """Without a word on the command line there is nothing to read: the screen opens without what reads it."""
+    from agentdesk.cli.screen import open_screen, profile_options
+
+    return open_screen(profile_options(os.environ.get("AGENTDESK_PROFILE", "default")))
+
+
+def _command() -> int:
+    """Read the command line and do what it says."""
+    import click
+
+    from agentdesk.cli import output
+    from agentdesk.cli.exits import Exit
+    from agentdesk.cli.main import main
+
+    try:
+        code = main(standalone_mode=False)
+    except click.UsageError as error:
+        output.say(f"agentdesk: {error.format_message()}")
+        output.say("  next: agentdesk --help, or --help after a command")
+        return Exit.USAGE
+    except click.ClickException as error:
+        output.say(f"agentdesk: {error.format_message()}")
+        return Exit.ERROR
+    except click.Abort:
+        return 130
+    return code if isinstance(code, int) else Exit.OK

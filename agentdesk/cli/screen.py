@@ -1,0 +1,72 @@
+"""Opening the screen: the first frame before anything that it does not need."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from agentdesk.bootstrap import DemoOptions, Options, connect, disconnect, open_desk, report_crash
+from agentdesk.desk.desk import Desk
+from agentdesk.paths import places
+
+
+def profile_options(profile: str, config_path: Path | None = None, overrides: Mapping[str, object] | None = None, *,
+                    safe: bool = False, read_only: bool = False) -> Options:
+    """The options of a profile; the one called «demo» is the demo desk, world and all."""
+    return Options(profile=profile, config_path=config_path, overrides=overrides or {}, safe=safe, read_only=read_only,
+                   demo=DemoOptions() if profile == "demo" else None)
+
+
+def open_screen(options: Options) -> int:
+    """Open the screen and give back its exit code."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        from agentdesk.cli import output
+        from agentdesk.cli.exits import Exit
+
+        output.say("agentdesk: the screen needs a terminal")
+        output.say("  next: agentdesk queue --json works without one; agentdesk sync --watch collects")
+        return Exit.USAGE
+    from agentdesk.ui.start import run_screen
+
+    desk = open_desk(options)
+    try:
+        given = _ask_first(desk)
+        return run_screen(desk, _verb_modules, keys=None if options.safe else desk.config.keys,
+                          themes=() if options.safe else (places(options.profile).themes_dir,),
+                          begin=lambda: _begin(desk, options, given),
+                          on_crash=lambda error: report_crash(error, options.profile).cause)
+    finally:
+        desk.store.close()
+
+
+def _verb_modules() -> Sequence[ModuleType]:
+    """The verbs that need no screen; imported after the first frame."""
+    from agentdesk.commands.everything import VERB_MODULES
+
+    return VERB_MODULES
+
+
+def _ask_first(desk: Desk) -> dict[str, str]:
+    """Tokens that are kept nowhere, asked for while the terminal is still a plain one."""
+    given: dict[str, str] = {}
+    for one in desk.config.sources:
+        if one.token is not None and one.token.kind == "prompt" and not one.paused:
+            from agentdesk.cli.session import ask_secret, run
+
+            given[one.full_name] = run(ask_secret(one.full_name))
+    return given
+
+
+async def _begin(desk: Desk, options: Options, given: dict[str, str]) -> None:
+    """After the first paint: connect the sources, then collect and send until the screen closes."""
+
+    async def ask(source: str) -> str:
+        return given.pop(source)
+
+    await connect(desk, options, ask=ask)
+    try:
+        await desk.connected().run()
+    finally:
+        await disconnect(desk)

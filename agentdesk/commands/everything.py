@@ -1,0 +1,7 @@
+"""All modules with verbs that need no screen, by name: nothing collects itself."""
+
+from __future__ import annotations
+
+from agentdesk.commands import conversation, queue, reply, shift
+
+VERB_MODULES = (queue, conversation, reply, shift)
