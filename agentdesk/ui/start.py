@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 Keys = Mapping[str, Mapping[str, str | None]]
 
 
-def run_screen(desk: Desk, modules: Callable[[], Sequence[ModuleType]], *, keys: Keys | None = None, themes: tuple[Path, ...] = (),
-               begin: Callable[[], Awaitable[None]] | None = None,
+def run_screen(desk: Desk, modules: Callable[[], Sequence[ModuleType]], *, keys: Keys | None = None,
+               themes: tuple[Path, ...] = (), begin: Callable[[], Awaitable[None]] | None = None,
                on_crash: Callable[[BaseException], str] | None = None) -> int:
     """Show the desk until the agent leaves; the exit code is not 0 when the screen broke down.
 
-    ``modules`` gives those that declare the verbs, those of the screen come on top; ``keys`` is the person's own keymap. ``begin`` runs
-    after the first paint; ``on_crash`` writes a report and says where it is.
+    ``modules`` gives those that declare the verbs, those of the screen come on top; ``keys`` is the person's own
+    keymap. ``begin`` runs after the first paint; ``on_crash`` writes a report and says where it is.
     """
     settings = Settings.of(desk.config.ui, os.environ)
     tell_textual(settings, os.environ)
