@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -547,3 +549,49 @@ async def test_hints_come_when_a_file_grows(folder: Folder) -> None:
 def test_the_registry_makes_it_without_httpx(folder: Folder) -> None:
     connector = create(FileSource(name="x", path=str(folder.path)), clock=folder.clock)
     assert (connector.name, connector.caps.letter) == ("file:x", "F")
+
+
+async def test_a_file_cut_back_to_a_part_of_itself_is_a_gap(folder: Folder) -> None:
+    folder.append(*(line(n, "x" * 300) for n in range(10)))
+    await folder.pull()
+    whole = folder.path.read_bytes().split(b"\n")
+    os.truncate(folder.path, len(b"\n".join(whole[:6])) + 1)
+    folder.append(line("new"))
+    pages = await folder.pull()
+    assert "pnew" in refs(pages)
+    assert len(gaps(pages)) == 1
+
+
+def test_pages_are_oldest_first_however_the_file_is_sorted(tmp_path: Path) -> None:
+    path = tmp_path / "year.jsonl"
+    path.write_text("".join(line(n, created_at=1_767_225_600 - n) + "\n" for n in range(5)))
+    ((page, _, _),) = read_bulk(path)
+    assert [m.ref for m in page.messages] == ["p4", "p3", "p2", "p1", "p0"]
+
+
+async def test_two_terminals_that_look_at_the_same_moment_write_once(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.append(line(1))
+    look = file_out.contains
+
+    def slow(path: Path, client_id: str) -> bool:
+        found = look(path, client_id)
+        time.sleep(0.1)
+        return found
+
+    monkeypatch.setattr(file_out, "contains", slow)
+    await asyncio.gather(*(folder.connector().send(reply("p1", "once")) for _ in range(3)))
+    assert len(out_of(folder).read_text().splitlines()) == 1
+
+
+def test_neither_the_registry_nor_a_file_source_loads_httpx(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from agentdesk.config.schema import FileSource\n"
+        "from agentdesk.connectors import registry\n"
+        "from agentdesk.model.clock import SystemClock\n"
+        f"registry.create(FileSource(name='x', path={str(tmp_path)!r}), clock=SystemClock())\n"
+        "sys.exit('httpx' in sys.modules or 'agentdesk.connectors.rt' in sys.modules)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -685,3 +685,9 @@ async def test_over_a_real_socket_as_well(clock: ManualClock) -> None:
         assert isinstance(await connector.reconcile(out, started), Found)
         await connector.close()
     assert fake.rt.copies("once") == 1
+
+
+async def test_a_bare_zero_is_a_reply_too(world: RtWorld) -> None:
+    ticket = world.rt.mail(JANE, "how many parcels?")
+    await world.connector.send(answer(str(ticket), "0"))
+    assert world.rt.copies("0") == 1
