@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from tests.bench.terminal import ROOT, Picture, Program
+from tests.bench.terminal import Picture, Program, surroundings
 
 DESK = (sys.executable, "-m", "agentdesk")
 SMALLEST = (sys.executable, "-m", "tests.bench.smallest")
@@ -231,7 +231,7 @@ def command(argv: Sequence[str], env: Mapping[str, str], times: int) -> tuple[Sp
 
 def _timed(argv: Sequence[str], env: Mapping[str, str]) -> tuple[float, float, float]:
     begin = time.perf_counter()
-    process = subprocess.Popen(argv, env={**os.environ, "PYTHONPATH": str(ROOT), **env}, stdout=subprocess.DEVNULL,
+    process = subprocess.Popen(argv, env={**surroundings(), **env}, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE)
     assert process.stderr is not None
     said = process.stderr.read()
@@ -246,7 +246,7 @@ def _timed(argv: Sequence[str], env: Mapping[str, str]) -> tuple[float, float, f
 
 def imports(argv: Sequence[str], env: Mapping[str, str], wanted: Sequence[str]) -> tuple[int, dict[str, bool]]:
     """How many modules a command imports, and which of the heavy ones are among them."""
-    run = subprocess.run([argv[0], "-X", "importtime", *argv[1:]], env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+    run = subprocess.run([argv[0], "-X", "importtime", *argv[1:]], env={**surroundings(), **env},
                          capture_output=True, text=True, check=True)
     names = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines() if line.startswith("import time:")}
     return len(names), {name: name in names for name in wanted}

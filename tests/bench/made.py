@@ -20,7 +20,11 @@ from agentdesk.store import intake
 from agentdesk.store.db import Db, Store
 from agentdesk.sync.plan import plan
 
-_COMMON = ["the", "my", "and", "you", "to", "is", "it", "for", "not", "on", "please", "order", "parcel", "delivered", "again", "late", "where", "help", "have", "still", "can", "with", "your", "was", "been", "this", "that", "waiting", "days", "number", "account", "refund"]
+_COMMON = [
+    "the", "my", "and", "you", "to", "is", "it", "for", "not", "on", "please", "order", "parcel", "delivered",
+    "again", "late", "where", "help", "have", "still", "can", "with", "your", "was", "been", "this", "that",
+    "waiting", "days", "number", "account", "refund",
+]
 
 
 class Maker:

@@ -9,6 +9,7 @@ import re
 import select
 import signal
 import struct
+import tempfile
 import termios
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,14 @@ from pathlib import Path
 import pyte
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def surroundings() -> dict[str, str]:
+    """An environment in which nothing changes how programs start, with modules compiled once and kept as installed."""
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith(("AGENTDESK", "SSH_", "TMUX", "STY", "NO_COLOR", "TEXTUAL", "PYTHON"))}
+    return {**kept, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT),
+            "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "agentdesk-bench" / "compiled")}
 
 
 class Picture:
@@ -47,10 +56,7 @@ class Program:
     def __init__(self, argv: Sequence[str], env: Mapping[str, str], *, columns: int = 120, lines: int = 40) -> None:
         self.columns, self.lines = columns, lines
         self.chunks: list[tuple[float, bytes]] = []
-        kept = {name: value for name, value in os.environ.items()
-                if not name.startswith(("AGENTDESK", "SSH_", "TMUX", "STY", "NO_COLOR", "TEXTUAL"))}
-        full = {**kept, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
-                "PYTHONPATH": str(ROOT), **env}
+        full = {**surroundings(), "TERM": "xterm-256color", "COLORTERM": "truecolor", **env}
         self.began = time.perf_counter()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
