@@ -61,6 +61,7 @@ class DeskApp(LookApp):
         self._rows = rows
         self._main: MainScreen | None = None
         self._notified_at: Millis = 0
+        self._touched_at = desk.now()
         self._leaving = False
         self._typed_early: list[events.Key] | None = []
         """Keys from before the main screen was there; None once it is."""
@@ -157,6 +158,8 @@ class DeskApp(LookApp):
         if isinstance(event, events.Key) and self._typed_early is not None:
             self._typed_early.append(event)
             return
+        if isinstance(event, events.InputEvent):
+            self._touched_at = self.desk.now()
         if isinstance(event, events.Key) and not event.is_forwarded and self.screen.is_running:
             bar = self.key_bar
             if bar is not None and event.key != "escape":
@@ -338,10 +341,20 @@ class DeskApp(LookApp):
 
     def tick(self, now: Millis) -> None:
         """A second passed."""
+        if self.settings.idle_lock and now - self._touched_at >= self.settings.idle_lock:
+            self._hide()
+            return
         self.main.tick(now)
         ticking = getattr(self.screen, "tick", None)
         if ticking is not None and self.screen is not self.main:
             ticking(now)
+
+    def _hide(self) -> None:
+        """Nobody has pressed a key for long: whoever passes by sees nothing."""
+        from agentdesk.ui.screens.hidden import HiddenScreen
+
+        if not isinstance(self.screen, HiddenScreen):
+            self.push_screen(HiddenScreen())
 
     def on_app_blur(self) -> None:
         """The terminal lost the focus."""

@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     repaint: Literal["changed", "all"] = "changed"
     """What is written to the terminal: the cells that differ, or whatever Textual draws."""
     key_hint: int | None = 300
+    idle_lock: int = 0
+    """Milliseconds without a key after which everything is hidden; 0 for never."""
     bell: bool = False
     remote: bool = False
     """True over SSH."""
@@ -54,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return cls(theme=ui.theme, ascii=ui.ascii or plain or env.get("TERM") == "linux", depth=depth,
                    wide=ui.wide, medium=min(ui.medium, ui.wide), scroll=ui.scroll, cursor=cursor,
                    repaint="all" if env.get("AGENTDESK_REPAINT") == "all" else "changed", key_hint=ui.key_hint,
+                   idle_lock=ui.idle_lock,
                    bell=ui.bell, remote=remote)
 
 

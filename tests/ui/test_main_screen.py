@@ -571,3 +571,27 @@ async def test_q_leaves_at_once_whatever_is_unsent(world: World) -> None:
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
         assert app.return_code == 0
+
+
+async def test_a_desk_without_sources_says_how_to_begin(world: World) -> None:
+    world.desk.connectors.clear()
+    world.desk.store.write_now(lambda db: db.run("DELETE FROM source"))
+    async with running(world) as (app, _pilot):
+        assert "No source is configured yet" in screen_text(app)
+        assert "agentdesk config init" in screen_text(app)
+
+
+async def test_after_long_without_a_key_everything_is_hidden_until_one_is_pressed(world: World) -> None:
+    ids = await customers(world, 3)
+    async with running(world, idle_lock=10 * MINUTE) as (app, pilot):
+        world.clock.advance(9 * MINUTE)
+        app.bridge.tick()
+        await pilot.pause()
+        assert "parcel" in screen_text(app)
+        world.clock.advance(MINUTE)
+        app.bridge.tick()
+        await until(pilot, lambda: "Hidden" in screen_text(app))
+        assert "parcel" not in screen_text(app)
+        await pilot.press("j")
+        await until(pilot, lambda: "parcel" in screen_text(app))
+        assert queue(app).current_id == ids[0]

@@ -28,6 +28,9 @@ EMPTY = {
     "done": ("Nothing is done yet", "d finishes the conversation under the cursor"),
 }
 """What empty views say and what to do next, by the name of the view."""
+NOBODY = ("Nobody is waiting", "New posts come in by themselves · / finds what is older")
+NO_SOURCE = ("No source is configured yet", "q leaves; then agentdesk config init begins a configuration",
+             "agentdesk demo shows a day at a desk that is busy")
 
 
 class MainScreen(PaneScreen):
@@ -63,13 +66,17 @@ class MainScreen(PaneScreen):
             known = ", ".join(f"{one.key} {one.name}".strip() for one in views)
             raise UsageError(f"There is no view {name}", "", f"There are {known}")
         self._view = view.name
-        self.queue.empty = EMPTY.get(view.name, ("Nobody is waiting", "New posts come in by themselves · / finds what "
-                                                                      "is older"))
+        self.queue.empty = EMPTY.get(view.name, NOBODY if self._has_sources() else NO_SOURCE)
         self.queue.load(view.query, self.queue.current_id)
         self.views.put(active=view.key or view.name, filter="", total="")
         if self.shape == "narrow" or self.context == "queue":
             self.show_pane("list")
         self.refresh_counts()
+
+    def _has_sources(self) -> bool:
+        """True when anything could ever arrive."""
+        desk = self.desk_app.desk
+        return bool(desk.config.sources or desk.connectors or find.sources(desk))
 
     def show_query(self, query: str) -> None:
         """Show what a query matches; an empty one goes back to the view."""
