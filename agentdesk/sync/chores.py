@@ -16,7 +16,7 @@ def due(db: Db, now: Millis) -> bool:
     """True when a snooze has ended or a claim has run out, so that an idle desk writes nothing."""
     return bool(db.value(
         "SELECT EXISTS (SELECT 1 FROM conversation WHERE state = 'snoozed' AND snoozed_until <= ?)"
-        " OR EXISTS (SELECT 1 FROM conversation WHERE state = 'open' AND claim_agent <> '' AND claim_until <= ?)",
+        f" OR EXISTS (SELECT 1 {claims.RUN_OUT})",
         now, now))
 
 
