@@ -14,10 +14,8 @@ AT_ONCE = 200
 
 def due(db: Db, now: Millis) -> bool:
     """True when a snooze has ended or a claim has run out, so that an idle desk writes nothing."""
-    return bool(db.value(
-        "SELECT EXISTS (SELECT 1 FROM conversation WHERE state = 'snoozed' AND snoozed_until <= ?)"
-        f" OR EXISTS (SELECT 1 {claims.RUN_OUT})",
-        now, now))
+    return claims.any_expired(db, now) or bool(db.value(
+        "SELECT EXISTS (SELECT 1 FROM conversation WHERE state = 'snoozed' AND snoozed_until <= ?)", now))
 
 
 def wake_and_expire(db: Db, rulebook: Rulebook, now: Millis) -> list[int]:
