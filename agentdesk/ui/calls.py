@@ -1,0 +1,196 @@
+"""How keys, palette and clicks become verb calls, and how what they answer is said."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.screen import Screen
+
+from agentdesk.commands.context import Context, Level
+from agentdesk.commands.keymap import Keymap
+from agentdesk.commands.registry import Registry, Verb
+from agentdesk.errors import DeskError
+from agentdesk.model.clock import Millis
+from agentdesk.ui.front import ScreenFront
+from agentdesk.ui.keys import Router
+from agentdesk.ui.look import LookApp
+from agentdesk.ui.rows import DeskRows, Rows
+from agentdesk.ui.screens.base import context_of, key_bar_of, pane_of, selection_of
+from agentdesk.ui.screens.desk import MainScreen
+from agentdesk.ui.terminal import Settings
+from agentdesk.ui.widgets.key_bar import KeyBar
+
+if TYPE_CHECKING:
+    from agentdesk.desk.desk import Desk
+    from agentdesk.ui.app import DeskApp
+
+
+class CallApp(LookApp):
+    """An app whose every gesture is a verb call, and whose last line says what came of it."""
+
+    def __init__(self, desk: Desk, registry: Registry, keymap: Keymap, *, settings: Settings,
+                 themes: tuple[Path, ...] = (), on_crash: Callable[[BaseException], str] | None = None,
+                 rows: Rows | None = None) -> None:
+        self.desk = desk
+        self.registry = registry
+        super().__init__(settings, themes)
+        me = cast("DeskApp", self)
+        self.router = Router(me, keymap)
+        self.front = ScreenFront(me)
+        self.command_history: tuple[str, ...] = ()
+        self._on_crash = on_crash
+        self._rows = rows
+        self._main: MainScreen | None = None
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The main screen."""
+        self._main = MainScreen(self._rows or DeskRows(self.desk))
+        return self._main
+
+    @property
+    def main(self) -> MainScreen:
+        """The main screen, whatever lies over it."""
+        if self._main is None:
+            raise RuntimeError("the app has not started")
+        return self._main
+
+    @property
+    def keymap(self) -> Keymap:
+        """The keys of the moment."""
+        return self.router.keymap
+
+    @property
+    def key_context(self) -> str:
+        """Whose keys work now."""
+        return context_of(self.screen)
+
+    @property
+    def key_bar(self) -> KeyBar | None:
+        """The key bar in sight."""
+        return key_bar_of(self.screen)
+
+    def go_back(self) -> None:
+        """One level up: a screen goes away, or the main screen lets go of something."""
+        if self.screen is self.main:
+            self.main.go_back()
+        elif (bar := self.key_bar) is None or not bar.hush():
+            self.screen.dismiss(None)
+
+    def open_selected(self) -> None:
+        """Enter: open what is under the cursor."""
+        if self.screen is self.main:
+            self.main.open_selected()
+            return
+        choose = getattr(pane_of(self.screen), "choose", None)
+        if choose is not None:
+            choose()
+
+    def open_screen(self, screen: Screen[Any]) -> None:
+        """Lay a screen over the main one; when it ends with a conversation's number, that is opened."""
+
+        def ended(result: Any) -> None:
+            self.show_keys()
+            if isinstance(result, int) and not isinstance(result, bool):
+                self.main.open_conversation(result)
+
+        self.push_screen(screen, ended)
+
+    async def call_verb(self, line: str, *, count: int | None = None, where: str = "") -> None:
+        """Carry out a call: what only moves things at once, the rest beside the screen's own work."""
+        where = where or self.key_context
+        self.main.queue.touched = True
+        try:
+            call = self.registry.parse(line)
+            one = self.registry[call.verb]
+            ctx = Context(desk=self.desk, front=self.front, where=where, count=count,
+                          selection=self.main.select(count) if self.screen is self.main else selection_of(self.screen))
+            if one.visual:
+                self._answer(await self.registry.run(ctx, call))
+            else:
+                self.work(self._run(ctx, call, one))
+        except DeskError as error:
+            self._complain(error)
+
+    async def _run(self, ctx: Context, call: Any, one: Verb) -> None:
+        self._answer(await self.registry.run(ctx, call))
+        if one.scope == "many" and len(ctx.selection) > 1 and self.main.queue.marks:
+            self.main.queue.unmark()
+
+    def work(self, job: Coroutine[Any, Any, Any] | Awaitable[Any]) -> None:
+        """Do something beside the screen's own work; what goes wrong is said, and nothing ends by it."""
+
+        async def guarded() -> None:
+            try:
+                await job
+            except DeskError as error:
+                self._complain(error)
+            except Exception as error:
+                where = self._on_crash(error) if self._on_crash is not None else ""
+                self.say("error", f"That went wrong inside agentdesk ({type(error).__name__})",
+                         where)
+
+        self.run_worker(guarded(), group="verbs", exit_on_error=False)
+
+    def _answer(self, sentence: str | None) -> None:
+        if sentence:
+            self.say("good", sentence)
+
+    def _complain(self, error: DeskError) -> None:
+        self.say("error", " · ".join(part for part in (error.title, error.cause) if part), error.remedy)
+
+    def say(self, level: Level, text: str, remedy: str = "", *, countdown: Millis = 0) -> None:
+        """Say something in the last line."""
+        (self.key_bar or self.main.keys).say(level, text, remedy, countdown=countdown)
+
+    tell = say
+
+    def title_of(self, call: str) -> str:
+        """What a call does, in words."""
+        name = call.split(" ", 1)[0]
+        return self.registry[name].title if name in self.registry else call
+
+    def show_keys(self) -> None:
+        """The key bar for the context of the moment."""
+        bar = self.key_bar
+        if bar is None:
+            return
+        where = self.key_context
+        bar.put(keys=[(keys, bar_word(self.registry[name]), name) for keys, name in self.keymap.bar(where)
+                      if name in self.registry])
+
+    def show_pending(self, strokes: str) -> None:
+        """Pending strokes in the key bar; an empty text takes them and the popup away."""
+        bar = self.key_bar
+        if bar is not None and bar.pending != strokes:
+            bar.put(pending=strokes)
+            bar.show_next([])
+
+    def show_next_keys(self, strokes: str, rows: list[tuple[str, str]]) -> None:
+        """The keys that may follow the pending ones."""
+        bar = self.key_bar
+        if bar is not None:
+            bar.show_next(rows)
+
+    def open_commands(self, *, search: bool, start: str = "") -> None:
+        """The command line, or the searchable list of all commands."""
+        from agentdesk.ui.screens.command import CommandScreen
+
+        where = self.key_context
+
+        async def run(line: str | None) -> None:
+            if line:
+                await self.call_verb(line, where=where)
+
+        self.push_screen(CommandScreen(search=search, start=start, where=where), run)
+
+
+WORDS = {"why": "why here"}
+
+
+def bar_word(one: Verb) -> str:
+    """A verb in the key bar: its name where that is a word, else its title."""
+    if one.name in WORDS:
+        return WORDS[one.name]
+    return one.name if one.name.isalpha() else one.title.rstrip(" …").lower()
