@@ -22,7 +22,10 @@ def snapshot(db: Db, conversation_id: int) -> dict[str, Any]:
 
 
 def write(db: Db, conversation_id: int, changes: dict[str, Any]) -> None:
-    """Change columns. Being done covers the messages that were unanswered; coming back uncovers them."""
+    """Change columns. Being done covers the messages that were unanswered; coming back uncovers them.
+
+    What is to wait for the customer while a message is unanswered is open instead: it waits for us.
+    """
     if not changes:
         return
     strange = set(changes) - set(COLUMNS)
@@ -35,6 +38,8 @@ def write(db: Db, conversation_id: int, changes: dict[str, Any]) -> None:
     names = ", ".join(f"{name} = ?" for name in changes)
     db.run(f"UPDATE conversation SET {names}, version = version + 1 WHERE id = ?", *changes.values(), conversation_id)
     if {"state", "snoozed_until", "disposed_at"} & set(changes):
+        db.run("UPDATE conversation SET state = 'open' WHERE id = ? AND state = 'waiting' AND burst > 0",
+               conversation_id)
         rerank(db, conversation_id)
 
 
@@ -54,6 +59,9 @@ def _cover(db: Db, conversation_id: int, before: dict[str, Any], after: dict[str
     if before["state"] == "done" and before["disposed_at"] is not None:
         db.run("UPDATE message SET handled_at = NULL WHERE conversation_id = ? AND direction = 'in' AND handled_at = ?",
                conversation_id, before["disposed_at"])
+        db.run("UPDATE message SET handled_at = c.answered_at FROM conversation AS c WHERE c.id = ?1 "
+               "AND conversation_id = ?1 AND direction = 'in' AND handled_at IS NULL "
+               "AND message.created_at < c.answered_at", conversation_id)
     if after["state"] == "done" and after["disposed_at"] is not None:
         db.run("UPDATE message SET handled_at = ? WHERE conversation_id = ? AND direction = 'in' "
                "AND handled_at IS NULL", after["disposed_at"], conversation_id)

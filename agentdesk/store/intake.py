@@ -160,8 +160,9 @@ class _Intake:
                 self._take_back(heads[number], at)
 
     def _take_back(self, head: Head, at: Millis) -> None:
-        self._db.run("UPDATE message SET handled_at = NULL WHERE conversation_id = ? AND direction = 'in' "
-                     "AND handled_at = ?", head.id, at)
+        covered_at = head.disposed_at if head.disposition else None  # a disposition stands, whatever was answered
+        self._db.run("UPDATE message SET handled_at = ? WHERE conversation_id = ? AND direction = 'in' "
+                     "AND handled_at = ?", covered_at, head.id, at)
         head.answered_at = self._db.value(
             "SELECT max(created_at) FROM message WHERE conversation_id = ? AND direction = 'out' AND ours = 0 "
             "AND deleted_at IS NULL", head.id)

@@ -67,6 +67,7 @@ CREATE TABLE conversation (
   claim_agent TEXT NOT NULL DEFAULT '', claim_until INTEGER,
   backfill INTEGER NOT NULL DEFAULT 0, indirect INTEGER NOT NULL DEFAULT 0,
   remote_closed INTEGER NOT NULL DEFAULT 0,     -- 1 while its source holds it closed
+  emptied INTEGER NOT NULL DEFAULT 0,           -- 1 once its texts were removed after the time set for keeping them
   version INTEGER NOT NULL DEFAULT 1,
   UNIQUE (source, ref)
 );
@@ -76,6 +77,7 @@ CREATE INDEX conversation_queue ON conversation (rank, id) WHERE state = 'open';
 CREATE INDEX conversation_waiting ON conversation (rank, id) WHERE state = 'waiting';
 CREATE INDEX conversation_snoozed ON conversation (rank, id) WHERE state = 'snoozed';
 CREATE INDEX conversation_done ON conversation (rank, id) WHERE state = 'done';
+CREATE INDEX conversation_keep ON conversation (disposed_at) WHERE state = 'done' AND emptied = 0;
 CREATE INDEX conversation_due ON conversation (due_at, soon_at) WHERE state = 'open' AND due_at IS NOT NULL;
 CREATE INDEX conversation_wake ON conversation (snoozed_until) WHERE state = 'snoozed';
 CREATE INDEX conversation_source ON conversation (source, rank, id) WHERE state = 'open';
@@ -102,6 +104,10 @@ END;
 CREATE TRIGGER tally_move AFTER UPDATE OF state ON conversation WHEN old.state <> new.state BEGIN
   UPDATE tally SET conversations = conversations + 1 WHERE state = new.state;
   UPDATE tally SET conversations = conversations - 1 WHERE state = old.state;
+END;
+
+CREATE TRIGGER reopened AFTER UPDATE OF state ON conversation WHEN old.state = 'done' AND new.state <> 'done' BEGIN
+  UPDATE conversation SET emptied = 0 WHERE id = new.id;
 END;
 
 CREATE TABLE message (

@@ -84,7 +84,7 @@ class Transitions:
 
     def uncover(self, head: Head) -> None:
         """A colleague took an answer back: what it had answered needs us again."""
-        if head.state == State.WAITING and head.burst:
+        if head.state in (State.WAITING, State.DONE) and head.burst:
             self._reopen(head, "answer deleted")
 
     def _reopen(self, head: Head, rule: str) -> None:

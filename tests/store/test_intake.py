@@ -411,3 +411,18 @@ def test_a_pull_of_a_known_conversation_ends_its_backfill(scene: Scene) -> None:
     scene.take(scene.message("again"))
     assert not scene.get(1).backfill
     assert msgspec.structs.asdict(scene.get(1))["burst"] == 2
+
+
+def test_a_deleted_answer_reopens_what_the_server_closed_but_not_what_we_disposed_of(scene: Scene) -> None:
+    question = scene.message()
+    answer = scene.message("Wrong thread", author=SAM, direction=Direction.OUT)
+    scene.take(question, answer)
+    scene.take(remote=[scene.remote(closed=True)])
+    assert scene.get(1).state is State.DONE
+    scene.take(removed=(answer.ref,))
+    assert (scene.get(1).state, scene.get(1).burst) == (State.OPEN, 1)
+    other = scene.message("Hi", author=SAM, direction=Direction.OUT)
+    scene.take(other)
+    done(scene, 1, Disposition.ANSWERED)
+    scene.take(removed=(other.ref,))
+    assert (scene.get(1).state, scene.get(1).burst) == (State.DONE, 0)
