@@ -27,7 +27,8 @@ def command(configured: str = "") -> list[str]:
         raise Refused("The editor cannot be started", f"EDITOR cannot be read: {error}",
                       "Set EDITOR to the program's name") from error
     if not words:
-        raise Refused("No editor is set", "ui.editor, VISUAL and EDITOR are all empty", "Set one of them, such as EDITOR=nano")
+        raise Refused("No editor is set", "ui.editor, VISUAL and EDITOR are all empty",
+                      "Set one of them, such as EDITOR=nano")
     return words
 
 

@@ -34,6 +34,11 @@ async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = 
         await pilot.pause(0.01)
 
 
+async def ready(app: DeskApp, pilot: Pilot[Any]) -> None:
+    """Wait until the first frame is out and keys go straight to the screen."""
+    await until(pilot, lambda: app._typed_early is None and app.main.query("ConversationPane"))
+
+
 async def typed(pilot: Pilot[Any], text: str) -> None:
     """Type a text."""
     for letter in text:

@@ -25,7 +25,7 @@ from agentdesk.ui.screens.dialogs import Ask, Confirm
 from agentdesk.ui.widgets.composer import Composer
 from agentdesk.ui.widgets.label import Label
 from tests.desk.conftest import World
-from tests.ui.over_desk import app_over, screen_text, typed, until
+from tests.ui.over_desk import app_over, ready, screen_text, typed, until
 
 
 @asynccontextmanager
@@ -35,7 +35,7 @@ async def writing(world: World, key: str = "r", size: tuple[int, int] = (140, 36
     number = await world.arrive("a")
     app = app_over(world)
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.main.conversation is not None)
+        await ready(app, pilot)
         await pilot.press(key)
         await until(pilot, lambda: app.main.composer.is_open and app.focused is app.main.composer.editor)
         yield app, pilot, app.main.composer, number
@@ -85,8 +85,8 @@ async def test_the_line_above_counts_as_the_channel_does(world: World) -> None:
 async def test_the_sign_off_stands_behind_the_text(world: World) -> None:
     async with writing(world) as (_, pilot, composer, _):
         await typed(pilot, "On its way")
+        await until(pilot, lambda: composer.editor.render_line(0).text.rstrip().endswith("^AN"))
         assert "On its way" in composer.editor.render_line(0).text
-        assert composer.editor.render_line(0).text.rstrip().endswith("^AN")
         assert composer.editor.text == "On its way"
 
 

@@ -18,13 +18,14 @@ from agentdesk.ui.screens import dialogs
 from agentdesk.ui.screens.dialogs import Ask, Choose, Confirm, narrowed
 from agentdesk.ui.widgets.field import Field
 from tests.desk.conftest import World
-from tests.ui.over_desk import app_over, screen_text, typed, until
+from tests.ui.over_desk import app_over, ready, screen_text, typed, until
 
 FRUIT = (Choice("apple", "Apple", "green or red"), Choice("pear", "Pear", "green"), Choice("plum", "Plum", "blue"))
 
 
 async def asked(app: DeskApp, pilot: Pilot[Any], question: Awaitable[Any], screen: type) -> asyncio.Future[Any]:
     """Ask beside the screen's own work; the future holds the answer."""
+    await ready(app, pilot)
     answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     async def work() -> None:

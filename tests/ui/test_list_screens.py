@@ -27,11 +27,12 @@ from agentdesk.ui.screens.why import WhyScreen
 from tests.desk.conftest import SOURCE, World
 from tests.desk.test_answer import written
 from tests.fakes.platform import Fault
-from tests.ui.over_desk import app_over, screen_text, typed, until
+from tests.ui.over_desk import app_over, ready, screen_text, typed, until
 
 
 async def opened(app: DeskApp, pilot: Pilot[Any], screen: Screen[Any]) -> str:
     """Lay a screen over the main one; what stands on it."""
+    await ready(app, pilot)
     app.open_screen(screen)
     await until(pilot, lambda: app.screen is screen and screen.query("#list"))
     await pilot.pause()

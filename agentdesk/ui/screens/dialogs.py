@@ -19,7 +19,7 @@ from agentdesk.ui.present import line
 from agentdesk.ui.widgets.blocks import Block, Blocks
 from agentdesk.ui.widgets.field import Field
 from agentdesk.ui.widgets.label import Label
-from agentdesk.ui.widgets.runs import Row, Run, fold
+from agentdesk.ui.widgets.runs import Row, Run, fold, ruled
 
 if TYPE_CHECKING:
     from agentdesk.ui.app import DeskApp
@@ -71,6 +71,11 @@ class Sheet(ModalScreen[Any], inherit_bindings=False):
         """The app, by its own type."""
         return cast("DeskApp", self.app)
 
+    def on_mount(self) -> None:
+        """The field has the keys from the first one on."""
+        for field in self.query(Field):
+            self.set_focus(field, scroll_visible=False)
+
     def on_key(self, event: events.Key) -> None:
         """Every key ends here: what is asked must be answered first."""
         event.stop()
@@ -95,7 +100,8 @@ class Ask(Sheet):
     def compose(self) -> ComposeResult:
         """Title, field, and what is wrong."""
         with Vertical():
-            yield Label((self.title_row,), ground="popup")
+            yield Label((ruled(self.title_row, self.app.size.width, self.desk_app.palette, "popup", "base"),),
+                        ground="popup")
             yield Field(self._default, prompt=">", hint=line(self._hint, 200, pad=False))
             yield Label((keys(("Enter", "accept"), ("Esc", "leave it")),), ground="popup", id="under")
 
@@ -141,14 +147,15 @@ class Choose(Sheet):
     def compose(self) -> ComposeResult:
         """Title, list, field."""
         with Vertical():
-            yield Label((self.title_row,), ground="popup")
+            yield Label((ruled(self.title_row, self.app.size.width, self.desk_app.palette, "popup", "base"),),
+                        ground="popup")
             yield ChoiceList()
             yield Field(prompt=">", hint="type to narrow")
             yield Label((keys(("↑↓", "move"), ("Enter", "take"), ("Esc", "leave it")),), ground="popup")
 
     def on_mount(self) -> None:
         """Show all of them."""
-        self.query_one(Field).focus()
+        super().on_mount()
         self._fill()
 
     def on_resize(self) -> None:
@@ -229,7 +236,8 @@ class Confirm(Sheet):
     def compose(self) -> ComposeResult:
         """Title, what it means, and the two keys."""
         with Vertical():
-            yield Label((self.title_row,), ground="popup")
+            yield Label((ruled(self.title_row, self.app.size.width, self.desk_app.palette, "popup", "base"),),
+                        ground="popup")
             if self._detail:
                 yield Label([Row((Run(f" {part}", "text"),)) for part in fold(self._detail, 76, 4)], ground="popup")
             yield Label((keys(("y", "yes"), ("n", "no, leave it")),), ground="popup")

@@ -18,7 +18,7 @@ from agentdesk.ui.widgets.blocks import Block, Blocks
 from agentdesk.ui.widgets.field import Field
 from agentdesk.ui.widgets.key_bar import KeyBar
 from agentdesk.ui.widgets.label import Label
-from agentdesk.ui.widgets.runs import BLANK, Row, Run, fold, strip
+from agentdesk.ui.widgets.runs import BLANK, Row, Run, fold, ruled, strip
 
 if TYPE_CHECKING:
     from agentdesk.desk.desk import Desk
@@ -89,10 +89,10 @@ class ListScreen(Screen[Any], inherit_bindings=False):
         """Read and show."""
         if self.has_field:
             self.list.bar_always = True
-            self.query_one(Field).focus()
+            self.set_focus(self.query_one(Field), scroll_visible=False)
             self.query_one(KeyBar).put(keys=self.field_keys)
         else:
-            self.list.focus()
+            self.set_focus(self.list, scroll_visible=False)
             self.desk_app.show_keys()
         self.reload()
         self.list.top()
@@ -126,7 +126,8 @@ class ListScreen(Screen[Any], inherit_bindings=False):
 
     def reload(self) -> None:
         """Read again and show; the cursor stays on its row."""
-        self.query_one("#title", Label).put(self.heading())
+        title = ruled(self.heading(), self.size.width, self.desk_app.palette, "status", "base")
+        self.query_one("#title", Label).put(title)
         self.list.fill(self.blocks())
         self._show_preview()
 

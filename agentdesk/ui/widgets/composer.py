@@ -19,6 +19,7 @@ from agentdesk.ui.widgets.composer_layout import Note
 from agentdesk.ui.widgets.draft_keeper import DraftKeeper
 from agentdesk.ui.widgets.editor import Editor
 from agentdesk.ui.widgets.label import Label
+from agentdesk.ui.widgets.runs import ruled
 
 if TYPE_CHECKING:
     from agentdesk.ui.app import DeskApp
@@ -99,7 +100,7 @@ class Composer(Vertical):
         self.editor.placeholder = ("A note for colleagues; the customer never sees it" if kind is OutKind.NOTE
                                    else f"Write to {name}")
         self.editor.load(draft.text)
-        self.editor.focus()
+        self.screen.set_focus(self.editor, scroll_visible=False)
         self._judge()
 
     async def _stored_or_refused(self) -> None:
@@ -138,7 +139,7 @@ class Composer(Vertical):
             return
         size = len(draft.text.strip())
         if size and not await confirm(self.app, "Throw this draft away?", f"{size} characters are lost"):
-            self.editor.focus()
+            self.screen.set_focus(self.editor, scroll_visible=False)
             return
         await answer.discard(self.desk_app.desk, draft)
         self._close(sent=False)
@@ -155,7 +156,7 @@ class Composer(Vertical):
         self.keeper.change(text=text)
         self._told = ()
         self._store_shortly()
-        self._draw_head()
+        self._draw_head(resting=False)
 
     @on(Editor.Cleaned)
     def cleaned(self, event: Editor.Cleaned) -> None:
@@ -209,14 +210,17 @@ class Composer(Vertical):
             self._draw_head()
             self._draw_foot()
 
-    def _draw_head(self) -> None:
+    def _draw_head(self, *, resting: bool = True) -> None:
+        """Draw the line above the text; the sign-off behind the text shows while the keys rest, for fewer bytes."""
         if self.draft is None:
             return
         facts = self.keeper.facts()
-        head = composer_layout.head(facts, max(20, self.size.width), self.desk_app.palette.glyphs)
+        palette, width = self.desk_app.palette, max(20, self.size.width)
+        head = ruled(composer_layout.head(facts, width, palette.glyphs), width, palette, "composer")
         self.query_one("#composer-head", Label).put(head)
         self.editor.show_limit(self.keeper.limit_index() if facts.room is not None and facts.room < 0 else None)
-        self.editor.show_tail(self.keeper.tail())
+        at_end = self.editor.cursor_location == self.editor.document.end
+        self.editor.show_tail(self.keeper.tail() if resting or not at_end else "")
 
     def _draw_foot(self) -> None:
         if self.draft is None:
@@ -284,7 +288,7 @@ class Composer(Vertical):
                 self.keeper.change(canned=chosen.name, canned_text=text)
                 self.editor.load("")
             self.editor.put(text)
-        self.editor.focus()
+        self.screen.set_focus(self.editor, scroll_visible=False)
 
     async def edit_outside(self) -> None:
         """Write in the agent's own editor; the clocks go on meanwhile."""
@@ -297,4 +301,4 @@ class Composer(Vertical):
         if text != self.editor.text:
             self.editor.select_all()
             self.editor.put(text)
-        self.editor.focus()
+        self.screen.set_focus(self.editor, scroll_visible=False)

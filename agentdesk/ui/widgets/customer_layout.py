@@ -93,20 +93,24 @@ def _who(person: Customer, page: Page) -> list[Row]:
     if person.first_seen_at:
         facts.append((Run(f"first wrote {month(person.first_seen_at, page.now, page.zone)}", "dim"),))
     rows.extend(Row((Run(" "), *runs)) for runs in flow(facts, page.room))
-    contacts = dict.fromkeys(contact for i in person.identities for contact in i.profile.contacts)
-    rows.extend(Row((Run(" "), Run(line(contact, page.room, pad=False), "dim"))) for contact in list(contacts)[:4])
+    handles = {i.profile.handle for i in person.identities}
+    contacts = dict.fromkeys(c for i in person.identities for c in i.profile.contacts if c not in handles)
+    for contact in list(contacts)[:4]:
+        rows.extend(_text(contact, page, "dim", 2))
     return rows
 
 
 def _identity(identity: Identity, page: Page) -> list[Row]:
     """A handle, with the source it is on."""
     profile = identity.profile
-    kind = identity.source.split(":")[0]
+    kind = line(identity.source, 24, pad=False)
     marks = [word for word, said in ((f"verified {profile.verified}", profile.verified != "none"),
                                      ("bot", profile.bot), ("blocked", profile.blocked)) if said]
-    handle = line(profile.handle or profile.name or profile.ref, page.room, pad=False)
+    handle = profile.handle or profile.name or profile.ref
     beside = wide(handle) + len(kind) + 4 <= page.width
-    rows = [Row((Run(" "), Run(handle, "text")), (Run(kind, "dim"), Run(" ")) if beside else ())]
+    rows = _text(handle, page, "text", 2)
+    if beside:
+        rows[0] = rows[0]._replace(right=(Run(kind, "dim"), Run(" ")))
     if not beside:
         marks.insert(0, kind)
     if marks:
@@ -136,7 +140,7 @@ def _brief(it: ConversationBrief, page: Page) -> tuple[Row, ...]:
     sign, ink = outcome_sign(it, page.glyphs)
     when = f"{month(it.created_at, page.now, page.zone):<6}"
     about = line(it.subject or it.preview or "no text", max(4, page.width - len(when) - 5), pad=False)
-    tail = " · ".join(part for part in (outcome(it), line(it.source.split(":")[0], 12, pad=False)) if part)
+    tail = " · ".join(part for part in (outcome(it), line(it.source, 24, pad=False)) if part)
     return (Row((Run(f" {sign} ", ink), Run(when, "text"), Run(about, "text"))),
             Row((Run("   "), Run(line(tail, max(4, page.width - 4), pad=False), "dim"))))
 

@@ -16,8 +16,8 @@ from agentdesk.ui.widgets.label import changed_cells
 from agentdesk.ui.widgets.runs import Row, strip
 from agentdesk.ui.widgets.thread import REST
 
-MOST = 6
-"""Rows beyond this are cut, so that the thread keeps its place on small screens."""
+MOST = 7
+"""The head never takes more rows, and on small screens no more than a fifth of them."""
 
 
 class ConversationHeader(Lines):
@@ -74,6 +74,11 @@ class ConversationHeader(Lines):
         return header_layout.Page(width=self.size.width, zone=desk.zone, now=desk.now(), agent=desk.agent,
                                   glyphs=self.palette.glyphs, opens=self._opens())
 
+    @property
+    def _most(self) -> int:
+        """How many rows there is room for."""
+        return max(2, min(MOST, self.app.size.height // 5))
+
     def _opens(self) -> Millis | None:
         """When the leading clock's calendar opens, while it is closed."""
         desk = self.desk_app.desk
@@ -87,8 +92,10 @@ class ConversationHeader(Lines):
         """Lay the rows out and take as much height as they need."""
         if self.size.width == 0:
             return
-        self._rows = header_layout.rows(self._head, self._page(), self._visibility, self._vip) if self._head else []
-        height = max(1, min(MOST, len(self._rows)))
+        self._rows = []
+        if self._head is not None:
+            self._rows = header_layout.rows(self._head, self._page(), self._visibility, self._vip, self._most)
+        height = max(1, len(self._rows))
         if self.styles.height is None or self.styles.height.value != height:
             self.styles.height = height
         self.changed()
@@ -101,7 +108,7 @@ class ConversationHeader(Lines):
         """Redraw from the first cell that reads differently, in the rows that do."""
         if self._head is None or self.size.width == 0:
             return
-        fresh = header_layout.rows(self._head, self._page(), self._visibility, self._vip)
+        fresh = header_layout.rows(self._head, self._page(), self._visibility, self._vip, self._most)
         if len(fresh) != len(self._rows):
             self._measure()
             return
@@ -113,7 +120,7 @@ class ConversationHeader(Lines):
 
     def line_count(self) -> int:
         """How many rows the head has."""
-        return min(MOST, len(self._rows))
+        return len(self._rows)
 
     def draw(self, y: int, width: int) -> Strip:
         """One row."""

@@ -36,8 +36,25 @@ class Page:
     """When the calendar of the leading clock opens again; None while it is open."""
 
 
-def rows(it: Conversation, page: Page, visibility: Visibility | None, vip: bool = False) -> list[Row]:
-    """All rows of the head; their number changes only with the conversation and the width."""
+def rows(it: Conversation, page: Page, visibility: Visibility | None, vip: bool = False, most: int = 9) -> list[Row]:
+    """All rows of the head, drawn together when there would be more than ``most``.
+
+    Their number changes only with the conversation and the width.
+    """
+    drawn = _apart(it, page, visibility, vip)
+    if len(drawn) <= most:
+        return drawn
+    place = it.source + (f" · {visibility.value}" if visibility is not None else "")
+    items = [*clock_items(it, page), *_facts(it, page, place)]
+    if it.subject:
+        items.append((Run(line(it.subject, 40, pad=False), "text"),))
+    lock = drawn[-1:] if it.locked_reason else []
+    flowing = [_row(runs) for runs in flow(items, max(10, page.width - 2))]
+    return [_title(it, page, "", vip), *flowing[:max(0, most - 1 - len(lock))], *lock]
+
+
+def _apart(it: Conversation, page: Page, visibility: Visibility | None, vip: bool) -> list[Row]:
+    """Each kind of fact on rows of its own."""
     room = max(10, page.width - 2)
     place = it.source + (f" · {visibility.value}" if visibility is not None else "")
     beside = len(f"#{it.id} ") + wide(it.name) + len(place) + (5 if vip else 0) + 4 <= page.width

@@ -119,11 +119,28 @@ CARET = "caret"
 _REVERSE = Style(reverse=True)
 
 
+_PLAIN = str.maketrans({"·": "-", "…": "~", "«": '"', "»": '"', "↑": "^", "↓": "v", "‖": "|", "—": "-", "–": "-"})
+"""Our own signs where the terminal has plain letters only; each is as wide as what it stands for."""
+
+
+def ruled(row: Row, width: int, palette: Palette, ground: str, beside: str = "panel") -> Row:
+    """The row with a rule in its middle where a theme cannot tell its background from the one beside it."""
+    if palette.ground(ground) != palette.ground(beside):
+        return row
+    room = width - cells(row.left) - cells(row.right) - 2
+    if room < 2:
+        return row
+    return row._replace(left=(*row.left, Run(" " + palette.glyphs.rule * room + " ", "faint")))
+
+
 def strip(row: Row, width: int, palette: Palette, ground: str = "base") -> Strip:
     """Draw a row over ``width`` cells."""
     bg = row.ground or ground
     drawn = []
-    for run in spread(row, width, palette.glyphs.ellipsis):
+    plain = palette.glyphs.rule.isascii() and palette.glyphs.dot.isascii()
+    for run in spread(row, width):
+        if plain and not run.text.isascii():
+            run = run._replace(text=run.text.translate(_PLAIN))
         if run.ink == CARET:
             drawn.append(seg(run.text, palette.style("bright", bg) + _REVERSE))
         elif run.text:
