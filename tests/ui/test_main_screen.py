@@ -458,6 +458,19 @@ async def test_long_words_take_lines_and_go_away(world: World) -> None:
         await until(pilot, lambda: "Yours" not in screen_text(app))
 
 
+async def test_a_long_word_covers_rows_and_moves_none(world: World) -> None:
+    await customers(world, 60)
+    async with running(world) as (app, pilot):
+        await pilot.press("G")
+        before = (queue(app).size, queue(app).model.first, screen_text(app).splitlines()[:15])
+        app.say("error", "One thing after another went wrong " * 8, "Mend it")
+        await until(pilot, lambda: "Mend it" in screen_text(app))
+        assert (queue(app).size, queue(app).model.first, screen_text(app).splitlines()[:15]) == before
+        await pilot.press("escape")
+        await until(pilot, lambda: "Mend it" not in screen_text(app))
+        assert "where is parcel 59" in screen_text(app)
+
+
 async def test_words_go_by_themselves_after_a_while(world: World) -> None:
     async with running(world) as (app, pilot):
         app.say("good", "Sent")

@@ -30,8 +30,9 @@ class PaneScreen(Screen[None], inherit_bindings=False):
     """The parts of the main screen, and which of them are in sight: three panes, two, or one at a time."""
 
     DEFAULT_CSS = """
-    PaneScreen { layout: vertical; overflow: hidden hidden; background: $desk-base; }
-    PaneScreen #panes { height: 1fr; }
+    PaneScreen { layout: vertical; layers: default above; overflow: hidden hidden; background: $desk-base; }
+    PaneScreen #panes { height: 1fr; margin-bottom: 1; }
+    PaneScreen KeyBar { layer: above; }
     PaneScreen #left { width: 52; background: $desk-base; }
     PaneScreen #middle { width: 1fr; background: $desk-panel; }
     PaneScreen #right { width: 24; background: $desk-side; }
