@@ -129,6 +129,7 @@ class Store:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._reserve_used = False
         self._data_version = self._look() if writer is not None else reader.value("PRAGMA data_version")
         self._elsewhere = False
 
@@ -248,10 +249,18 @@ class Store:
             except StoreFull:
                 if self._writer.refetchable or not files.drop_ballast(self.path):
                     raise
+                self._reserve_used = True
                 result = self._once(self._writer, work)
                 self.warnings.append(f"The disk is full: the reserve beside {self.path} was used to store the last "
                                      "change. Free some room now")
                 return result
+            finally:
+                self._restock()
+
+    def _restock(self) -> None:
+        """Lay the reserve anew once there is room again."""
+        if self._reserve_used and files.room(self.path.parent) > 16 * files.BALLAST_BYTES:
+            self._reserve_used = not files.lay_ballast(self.path)
 
     def _once(self, writer: Db, work: Callable[[Db], T]) -> T:
         try:

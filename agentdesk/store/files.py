@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import stat
 import sys
 from pathlib import Path
@@ -105,15 +106,17 @@ def drop_ballast(path: Path) -> bool:
     return True
 
 
+def room(folder: Path) -> int:
+    """How many bytes the disk under ``folder`` still has for us; many when nobody knows."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 2**60
+
+
 def is_full(folder: Path) -> bool:
     """True when the disk under ``folder`` has no room left for us."""
-    if sys.platform == "win32":
-        return False
-    try:
-        room = os.statvfs(folder)
-    except OSError:
-        return False
-    return room.f_bavail * room.f_frsize < 16 * 1024
+    return room(folder) < 16 * 1024
 
 
 def is_writable(path: Path) -> bool:

@@ -231,8 +231,12 @@ class _Intake:
 
     def _adopt(self, message: Message, match: Match) -> bool:
         """True when the message is stored already without the id that its source gives it."""
-        return self._db.run("UPDATE message SET ref = ?, url = ? WHERE source = ? AND ref = ?", message.ref,
-                            message.url, self._plan.source, f"{OWN_REF}{match.entry.client_id}") > 0
+        stand_in = f"{OWN_REF}{match.entry.client_id}"
+        if not self._db.run("UPDATE message SET ref = ?, url = ? WHERE source = ? AND ref = ?", message.ref,
+                            message.url, self._plan.source, stand_in):
+            return False
+        self._db.run("UPDATE outbox SET remote_ref = ? WHERE id = ?", message.ref, match.entry.id)
+        return True
 
     def _handled_at(self, head: Head, message: Message) -> Millis | None:
         """When an inbound message was dealt with already; None when it needs us."""

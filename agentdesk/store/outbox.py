@@ -25,7 +25,7 @@ from agentdesk.model.outgoing import (
     Receipt,
     SendState,
 )
-from agentdesk.store import decisions, drafts, ledger
+from agentdesk.store import decisions, drafts, ledger, standing
 from agentdesk.store.codec import pack, row_hash, unpack
 from agentdesk.store.db import Db
 from agentdesk.store.delivery import deliver
@@ -255,8 +255,6 @@ def release(db: Db, entry_id: int, agent: str, now: Millis, *, seen_message_id: 
 
 def settle(db: Db, entry_id: int, agent: str, now: Millis, rulebook: Rulebook) -> OutboxEntry:
     """A person saw it on the platform: it was sent."""
-    from agentdesk.store import standing
-
     entry = get(db, entry_id)
     if entry.state not in (SendState.UNKNOWN, SendState.NEEDS_HUMAN, SendState.REFUSED, SendState.STOPPED):
         raise Refused(f"Entry {entry_id} has nothing to settle", f"It is {entry.state.value}", "Look at the outbox")

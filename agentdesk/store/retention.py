@@ -18,7 +18,8 @@ def empty_done(db: Db, before: Millis, limit: int = 200) -> int:
     ids = [row[0] for row in db.rows(
         "SELECT id FROM conversation AS c WHERE state = 'done' AND emptied = 0 AND disposed_at < ? AND has_draft = 0 "
         "AND unsent = 0 "
-        "AND NOT EXISTS (SELECT 1 FROM promise AS p WHERE p.conversation_id = c.id AND p.kept_at IS NULL) ORDER BY disposed_at LIMIT ?", before, limit)]
+        "AND NOT EXISTS (SELECT 1 FROM promise AS p WHERE p.conversation_id = c.id AND p.kept_at IS NULL) "
+        "ORDER BY disposed_at LIMIT ?", before, limit)]
     for number in ids:
         _empty(db, number)
     return len(ids)

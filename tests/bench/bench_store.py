@@ -1,4 +1,4 @@
-"""How fast the store is at the size of a year: import with full-text index, windows, counts, search. Asserts no times."""
+"""How fast the store is at the size of a year: import with full-text index, windows, counts, search."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from agentdesk.config.schema import DEFAULT_VIEWS, Config
 from agentdesk.model.clock import DAY, ManualClock
@@ -92,10 +92,8 @@ def test_a_page_of_200_and_a_saved_draft_at_the_size_of_a_year(year: Store, rule
 
     def page() -> Page:
         made, number = next(pages), next(offset)
-        from msgspec.structs import replace
-
-        return replace(made, messages=tuple(replace(m, ref=f"x{number}-{m.ref}", conversation_ref=f"x{m.conversation_ref}")
-                                            for m in made.messages))
+        return replace(made, messages=tuple(
+            replace(m, ref=f"x{number}-{m.ref}", conversation_ref=f"x{m.conversation_ref}") for m in made.messages))
 
     measure("page of 200 posts stored", lambda: take(year, page(), rules), 25)
     scene = Scene(year, ManualClock(NOW), rules)

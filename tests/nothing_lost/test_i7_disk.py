@@ -90,6 +90,23 @@ def test_on_a_full_disk_the_open_draft_is_still_saved(small_disk: Path, leave: i
     store.close()
 
 
+def test_the_reserve_is_laid_anew_once_there_is_room(small_disk: Path, tmp_path: Path) -> None:
+    store = Store.open(small_disk / "data" / "desk.sqlite3", ManualClock())
+    scene = Scene(store, ManualClock(), RULES)
+    number = scene.ask()
+    assert _mount(small_disk, "-o", "remount,size=8m")
+    filler = fill(small_disk)
+    for size in range(1, 100):
+        scene.draft(number, "x" * size * 1_000)
+        if store.warnings:
+            break
+    assert not ballast_of(store.path).exists()
+    filler.unlink()
+    scene.draft(number, "y")
+    assert ballast_of(store.path).exists()
+    store.close()
+
+
 def test_the_person_is_told_when_the_reserve_was_used(small_disk: Path) -> None:
     store = Store.open(small_disk / "data" / "desk.sqlite3", ManualClock())
     scene = Scene(store, ManualClock(), RULES)

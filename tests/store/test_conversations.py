@@ -285,6 +285,8 @@ def test_texts_go_after_the_time_for_keeping_them_and_nothing_else_does(scene: S
     assert integrity.check(scene.store) == []
     scene.ask("post again", thread="t0")
     assert scene.get(old).burst == 1
-    scene.store.write_now(lambda db: conversations.set_state(db, old, State.DONE, now, disposition=Disposition.SPAM))
+    scene.store.write_now(
+        lambda db: conversations.set_state(db, old, State.DONE, now, disposition=Disposition.SPAM))
     assert scene.store.write_now(lambda db: retention.empty_done(db, now + DAY)) == 1
-    scene.store.write_now(lambda db: db.run("INSERT INTO message_text (message_text, rank) VALUES ('integrity-check', 1)"))
+    check = "INSERT INTO message_text (message_text, rank) VALUES ('integrity-check', 1)"
+    scene.store.write_now(lambda db: db.run(check))
