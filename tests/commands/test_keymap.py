@@ -97,8 +97,8 @@ def test_a_broken_entry_leaves_the_rest_working() -> None:
     assert keymap.key_of("queue", "bottom") == "G"
 
 
-@given(st.lists(st.sampled_from(["g", "j", "1", "9", "0", "escape", "backspace", "x", "?", "ctrl+l", "ü"]), max_size=12),
-       st.sampled_from(sorted(PARENTS)))
+@given(keys=st.lists(st.sampled_from(["g", "j", "1", "9", "0", "escape", "backspace", "x", "?", "ctrl+l", "ü"]),
+                     max_size=12), context=st.sampled_from(sorted(PARENTS)))
 def test_escape_always_lets_go(keys: list[str], context: str) -> None:
     chords = Chords(Keymap.build())
     for key in keys:
