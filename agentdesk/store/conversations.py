@@ -24,6 +24,7 @@ from agentdesk.model.text import Inert
 from agentdesk.store import decisions
 from agentdesk.store.codec import pack, unpack
 from agentdesk.store.db import Db
+from agentdesk.store.trouble import reading
 from agentdesk.store.where import Where
 
 __all__ = ["ConversationBrief", "Key", "around", "by_ref", "count", "counts", "get", "last_message_id", "mark_read",
@@ -56,7 +57,8 @@ def window(db: Db, where: Where, *, after: Key | None = None, before: Key | None
         rows = db.rows(f"SELECT {_ROW} FROM conversation AS c WHERE {where.sql} AND (c.rank, c.id) > (?, ?) "
                        "ORDER BY c.rank, c.id LIMIT ?", *where.params, *start, limit)
     letters = dict(db.rows("SELECT name, letter FROM source"))
-    return [_queue_row(row, letters) for row in rows]
+    with reading(db.path):
+        return [_queue_row(row, letters) for row in rows]
 
 
 def around(db: Db, where: Where, conversation_id: int, limit: int = 200) -> list[QueueRow]:
@@ -95,7 +97,8 @@ def get(db: Db, conversation_id: int) -> Conversation:
     row = db.row(f"SELECT {', '.join(_HEAD)} FROM conversation WHERE id = ?", conversation_id)
     if row is None:
         raise NotFound(f"There is no conversation #{conversation_id}", "", "Look at the numbers with agentdesk queue")
-    return _conversation(row)
+    with reading(db.path):
+        return _conversation(row)
 
 
 def by_ref(db: Db, source: str, ref: str) -> int | None:
@@ -114,7 +117,8 @@ def thread(db: Db, conversation_id: int, *, before: int | None = None, limit: in
                    "ORDER BY m.created_at DESC, m.id DESC LIMIT ?", conversation_id, *key, limit)
     edited = [row[0] for row in rows if row[_EDITED_AT] is not None]
     earlier = _earlier_texts(db, edited)
-    return [stored_message(row, earlier.get(row[0], ())) for row in reversed(rows)]
+    with reading(db.path):
+        return [stored_message(row, earlier.get(row[0], ())) for row in reversed(rows)]
 
 
 def message(db: Db, message_id: int) -> StoredMessage:

@@ -13,6 +13,7 @@ from agentdesk.model.customer import Customer, Identity, Profile
 from agentdesk.store.codec import pack, unpack
 from agentdesk.store.db import Db
 from agentdesk.store.people import called
+from agentdesk.store.trouble import reading
 
 _strings = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -24,12 +25,13 @@ def get(db: Db, customer_id: int) -> Customer:
     if row is None:
         raise NotFound(f"There is no customer {customer_id}")
     name, vip, note, tags, first_seen_at, number = row
-    identities = tuple(Identity(source=source, profile=unpack(profile, Profile), seen_at=seen_at)
-                       for source, profile, seen_at in db.rows(
-                           "SELECT source, profile, seen_at FROM identity WHERE customer_id = ? ORDER BY source, ref",
-                           customer_id))
-    return Customer(id=customer_id, name=name, identities=identities, vip=bool(vip), note=note, tags=_strings(tags),
-                    first_seen_at=first_seen_at, conversations=number)
+    known = db.rows("SELECT source, profile, seen_at FROM identity WHERE customer_id = ? ORDER BY source, ref",
+                    customer_id)
+    with reading(db.path):
+        identities = tuple(Identity(source=source, profile=unpack(profile, Profile), seen_at=seen_at)
+                           for source, profile, seen_at in known)
+        return Customer(id=customer_id, name=name, identities=identities, vip=bool(vip), note=note,
+                        tags=_strings(tags), first_seen_at=first_seen_at, conversations=number)
 
 
 def conversations_of(db: Db, customer_id: int, limit: int = 30) -> list[ConversationBrief]:
@@ -40,12 +42,13 @@ def conversations_of(db: Db, customer_id: int, limit: int = 30) -> list[Conversa
         "c.created_at), c.messages, c.incident, coalesce(s.letter, '?') FROM conversation AS c "
         "LEFT JOIN source AS s ON s.name = c.source WHERE c.customer_id = ? "
         "ORDER BY c.created_at DESC, c.id DESC LIMIT ?", customer_id, limit)
-    return [ConversationBrief(
-        id=number, source=source, letter=letter, ref=ref, subject=subject, preview=preview, state=State(state),
-        severity=Severity(severity), status=status, disposition=Disposition(disposition) if disposition else None,
-        disposition_code=code, created_at=created_at, last_at=last_at, messages=messages, incident=incident)
-        for number, source, ref, subject, preview, state, severity, status, disposition, code, created_at, last_at,
-        messages, incident, letter in rows]
+    with reading(db.path):
+        return [ConversationBrief(
+            id=number, source=source, letter=letter, ref=ref, subject=subject, preview=preview, state=State(state),
+            severity=Severity(severity), status=status, disposition=Disposition(disposition) if disposition else None,
+            disposition_code=code, created_at=created_at, last_at=last_at, messages=messages, incident=incident)
+            for number, source, ref, subject, preview, state, severity, status, disposition, code, created_at, last_at,
+            messages, incident, letter in rows]
 
 
 def open_conversation_ids(db: Db, customer_id: int) -> list[int]:

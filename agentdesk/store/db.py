@@ -37,7 +37,7 @@ class Db:
         self.connection = connection
         self.refetchable = False
         """Set within a transaction whose data can be fetched again: it does not use up the reserve of a full disk."""
-        self._path = path
+        self.path = path
         self._faults = faults
         self._writes = 0
 
@@ -46,9 +46,9 @@ class Db:
         try:
             return self.connection.execute(sql, tuple(map(storable, params))).fetchall()
         except apsw.Error as error:
-            raise in_words(error, self._path) from error
+            raise in_words(error, self.path) from error
         except UnicodeDecodeError as error:
-            raise damaged(self._path, f"A text in it is not what was written ({error.reason})") from error
+            raise damaged(self.path, f"A text in it is not what was written ({error.reason})") from error
 
     def row(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
         """The first row of a query, or None."""
@@ -79,7 +79,7 @@ class Db:
         try:
             self.connection.executemany(sql, storable_rows(rows))
         except apsw.Error as error:
-            raise in_words(error, self._path) from error
+            raise in_words(error, self.path) from error
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -13,6 +13,7 @@ from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Draft, OutKind
 from agentdesk.store.codec import row_hash, storable
 from agentdesk.store.db import Db
+from agentdesk.store.trouble import reading
 
 _COLUMNS = ("d.conversation_id, d.agent, d.kind, d.text, d.visibility, d.canned, d.canned_text, d.reply_to_ref, "
             "d.seen_message_id, d.started_at, d.saved_at, d.hash, coalesce(c.name, ''), coalesce(c.source, '')")
@@ -41,12 +42,14 @@ def get(db: Db, conversation_id: int, agent: str, kind: OutKind) -> Draft | None
     if not _is_whole(row):
         raise StoreDamaged(f"The draft on #{conversation_id} is damaged", "What is stored is not what was written",
                            "Run agentdesk doctor --rescue to save what can be read")
-    return _draft(row)
+    with reading(db.path):
+        return _draft(row)
 
 
 def all(db: Db, agent: str | None = None) -> builtins.list[Draft]:  # noqa: A001 - drafts.all reads well
     """The drafts of one agent, or of everybody, newest first; damaged ones are ``damaged``'s to tell."""
-    return [_draft(row) for row in _rows(db, agent) if _is_whole(row)]
+    with reading(db.path):
+        return [_draft(row) for row in _rows(db, agent) if _is_whole(row)]
 
 
 def damaged(db: Db) -> builtins.list[str]:

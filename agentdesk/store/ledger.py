@@ -6,13 +6,14 @@ import functools
 import os
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from agentdesk.model.clock import Millis
 from agentdesk.model.ledger import LedgerEntry
 from agentdesk.store.codec import pack, row_hash, unpack
 from agentdesk.store.db import Db
+from agentdesk.store.trouble import reading
 
 DISPOSITIONS = ("answered", "linked", "not_actionable", "duplicate", "praise", "spam")
 """Actions that let a conversation leave the queue by a person's or a rule's word."""
@@ -58,13 +59,13 @@ def of_conversation(db: Db, conversation_id: int, limit: int = 200) -> list[Ledg
     """The newest ``limit`` entries about a conversation, oldest first."""
     rows = db.rows(f"SELECT {_COLUMNS} FROM ledger WHERE conversation_id = ? ORDER BY id DESC LIMIT ?",
                    conversation_id, limit)
-    return [_entry(row) for row in reversed(rows)]
+    return _entries(db, reversed(rows))
 
 
 def of_batch(db: Db, batch: str) -> list[LedgerEntry]:
     """All entries of one decision."""
     rows = db.rows(f"SELECT {_COLUMNS} FROM ledger WHERE batch = ? AND batch <> '' ORDER BY id", batch)
-    return [_entry(row) for row in rows]
+    return _entries(db, rows)
 
 
 def last_undoable(db: Db, agent: str) -> LedgerEntry | None:
@@ -72,7 +73,7 @@ def last_undoable(db: Db, agent: str) -> LedgerEntry | None:
     row = db.row(f"SELECT {_COLUMNS} FROM ledger AS l WHERE agent = ? AND batch <> '' "
                  "AND NOT EXISTS (SELECT 1 FROM ledger AS u WHERE u.undoes = l.uid AND u.undoes <> '') "
                  "ORDER BY id DESC LIMIT 1", agent)
-    return _entry(row) if row else None
+    return _entries(db, [row])[0] if row else None
 
 
 def rows(db: Db, since: Millis, until: Millis) -> Iterator[LedgerEntry]:
@@ -80,8 +81,7 @@ def rows(db: Db, since: Millis, until: Millis) -> Iterator[LedgerEntry]:
     last = (since, 0)
     while found := db.rows(f"SELECT {_COLUMNS} FROM ledger WHERE (at, id) > (?, ?) AND at < ? ORDER BY at, id "
                            "LIMIT 1000", *last, until):
-        for row in found:
-            yield _entry(row)
+        yield from _entries(db, found)
         last = (found[-1][2], found[-1][0])
 
 
@@ -89,7 +89,7 @@ def newest(db: Db, limit: int = 200, before: int | None = None) -> list[LedgerEn
     """The newest entries about anything, newest first; ``before`` an id pages back."""
     found = db.rows(f"SELECT {_COLUMNS} FROM ledger WHERE id < ? ORDER BY id DESC LIMIT ?",
                     before if before is not None else 2**62, limit)
-    return [_entry(row) for row in found]
+    return _entries(db, found)
 
 
 def verify(db: Db) -> list[str]:
@@ -103,6 +103,11 @@ def verify(db: Db) -> list[str]:
                 problems.append(f"Ledger entry {number} does not fit: it or the one before was changed or removed")
             before, last = told, number
     return problems
+
+
+def _entries(db: Db, found: Iterable[tuple[Any, ...]]) -> list[LedgerEntry]:
+    with reading(db.path):
+        return [_entry(row) for row in found]
 
 
 def _entry(row: tuple[Any, ...]) -> LedgerEntry:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import builtins
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from agentdesk.errors import NotFound, Refused, StoreDamaged
 from agentdesk.model.clock import Millis
@@ -30,6 +28,7 @@ from agentdesk.store.codec import pack, row_hash, unpack
 from agentdesk.store.db import Db
 from agentdesk.store.delivery import deliver
 from agentdesk.store.likeness import likeness
+from agentdesk.store.trouble import reading
 
 if TYPE_CHECKING:
     from agentdesk.rules.rulebook import Rulebook
@@ -77,19 +76,19 @@ def get(db: Db, entry_id: int) -> OutboxEntry:
     if not _is_whole(row):
         raise StoreDamaged(f"Outbox entry {entry_id} is damaged", "What is stored is not what was written",
                            "Run agentdesk doctor --rescue to save what can be read")
-    return _entry(row)
+    return _entries(db, [row])[0]
 
 
 def list(db: Db, *, unsettled_only: bool = False, limit: int = 200) -> builtins.list[OutboxEntry]:  # noqa: A001
     """Entries, newest first; a damaged one is listed without its content."""
     chosen = f"{_UNSETTLED} WHERE {_OPEN}" if unsettled_only else _FROM
-    return [_entry(row) for row in db.rows(f"SELECT {_COLUMNS} {chosen} ORDER BY o.id DESC LIMIT ?", limit)]
+    return _entries(db, db.rows(f"SELECT {_COLUMNS} {chosen} ORDER BY o.id DESC LIMIT ?", limit))
 
 
 def of_conversation(db: Db, conversation_id: int) -> builtins.list[OutboxEntry]:
     """The unsettled entries of a conversation, oldest first."""
-    return [_entry(row) for row in db.rows(f"SELECT {_COLUMNS} {_FROM} WHERE o.conversation_id = ? AND {_OPEN} "
-                                           "ORDER BY o.id", conversation_id)]
+    return _entries(db, db.rows(f"SELECT {_COLUMNS} {_FROM} WHERE o.conversation_id = ? AND {_OPEN} ORDER BY o.id",
+                                conversation_id))
 
 
 def damaged(db: Db) -> builtins.list[str]:
@@ -111,7 +110,7 @@ def due(db: Db, source: str, now: Millis) -> builtins.list[OutboxEntry]:
     ready = []
     for row in rows:
         if _is_whole(row):
-            ready.append(_entry(row))
+            ready += _entries(db, [row])
         else:
             _move(db, row[0], SendState.NEEDS_HUMAN, _DAMAGED, "Run agentdesk doctor --rescue, then write it again")
     return ready
@@ -327,16 +326,17 @@ def _is_whole(row: tuple[Any, ...]) -> bool:
     return bool(row[19] == row_hash(client_id, conversation_id, kind, agent, row[7]))
 
 
+def _entries(db: Db, rows: Iterable[tuple[Any, ...]]) -> builtins.list[OutboxEntry]:
+    with reading(db.path):
+        return [_entry(row) for row in rows]
+
+
 def _entry(row: tuple[Any, ...]) -> OutboxEntry:
     (number, client_id, conversation_id, source, kind, agent, state, body, created_at, hold_until, next_try_at,
      first_try_at, attempts, checks, seen, remote_ref, sent_at, title, remedy, _, name) = row
-    out, action, whole = None, None, _is_whole(row)
-    if whole:
-        try:
-            out = unpack(body, Outgoing) if kind != OutKind.ACTION else None
-            action = unpack(body, Action) if kind == OutKind.ACTION else None
-        except msgspec.DecodeError as error:
-            raise StoreDamaged(f"Outbox entry {number} is damaged", str(error), "Run agentdesk doctor") from error
+    whole = _is_whole(row)
+    out = unpack(body, Outgoing) if whole and kind != OutKind.ACTION else None
+    action = unpack(body, Action) if whole and kind == OutKind.ACTION else None
     return OutboxEntry(
         id=number, conversation_id=conversation_id, source=source, state=SendState(state), out=out, action=action,
         agent=agent, client_id=client_id, kind=OutKind(kind), name=name, created_at=created_at, hold_until=hold_until,

@@ -13,6 +13,7 @@ from agentdesk.model.words import tokens
 from agentdesk.rules.order import ADVANCE
 from agentdesk.rules.query import ME, NONE, And, Compare, Flag, Is, Node, Not, Or, Phrase, Query, Word
 from agentdesk.store.db import Db
+from agentdesk.store.trouble import reading
 from agentdesk.store.where import Where
 
 __all__ = ["Hit", "Where", "find_text", "where"]
@@ -48,10 +49,11 @@ def find_text(db: Db, text: str, limit: int = 50, before_id: int | None = None) 
         "WHERE message_text MATCH ? AND f.rowid < ? ORDER BY f.rowid DESC LIMIT ?",
         match, before_id if before_id is not None else 2**62, limit)
     letters = dict(db.rows("SELECT name, letter FROM source"))
-    return [Hit(message_id=number, conversation_id=conversation_id, source=source, letter=letters.get(source, "?"),
-                name=name, author=author, direction=Direction(direction), created_at=at,
-                snippet=Inert(" ".join(snippet.split())), state=state)
-            for number, conversation_id, source, name, author, direction, at, snippet, state in rows]
+    with reading(db.path):
+        return [Hit(message_id=number, conversation_id=conversation_id, source=source, letter=letters.get(source, "?"),
+                    name=name, author=author, direction=Direction(direction), created_at=at,
+                    snippet=Inert(" ".join(snippet.split())), state=state)
+                for number, conversation_id, source, name, author, direction, at, snippet, state in rows]
 
 
 def fts(text: str) -> str:

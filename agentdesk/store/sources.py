@@ -11,6 +11,7 @@ from agentdesk.model.page import Account, Gap
 from agentdesk.model.source import OpenGap, Quarantined, SourceState
 from agentdesk.store.codec import pack, unpack
 from agentdesk.store.db import Db
+from agentdesk.store.trouble import reading
 
 _SELECT = ("SELECT name, kind, letter, state, account, cursor, cursor_at, backfilled, last_try_at, last_ok_at, "
            "next_try_at, title, cause, remedy, failures, "
@@ -30,12 +31,14 @@ def state(db: Db, name: str) -> SourceState:
     if row is None:
         known = ", ".join(each[0] for each in db.rows("SELECT name FROM source ORDER BY name")) or "none"
         raise NotFound(f"There is no source {name}", f"Sources: {known}", "Look at the configuration")
-    return _state(row)
+    with reading(db.path):
+        return _state(row)
 
 
 def all(db: Db) -> builtins.list[SourceState]:  # noqa: A001 - sources.all reads well
     """How every source stands, by name."""
-    return [_state(row) for row in db.rows(f"{_SELECT} ORDER BY name")]
+    with reading(db.path):
+        return [_state(row) for row in db.rows(f"{_SELECT} ORDER BY name")]
 
 
 def note_try(db: Db, name: str, now: Millis) -> None:

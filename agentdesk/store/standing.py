@@ -13,6 +13,7 @@ from agentdesk.model.conversation import DueClock, ServerDue, Severity, State
 from agentdesk.rules.sla import Facts, promised
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
+from agentdesk.store.trouble import reading
 from agentdesk.store.where import resting_rank
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def cases(db: Db, ids: Sequence[int]) -> list[Case]:
             "SELECT p.conversation_id, p.due_at, p.made_at, p.words FROM json_each(?) AS w CROSS JOIN promise AS p "
             "ON p.conversation_id = w.value AND p.kept_at IS NULL ORDER BY p.due_at", wanted):
         promises.setdefault(number, []).append(promised(due_at, made_at, words))
-    return [_case(row, letters, texts, story, promises) for row in rows]
+    with reading(db.path):
+        return [_case(row, letters, texts, story, promises) for row in rows]
 
 
 def _case(row: tuple[Any, ...], letters: dict[str, str], texts: dict[int, str], story: _Story,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
+import msgspec
 
 from agentdesk.errors import StoreDamaged, StoreError, StoreFull, StoreReadOnly
 from agentdesk.store.files import is_full
@@ -27,6 +30,15 @@ def in_words(error: apsw.Error, path: Path) -> StoreError:
     if isinstance(error, apsw.IOError):
         return StoreError(f"{path} cannot be read or written", _cause(error), "Look at the disk; copy the folder first")
     return StoreError(f"{path} refused a statement", _cause(error), "Run agentdesk doctor")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Around making something of rows: a value that nobody can have written means a damaged file."""
+    try:
+        yield
+    except (msgspec.MsgspecError, KeyError, ValueError, TypeError) as error:
+        raise damaged(path, "A row in it is not what was written") from error
 
 
 def damaged(path: Path, cause: str) -> StoreDamaged:
