@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
+from textual.await_complete import AwaitComplete
 from textual.screen import Screen
 
 from agentdesk.ui.widgets.key_bar import KeyBar
@@ -36,6 +37,14 @@ class Pane(Protocol):
     def bottom(self) -> None:
         """To the last."""
         ...
+
+
+class PassingScreen(Screen[Any]):
+    """A screen that goes away once: keys typed ahead may reach it when it has gone, and must not close another."""
+
+    def dismiss(self, result: Any = None) -> AwaitComplete:
+        """Go away with a result, unless that has happened."""
+        return super().dismiss(result) if self.is_current else AwaitComplete()
 
 
 def context_of(screen: Screen[Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.segment import Segment
 from textual import events, on
@@ -16,6 +16,7 @@ from agentdesk.commands.registry import Verb, usable
 from agentdesk.errors import UsageError
 from agentdesk.ui.lines import Lines, spread
 from agentdesk.ui.present import line, seg
+from agentdesk.ui.screens.base import PassingScreen
 
 if TYPE_CHECKING:
     from agentdesk.ui.app import DeskApp
@@ -80,7 +81,7 @@ class Offers(Lines):
             cast(CommandScreen, self.screen).finish()
 
 
-class CommandScreen(ModalScreen[str | None], inherit_bindings=False):
+class CommandScreen(PassingScreen, ModalScreen[Any], inherit_bindings=False):
     """A line at the bottom with what it may become above it; the result is the call to make."""
 
     context = "prompt"

@@ -16,6 +16,7 @@ from textual.screen import ModalScreen
 
 from agentdesk.commands.context import Choice
 from agentdesk.ui.present import line
+from agentdesk.ui.screens.base import PassingScreen
 from agentdesk.ui.widgets.blocks import Block, Blocks
 from agentdesk.ui.widgets.field import Field
 from agentdesk.ui.widgets.label import Label
@@ -52,7 +53,7 @@ def keys(*pairs: tuple[str, str]) -> Row:
     return Row(tuple(runs))
 
 
-class Sheet(ModalScreen[Any], inherit_bindings=False):
+class Sheet(PassingScreen, ModalScreen[Any], inherit_bindings=False):
     """A panel at the lower edge over a screen that stays as it is."""
 
     context = "prompt"

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.app import ComposeResult
-from textual.screen import Screen
 from textual.strip import Strip
 
 from agentdesk.ui.lines import Lines
 from agentdesk.ui.present import line, seg
+from agentdesk.ui.screens.base import PassingScreen
 
 if TYPE_CHECKING:
     from agentdesk.ui.app import DeskApp
@@ -36,7 +36,7 @@ class Curtain(Lines):
         return Strip([seg("   " + line(WORDS[y - 1], max(width - 4, 1), pad=False), style)])
 
 
-class HiddenScreen(Screen[None], inherit_bindings=False):
+class HiddenScreen(PassingScreen, inherit_bindings=False):
     """Covers everything; any key or click takes it away and does nothing else."""
 
     context = "prompt"

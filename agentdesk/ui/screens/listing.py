@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.screen import Screen
 from textual.strip import Strip
 
 from agentdesk.model.clock import Millis
 from agentdesk.ui.lines import Lines
 from agentdesk.ui.present import line
+from agentdesk.ui.screens.base import PassingScreen
 from agentdesk.ui.widgets.blocks import Block, Blocks
 from agentdesk.ui.widgets.field import Field
 from agentdesk.ui.widgets.key_bar import KeyBar
@@ -29,7 +29,7 @@ BlockList: TypeAlias = list[Block]
 RowList: TypeAlias = list[Row]
 
 
-class ListScreen(Screen[Any], inherit_bindings=False):
+class ListScreen(PassingScreen, inherit_bindings=False):
     """One list over the whole terminal. A subclass gives ``heading()``, ``blocks()`` and reacts to ``chosen()``."""
 
     context: ClassVar[str] = "list"
