@@ -128,16 +128,32 @@ def _fold(paragraph: str, cells: int) -> Iterator[str]:
         if row.strip():
             yield row.rstrip()
             row, size = "", 0
-        while size + bare_size > cells:
-            head = _crop(bare, cells - size) or bare[:1]
-            yield row + head
+        *full, (last, last_size) = _cut(bare, cells - size, cells)
+        for piece, _ in full:
+            yield row + piece
             row, size = "", 0
-            bare = bare[len(head):]
-            bare_size = cell_len(bare)
-        trailing = len(word) - len(word.rstrip(" "))
-        row, size = row + bare + " " * trailing, size + bare_size + trailing
+        trailing = len(word) - len(bare)
+        row, size = row + last + " " * trailing, size + last_size + trailing
     if row.strip() or not row:
         yield row.rstrip()
+
+
+def _cut(word: str, first: int, cells: int) -> Iterator[tuple[str, int]]:
+    """A word in pieces with their widths: what fits into ``first`` cells, then into whole lines; at least one piece."""
+    start, room = 0, first
+    if word.isascii():
+        while len(word) - start > room:
+            yield word[start:start + room], room
+            start, room = start + room, cells
+        yield word[start:], len(word) - start
+        return
+    size = 0
+    for low, _, wide in split_graphemes(word)[0]:
+        if size + wide > room and (low > start or room < cells):
+            yield word[start:low], size
+            start, size, room = low, 0, cells
+        size += wide
+    yield word[start:], size
 
 
 def _words(paragraph: str) -> Iterator[tuple[str, int]]:
