@@ -15,7 +15,7 @@ import msgspec
 from agentdesk.errors import DeskError
 from agentdesk.model.text import inert, inert_line
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the start of a formula."""
 
 
@@ -24,9 +24,22 @@ def plain(value: object) -> Any:
     return msgspec.to_builtins(value)
 
 
+class _Spelled(dict[int, str]):
+    """Letters as JSON may hold them on a terminal: those that would act there are spelled out, which loses nothing."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        self[code] = found = char if inert(char) == char else json.dumps(char)[1:-1]
+        return found
+
+
+_SPELLED = _Spelled()
+
+
 def as_json(value: object) -> None:
-    """One JSON document on one line."""
-    print(json.dumps(plain(value), ensure_ascii=False, separators=(",", ":")))
+    """One JSON document on one line, with nothing in it that acts on a terminal."""
+    line = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+    print(line if line.isascii() and line.isprintable() else line.translate(_SPELLED))
 
 
 def as_lines(values: Iterable[object]) -> None:
@@ -36,7 +49,7 @@ def as_lines(values: Iterable[object]) -> None:
 
 
 def as_csv(rows: Sequence[Mapping[str, object]]) -> None:
-    """Comma separated, with a header; cells that look like formulas get a leading apostrophe."""
+    """Comma separated, with a header; cells are inert, and those that look like formulas get a leading apostrophe."""
     if not rows:
         return
     out = io.StringIO()
@@ -48,9 +61,10 @@ def as_csv(rows: Sequence[Mapping[str, object]]) -> None:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return "'" + value
-    return value
+    if not isinstance(value, str):
+        return value
+    text = inert(value)
+    return "'" + text if text.startswith(FORMULA_STARTS) else text
 
 
 def table(rows: Sequence[Mapping[str, object]], *, right: Sequence[str] = ()) -> None:
