@@ -68,6 +68,11 @@ def list_files(path: Path, form: str, skip: Path) -> list[Path]:
     return sorted(found, key=lambda entry: entry.name)
 
 
+def key_of(path: Path) -> str:
+    """A file's name for the cursor; bytes that are no UTF-8 are spelled out, JSON could not hold them."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
 def is_csv(path: Path, form: str) -> bool:
     """True when a file is to be read as CSV."""
     return form == "csv" or (form == "auto" and path.suffix.lower() in _SUFFIXES["csv"])
@@ -81,7 +86,7 @@ def settle(place: Place | None, files: list[Path]) -> tuple[list[tuple[Path, Mar
     unknown: list[tuple[Path, os.stat_result]] = []
     for path in files:
         stat = path.stat()
-        mark = left.get(str(path))
+        mark = left.get(key_of(path))
         if mark is not None and _continues(path, stat, mark):
             mark.inode = stat.st_ino
             work.append((path, left.pop(mark.name)))
@@ -91,15 +96,15 @@ def settle(place: Place | None, files: list[Path]) -> tuple[list[tuple[Path, Mar
         renamed = next((m for m in left.values() if m.inode == stat.st_ino and _continues(path, stat, m)), None)
         if renamed is not None:
             del left[renamed.name]
-            renamed.name = str(path)
+            renamed.name = key_of(path)
             work.append((path, renamed))
         else:
-            work.append((path, Mark(name=str(path), inode=stat.st_ino, until=stat.st_size if first else 0)))
-    names = {str(path) for path in files}
+            work.append((path, Mark(name=key_of(path), inode=stat.st_ino, until=stat.st_size if first else 0)))
+    names = {key_of(path) for path in files}
     for mark in left.values():
         moved = _rotated(mark, names)
         if moved is not None:
-            mark.name, mark.moved = str(moved), True
+            mark.name, mark.moved = key_of(moved), True
             work.insert(0, (moved, mark))
         elif mark.name in names:
             gaps.append(f"{Path(mark.name).name} was replaced or cut short: what was added before that was not seen")
