@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,3 +97,20 @@ def test_right_to_left_stands_in_an_isolate_of_our_own(text: str) -> None:
     assert wrap(text, 40) == [f"\u2068{text}\u2069"]
     assert line(text, 40).startswith("\u2068")
     assert line(text, 40).rstrip().endswith("\u2069")
+
+
+def test_a_word_of_a_million_letters_is_folded_in_no_time() -> None:
+    for word in ("W" * 1_000_000, "é" * 300_000, "伊" * 100_000):
+        begun = time.process_time()
+        lines = wrap(word, 37, None, None)
+        assert time.process_time() - begun < 3.0
+        assert "".join(lines) == word
+        assert all(cell_len(part) <= 37 for part in lines)
+
+
+@pytest.mark.parametrize("cells", [1, 2, 3, 7])
+@pytest.mark.parametrize("text", ["ab cdefghijk l", "   indented word", "é伊é伊é伊 x", "a 👩‍👩‍👧‍👦b", "伊", " " * 9 + "x"])
+def test_folding_keeps_every_letter_and_its_width(text: str, cells: int) -> None:
+    lines = wrap(text, cells)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert all(cell_len(part) <= max(cells, 2) for part in lines)

@@ -24,8 +24,11 @@ _HIDDEN = frozenset({
 MOST_MARKS = 8
 
 
-def foreign(raw: bytes, *, start: bool = False, end: bool = False) -> list[str]:
-    """Everything in the bytes that is not ours; ``start`` and ``end`` allow what is said once at those moments."""
+def foreign(raw: bytes, *, start: bool = False, end: bool = False, piles: bool = False) -> list[str]:
+    """Everything in the bytes that is not ours; ``start`` and ``end`` allow what is said once at those moments.
+
+    ``piles`` allows letters with any number of marks: JSON may not drop them.
+    """
     found: list[str] = []
     try:
         text = raw.decode()
@@ -33,11 +36,11 @@ def foreign(raw: bytes, *, start: bool = False, end: bool = False) -> list[str]:
         return [f"not UTF-8 at byte {error.start}: {raw[error.start - 20:error.start + 20]!r}"]
     at = 0
     for match in _SEQUENCE.finditer(text):
-        found += _letters(text[at:match.start()], end)
+        found += _letters(text[at:match.start()], end, piles)
         at = match.end()
         if not _ours(match, start, end):
             found.append(f"{match[0]!r} before {text[at:at + 30]!r}")
-    return found + _letters(text[at:], end)
+    return found + _letters(text[at:], end, piles)
 
 
 def _ours(match: re.Match[str], start: bool, end: bool) -> bool:
@@ -72,7 +75,7 @@ def _pen(params: str) -> bool:
     return True
 
 
-def _letters(text: str, end: bool) -> list[str]:
+def _letters(text: str, end: bool, piles: bool) -> list[str]:
     found: list[str] = []
     if text.isascii() and text.isprintable():
         return found
@@ -83,6 +86,6 @@ def _letters(text: str, end: bool) -> list[str]:
             found.append(f"U+{code:04X} in {text[max(at - 15, 0):at + 15]!r}")
         joins = unicodedata.category(char) in ("Mn", "Me") or code in (0x200C, 0x200D)
         marks = marks + 1 if joins else 0
-        if marks == MOST_MARKS + 1:
+        if marks == MOST_MARKS + 1 and not piles:
             found.append(f"a pile of marks in {text[max(at - 15, 0):at + 15]!r}")
     return found
