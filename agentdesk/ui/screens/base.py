@@ -69,4 +69,5 @@ def pane_of(screen: Screen[Any]) -> Pane | None:
 
 def key_bar_of(screen: Screen[Any]) -> KeyBar | None:
     """The key bar of a screen, when it has one."""
-    return next(iter(screen.query(KeyBar)), None)
+    held = getattr(screen, "keys", None)
+    return held if isinstance(held, KeyBar) else next(iter(screen.query(KeyBar)), None)

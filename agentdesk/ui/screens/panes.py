@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from agentdesk.errors import Refused
 from agentdesk.ui.first import widths
+from agentdesk.ui.narrow import NarrowCompositor
 from agentdesk.ui.rows import Rows
 from agentdesk.ui.screens.base import Pane
 from agentdesk.ui.widgets.key_bar import KeyBar
@@ -40,6 +41,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
 
     def __init__(self, rows: Rows) -> None:
         super().__init__()
+        self._compositor = NarrowCompositor()
         self.status = StatusBar(id="status")
         self.views = ViewBar(id="views")
         self.queue = QueueList(rows, id="queue")
