@@ -109,7 +109,8 @@ def test_a_word_of_a_million_letters_is_folded_in_no_time() -> None:
 
 
 @pytest.mark.parametrize("cells", [1, 2, 3, 7])
-@pytest.mark.parametrize("text", ["ab cdefghijk l", "   indented word", "é伊é伊é伊 x", "a 👩‍👩‍👧‍👦b", "伊", " " * 9 + "x"])
+@pytest.mark.parametrize("text", [
+    "ab cdefghijk l", "   indented word", "é伊é伊é伊 x", "a 👩‍👩‍👧‍👦b", "伊", " " * 9 + "x"])
 def test_folding_keeps_every_letter_and_its_width(text: str, cells: int) -> None:
     lines = wrap(text, cells)
     assert "".join("".join(lines).split()) == "".join(text.split())

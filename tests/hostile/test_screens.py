@@ -160,7 +160,7 @@ def test_what_is_meant_as_text_is_shown_as_text(tmp_path: Path) -> None:
         for text in ("[@click=app.quit]quit[/]", "[/b][/][/foo bar]", "AAA[link=http://evil.example]c[/link]ZZZ",
                      "␛]52;c;ZXZpbA==␛\\", "أين طردي؟"):
             assert terminal.sees(text), text
-        row, column = next((y, line.index("[@click")) for y, line in enumerate(terminal.screen.display)
+        row, column = next((y, line.index("[@click")) for y, line in enumerate(terminal.screen.shown())
                            if "[@click" in line)
         for kind in "Mm":
             terminal.send(f"\x1b[<0;{column + 3};{row + 1}{kind}")

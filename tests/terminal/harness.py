@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any
 
 import pyte
+from pyte.screens import wcwidth
 
 import agentdesk
 
@@ -48,6 +49,18 @@ class Picture(pyte.Screen):
         if not data.isascii():
             data = "".join(char for char in data if char not in NO_WIDTH)
         super().draw(data)
+
+    def shown(self) -> list[str]:
+        """Every row as text; half of a wide letter that was written over is a blank."""
+        rows = []
+        for y in range(self.lines):
+            row, out, wide = self.buffer[y], [], False
+            for x in range(self.columns):
+                letter = row[x].data
+                out.append(letter or ("" if wide else " "))
+                wide = bool(letter) and wcwidth(letter[0]) == 2
+            rows.append("".join(out))
+        return rows
 
 
 class Terminal:
@@ -201,7 +214,7 @@ class Terminal:
     def text(self) -> str:
         """What stands on the terminal."""
         self.look()
-        return "\n".join(row.rstrip() for row in self.screen.display)
+        return "\n".join(row.rstrip() for row in self.screen.shown())
 
     def sees(self, wanted: str | re.Pattern[str]) -> bool:
         """True when the words are on the screen now."""
