@@ -36,7 +36,7 @@ async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = 
 
 async def ready(app: DeskApp, pilot: Pilot[Any]) -> None:
     """Wait until the first frame is out and keys go straight to the screen."""
-    await until(pilot, lambda: app._typed_early is None and app.main.query("ConversationPane"))
+    await until(pilot, lambda: app._typed_early is None and app.main.customer is not None)
 
 
 async def typed(pilot: Pilot[Any], text: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import TextArea
@@ -14,6 +15,7 @@ from textual.widgets import TextArea
 from agentdesk.desk import answer
 from agentdesk.errors import DeskError, Refused
 from agentdesk.model.outgoing import Draft, OutKind
+from agentdesk.ui.present import line
 from agentdesk.ui.widgets import composer_layout
 from agentdesk.ui.widgets.composer_layout import Note
 from agentdesk.ui.widgets.draft_keeper import DraftKeeper
@@ -96,12 +98,18 @@ class Composer(Vertical):
         draft = self.keeper.begin(conversation_id, kind, visibility, reply_to)
         self._notes = self._told = ()
         self.display = True
-        name = (draft.name or "the customer").replace("[", "(")
-        self.editor.placeholder = ("A note for colleagues; the customer never sees it" if kind is OutKind.NOTE
-                                   else f"Write to {name}")
+        words = "A note for colleagues; the customer never sees it"
+        if kind is OutKind.REPLY:
+            words = f"Write to {line(draft.name or 'the customer', 40, pad=False)}"
+        self.editor.placeholder = Content(words)
         self.editor.load(draft.text)
-        self.screen.set_focus(self.editor, scroll_visible=False)
+        self._take_keys()
         self._judge()
+
+    def _take_keys(self) -> None:
+        """Give the text field the keys at once, and once more after whoever asked for them before."""
+        self.screen.set_focus(self.editor, scroll_visible=False)
+        self.editor.focus(scroll_visible=False)
 
     async def _stored_or_refused(self) -> None:
         """Store what is open; Refused when that fails, so that it stays on the screen."""
@@ -139,7 +147,7 @@ class Composer(Vertical):
             return
         size = len(draft.text.strip())
         if size and not await confirm(self.app, "Throw this draft away?", f"{size} characters are lost"):
-            self.screen.set_focus(self.editor, scroll_visible=False)
+            self._take_keys()
             return
         await answer.discard(self.desk_app.desk, draft)
         self._close(sent=False)
@@ -288,7 +296,7 @@ class Composer(Vertical):
                 self.keeper.change(canned=chosen.name, canned_text=text)
                 self.editor.load("")
             self.editor.put(text)
-        self.screen.set_focus(self.editor, scroll_visible=False)
+        self._take_keys()
 
     async def edit_outside(self) -> None:
         """Write in the agent's own editor; the clocks go on meanwhile."""
@@ -301,4 +309,4 @@ class Composer(Vertical):
         if text != self.editor.text:
             self.editor.select_all()
             self.editor.put(text)
-        self.screen.set_focus(self.editor, scroll_visible=False)
+        self._take_keys()
