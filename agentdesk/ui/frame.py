@@ -7,6 +7,7 @@ terminal may measure a letter differently than we do (joined emoji, marks), the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -64,15 +65,20 @@ class Frame:
         self._blanks: dict[Pen, Cell] = {}
         self._system: ColorSystem | None = None
         self._letters: dict[str, tuple[tuple[str, int, bool], ...]] = {}
+        self._plain: dict[Pen, _Plain] = {}
+        self._unsure: set[int] = set()
+        """Rows with a cell that terminals may measure differently."""
 
     def reset(self) -> None:
         """Forget what the terminal shows: the next frame is written whole."""
         self._rows = []
+        self._unsure.clear()
 
     def forget_pens(self) -> None:
         """The colours are others now."""
         self._pens.clear()
         self._blanks.clear()
+        self._plain.clear()
 
     def update(self, update: CompositorUpdate, console: Console) -> str:
         """The sequences that turn what the terminal shows into this update's frame."""
@@ -105,17 +111,27 @@ class Frame:
         """Make the picture this large; what is new is unknown."""
         if len(self._rows) != height or (self._rows and len(self._rows[0]) != width):
             self._rows = [[None] * width for _ in range(height)]
+            self._unsure.clear()
 
     def _lay(self, out: _Writer, y: int, x: int, strips: Iterable[Strip], width: int) -> None:
         """Lay a stretch of a row over the picture and write what differs."""
         row = self._rows[y]
         cells: list[Cell] = []
+        sure = y not in self._unsure
         for strip in strips:
             for text, style, _control in strip:
-                self._cells(cells, text, style)
+                sure = self._cells(cells, text, style) and sure
         del cells[width - x:]
         if cells and cells[-1].text and _wide(cells[-1].text) and x + len(cells) == width:
             cells[-1] = self._blank(cells[-1].pen)
+        before = row[x:x + len(cells)]
+        if before == cells:
+            return
+        if sure:
+            row[x:x + len(cells)] = cells
+            out.put_all(y, [at for at, (old, new) in enumerate(zip(before, cells, strict=True), x)
+                            if old is not new and old != new], row, width)
+            return
         all_of_it = False
         for at, cell in enumerate(cells, x):
             old = row[at]
@@ -129,28 +145,38 @@ class Frame:
                 known = row[at]
                 if known is not None:
                     out.put(y, at, known, row, width)
+        if any(cell is not None and cell.unsure for cell in row):
+            self._unsure.add(y)
+        else:
+            self._unsure.discard(y)
 
-    def _cells(self, cells: list[Cell], text: str, style: Style | None) -> None:
-        """The text as cells."""
+    def _cells(self, cells: list[Cell], text: str, style: Style | None) -> bool:
+        """Add the text's cells; False when terminals may measure one of them differently."""
         pen = self._pens.get(style)
         if pen is None:
             if len(self._pens) > 4_000:
-                self._pens.clear()
-                self._blanks.clear()
+                self.forget_pens()
             pen = self._pens[style] = self._pen(style)
         blank = self._blank(pen)
-        if text.isascii():
-            cells.extend([Cell(char, pen) if char != " " else blank for char in text])
-            return
+        if text.isascii() or _PLAIN_TEXT.fullmatch(text):
+            plain = self._plain.get(pen)
+            if plain is None:
+                plain = self._plain[pen] = _Plain(pen, blank)
+            cells.extend(map(plain.__getitem__, text))
+            return True
+        sure = True
         for letter, size, unsure in self._split(text):
             if size == 0:
                 if cells and not letter.startswith(("\u2066", "\u2067", "\u2068")):
                     last = -2 if not cells[-1].text and len(cells) > 1 else -1
                     cells[last] = Cell(cells[last].text + letter, cells[last].pen, True)
+                    sure = False
                 continue
+            sure = sure and not unsure
             cells.append(Cell(letter, pen, unsure) if letter != " " else blank)
             if size == 2:
                 cells.append(Cell("", pen))
+        return sure
 
     def _blank(self, pen: Pen) -> Cell:
         """A cell without a letter."""
@@ -191,6 +217,18 @@ class Frame:
         return Pen(attributes, ink, ground, style.link or "")
 
 
+class _Plain(dict[str, Cell]):
+    """The cells of plain letters in one pen, each made once: what did not change is the same object."""
+
+    def __init__(self, pen: Pen, blank: Cell) -> None:
+        super().__init__({" ": blank})
+        self._pen = pen
+
+    def __missing__(self, letter: str) -> Cell:
+        made = self[letter] = Cell(letter, self._pen)
+        return made
+
+
 class _Writer:
     """Collects cells into as few bytes as it can."""
 
@@ -214,6 +252,29 @@ class _Writer:
             self.y = -1
         else:
             self.x = x + (2 if _wide(cell.text) else 1)
+
+    def put_all(self, y: int, places: list[int], row: Row, width: int) -> None:
+        """Write the cells at these places of a row in which all letters are sure; neighbours in one pen at once."""
+        done = -1
+        for place, x in enumerate(places, 1):
+            cell = row[x]
+            if x < done or cell is None:
+                continue
+            self.put(y, x, cell, row, width)
+            if self.y < 0 or self.x != x + 1:
+                continue
+            pen, run = self.pen, []
+            shows_on_blanks = pen.link or not _SEEN_ON_BLANKS.isdisjoint(pen.attributes)
+            for other in places[place:]:
+                cell = row[other]
+                if other != self.x or other + 2 >= width or cell is None or not cell.text or _wide(cell.text):
+                    break
+                if cell.pen != pen and (shows_on_blanks or cell.pen.ink or cell.pen.ground != pen.ground):
+                    break
+                run.append(cell.text)
+                self.x += 1
+            self.parts.append("".join(run))
+            done = self.x
 
     def _pen_for(self, cell: Cell) -> Pen:
         """The cell's pen; for a blank one, whatever is nearest to the pen in hand."""
@@ -283,6 +344,8 @@ def _unsure(letter: str, size: int) -> bool:
 
 
 _PLAIN_SIGNS = frozenset(map(ord, "✓✗✎♥⚠☐☑"))
+_PLAIN_TEXT = re.compile("[ -~¡-¬®-ʯΑ-ΡΣ-ώА-я‐-‧‰-⁞←-↙─-▟◆◇●○◐-◕✓✗✎]*")
+"""Text of letters that every terminal shows in one cell each, and that join with nothing."""
 
 
 def _wide(text: str) -> bool:
