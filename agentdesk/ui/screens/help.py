@@ -109,9 +109,6 @@ class HelpScreen(ListScreen):
         self.dismiss(None)
         app.call_later(app.call_verb, str(key), where=about)
 
-    def tick(self, now: int) -> None:
-        """Nothing here counts down."""
-
 
 def _first(verb: Verb) -> str:
     return verb.doc.split("\n")[0].rstrip(".")

@@ -34,6 +34,8 @@ class ListScreen(PassingScreen, inherit_bindings=False):
 
     context: ClassVar[str] = "list"
     """Whose keys work here."""
+    ticks: ClassVar[bool] = False
+    """True when its rows tell of time."""
     has_field: ClassVar[bool] = False
     """True puts a field to type into above the list."""
     field_hint: ClassVar[str] = ""
@@ -134,6 +136,8 @@ class ListScreen(PassingScreen, inherit_bindings=False):
     def tick(self, now: Millis) -> None:
         """One second passed: rows whose words changed are redrawn."""
         self.query_one(KeyBar).tick(now)
+        if not self.ticks:
+            return
         fresh = self.blocks()
         pane = self.list
         if [b.key for b in fresh] != [b.key for b in pane.blocks]:

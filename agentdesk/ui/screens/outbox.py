@@ -30,6 +30,7 @@ class OutboxScreen(ListScreen):
     """All replies and actions that are not settled, then those sent lately."""
 
     context = "outbox"
+    ticks = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,8 +82,10 @@ class OutboxScreen(ListScreen):
             words = f"{it.action.verb.value.replace('_', ' ')} {it.action.value}".strip()
         else:
             words = f"{it.kind.value} · {it.out.visibility.value}" if it.out is not None else it.kind.value
+        if width >= 100:
+            words += f" · {line(it.source, 24, pad=False)}"
         first = Row((Run("   "), Run(name, "bright", bold=True), Run(f" {line(state.words, 28)}", state.ink, bold=True),
-                     Run(f" {line(words, 40, pad=False)} · {line(it.source, 24, pad=False)}", "dim")), right)
+                     Run(f" {line(words, 60, pad=False)}", "dim")), right)
         if it.state not in UNSETTLED:
             return (first,)
         rows = [first]

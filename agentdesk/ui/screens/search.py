@@ -137,9 +137,6 @@ class SearchScreen(ListScreen):
         hit = next((it for it in self._hits if it.message_id == self.list.key), None)
         return (hit.conversation_id,) if hit is not None else ()
 
-    def tick(self, now: int) -> None:
-        """Nothing here counts down."""
-
 
 def lit(text: str, words: str) -> list[Run]:
     """The text with the places that begin like one of the words made brighter."""

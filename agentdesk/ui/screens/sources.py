@@ -25,6 +25,7 @@ class SourcesScreen(ListScreen):
     """One block for each source."""
 
     context = "sources"
+    ticks = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +72,7 @@ class SourcesScreen(ListScreen):
         if it.account is not None:
             facts.append(f"as {line(it.account.handle or it.account.name, 40, pad=False)}")
         facts.append(f"last answer {length(now - it.last_ok_at)} ago" if it.last_ok_at else "no answer yet")
-        if it.failures:
+        if it.failures > 1:
             facts.append(f"{it.failures} failures in a row")
         rows.extend(paragraph(" · ".join(facts), self.room, "dim", 5, 2))
         wrong = ". ".join(part.rstrip(".") for part in (it.title, it.cause) if part)

@@ -33,6 +33,3 @@ class WhyScreen(ListScreen):
         if not sentences:
             return [empty("Nothing puts it before or behind others: it stands by when it came in.")]
         return [Block((*paragraph(words, min(self.room, 90)), BLANK), index) for index, words in enumerate(sentences)]
-
-    def tick(self, now: int) -> None:
-        """Sentences are read when the screen opens; they do not count down."""

@@ -45,11 +45,11 @@ def rows(it: Conversation, page: Page, visibility: Visibility | None, vip: bool 
     if len(drawn) <= most:
         return drawn
     place = it.source + (f" · {visibility.value}" if visibility is not None else "")
-    items = [*clock_items(it, page), *_facts(it, page, place)]
+    items = [*_clocks(it, page), *_claim(it, page), *_expected(it, page), *_facts(it, page, place)]
     if it.subject:
         items.append((Run(line(it.subject, 40, pad=False), "text"),))
     lock = drawn[-1:] if it.locked_reason else []
-    flowing = [_row(runs) for runs in flow(items, max(10, page.width - 2))]
+    flowing = [_row(runs) for runs in flow(items, max(10, page.width - 2), gap=Run("   "))]
     return [_title(it, page, "", vip), *flowing[:max(0, most - 1 - len(lock))], *lock]
 
 
@@ -61,8 +61,8 @@ def _apart(it: Conversation, page: Page, visibility: Visibility | None, vip: boo
     drawn = [_title(it, page, place if beside else "", vip)]
     if it.subject:
         drawn.append(_row((Run(line(it.subject, room, pad=False), "bright"),)))
-    drawn.extend(_row(runs) for runs in flow(clock_items(it, page), room, gap=Run("   ")))
-    drawn.extend(_row(runs) for runs in flow(_facts(it, page, "" if beside else place), room))
+    drawn.extend(_row(runs) for runs in flow([*_clocks(it, page), *_expected(it, page)], room, gap=Run("   ")))
+    drawn.extend(_row(runs) for runs in flow([*_claim(it, page), *_facts(it, page, "" if beside else place)], room))
     if it.locked_reason:
         words = f"{page.glyphs.cross} no reply can be sent: {it.locked_reason}"
         drawn.append(_row((Run(line(words, room, pad=False), "late"),)))
@@ -104,14 +104,18 @@ def _state(it: Conversation, page: Page) -> tuple[Run, ...]:
             return (Run(f"{page.glyphs.check} done: {how}{code}", "ok"),)
 
 
-def clock_items(it: Conversation, page: Page) -> list[Item]:
-    """Every clock, the one due first in front, then what the customer expects."""
+def _clocks(it: Conversation, page: Page) -> list[Item]:
+    """Every clock, the one due first in front; those that stand still come last."""
     clocks = sorted(it.clocks, key=lambda clock: (clock.paused_since is not None, clock.due_at))
-    items = [_clock(clock, page) for clock in clocks]
-    expected = next((clock for clock in clocks if clock.expected_at is not None), None)
-    if expected is not None and expected.expected_at is not None:
-        items.append(_expectation(expected.expected_at, expected.started_at, page))
-    return items
+    return [_clock(clock, page) for clock in clocks]
+
+
+def _expected(it: Conversation, page: Page) -> list[Item]:
+    """What the customer expects, where that is earlier than our own target."""
+    clock = min((c for c in it.clocks if c.expected_at is not None), key=lambda c: c.due_at, default=None)
+    if clock is None or clock.expected_at is None:
+        return []
+    return [_expectation(clock.expected_at, clock.started_at, page)]
 
 
 def _clock(clock: DueClock, page: Page) -> Item:
@@ -141,16 +145,20 @@ def _expectation(at: Millis, since: Millis, page: Page) -> Item:
     return (Run(f"{page.glyphs.warn} expected within {usual}, passed {ago}", "warn"),)
 
 
+def _claim(it: Conversation, page: Page) -> list[Item]:
+    """Who has it, while the claim lasts."""
+    if not it.claim_agent or (it.claim_until or 0) <= page.now:
+        return []
+    until = moment(it.claim_until or 0, page.now, page.zone)
+    if it.claim_agent == page.agent:
+        return [(Run(f"{page.glyphs.mine} yours until {until}", "mine"),)]
+    holder = line(it.claim_agent, 20, pad=False)
+    return [(Run(f"{page.glyphs.other} {holder} has it until {until}", "warn"),)]
+
+
 def _facts(it: Conversation, page: Page, place: str) -> list[Item]:
-    """Where it is when the title has no room for that, claim, help desk, tags and incident."""
+    """Where it is when the title has no room for that, then help desk, tags and incident."""
     items: list[Item] = [(Run(line(place, len(place), pad=False), "dim"),)] if place else []
-    if it.claim_agent and (it.claim_until or 0) > page.now:
-        until = moment(it.claim_until or 0, page.now, page.zone)
-        if it.claim_agent == page.agent:
-            items.append((Run(f"{page.glyphs.mine} yours until {until}", "mine"),))
-        else:
-            holder = line(it.claim_agent, 20, pad=False)
-            items.append((Run(f"{page.glyphs.other} {holder} has it until {until}", "warn"),))
     if it.status:
         items.append((Run(line(it.status, 20, pad=False), "text"),))
     if it.assignee:
