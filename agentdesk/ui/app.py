@@ -139,6 +139,7 @@ class DeskApp(CallApp):
             if bar is not None and event.key != "escape":
                 bar.hush(errors=False)
             if await self.router.take(event):
+                self.main.paint_list()
                 return
         await super().on_event(event)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.screen import Screen
 from textual.theme import Theme as TextualTheme
 
@@ -47,6 +49,13 @@ class LookApp(App[int], inherit_bindings=False):
         if self._frame is not None and isinstance(renderable, LayoutUpdate | ChopsUpdate):
             renderable = Changed(renderable, self._frame)
         super()._display(screen, renderable)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's filters, without the one that looks for colours of the terminal where the theme has none."""
+        found = super().get_line_filters()
+        if self.palette.theme.ansi or not self.palette.colour:
+            return found
+        return [one for one in found if not isinstance(one, ANSIToTruecolor)]
 
     def redraw(self) -> None:
         """Draw everything anew, whatever the terminal shows."""

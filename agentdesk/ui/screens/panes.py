@@ -90,6 +90,15 @@ class PaneScreen(Screen[None], inherit_bindings=False):
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
+    def paint_list(self) -> None:
+        """Draw what a key changed in the list at once, instead of after Textual's round through its queues."""
+        queue = self.queue
+        if (queue._repaint_required and self.is_current and not self._layout_required and not self.app._batch_count
+                and queue in self._compositor.visible_widgets):
+            queue._repaint_required = False
+            self._compositor.update_widgets({queue})
+            self._compositor_refresh()
+
     @property
     def composer(self) -> Composer:
         """The composer; Refused in the first moments, before it is there."""
