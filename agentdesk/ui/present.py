@@ -17,6 +17,7 @@ from agentdesk.model.text import inert
 if TYPE_CHECKING:
     from rich.segment import Segment
     from rich.style import Style
+    from textual.content import Content
 
 MAX_LINES = 400
 """A message longer than this many lines is cut until the agent asks for all of it."""
@@ -54,6 +55,13 @@ def seg(text: str, style: Style | None = None) -> Segment:
         joined = "".join(part + mark for part, mark in zip(parts, [*marks, ""], strict=True))
         return Segment(joined, style)
     return Segment(clean(text).replace("\n", " "), style)
+
+
+def content(text: str) -> Content:
+    """One line for the parts of Textual that would read a plain string as markup."""
+    from textual.content import Content  # the first frame is painted without it
+
+    return Content(flat(text))
 
 
 def line(text: str, cells: int, *, pad: bool = True, tail: str = "…") -> str:

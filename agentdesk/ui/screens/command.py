@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from rich.segment import Segment
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -15,7 +14,7 @@ from textual.widgets import Input
 from agentdesk.commands.registry import Verb, usable
 from agentdesk.errors import UsageError
 from agentdesk.ui.lines import Lines, spread
-from agentdesk.ui.present import line, seg
+from agentdesk.ui.present import clean, line, seg
 from agentdesk.ui.screens.base import PassingScreen
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class Offers(Lines):
         """One row."""
         style = self.palette.style
         if not self.rows:
-            return Strip([Segment("   no such command", style("dim", self.ground))])
+            return Strip([seg("   no such command", style("dim", self.ground))])
         words, title, key = self.rows[y]
         ground = "cursor" if y == self.cursor else self.ground
         bar = self.palette.glyphs.bar if y == self.cursor else " "
@@ -68,7 +67,7 @@ class Offers(Lines):
         name = max(min(width // 2, 34), 12)
         right = [seg(f"  {key} ", style("key", ground))]
         room = width - name - 4 - right[0].cell_length
-        left = [Segment(f"{bar} ", style("accent", ground)),
+        left = [seg(f"{bar} ", style("accent", ground)),
                 seg(line(words, name), style("bright", ground, bold=y == self.cursor)),
                 seg("  " + line(title, room, pad=False), style("dim", ground))]
         return spread(left, right, width, fill, 0)
@@ -105,7 +104,7 @@ class CommandScreen(PassingScreen, ModalScreen[Any], inherit_bindings=False):
             yield Offers()
             with Horizontal(id="line"):
                 yield Sign(" / " if self._search else " : ")
-                yield Input(self._start, select_on_focus=False)
+                yield CommandField(self._start, select_on_focus=False)
 
     def on_mount(self) -> None:
         """All commands at first."""
@@ -235,6 +234,14 @@ class CommandScreen(PassingScreen, ModalScreen[Any], inherit_bindings=False):
         self.dismiss(text)
 
 
+class CommandField(Input):
+    """The line: what is pasted into it comes out inert and on one line."""
+
+    def validate_value(self, value: str) -> str:
+        """The value as it may be drawn."""
+        return clean(value).replace("\n", " ")
+
+
 class Sign(Lines):
     """The sign before the line."""
 
@@ -256,4 +263,4 @@ class Sign(Lines):
 
     def draw(self, y: int, width: int) -> Strip:
         """The sign."""
-        return Strip([Segment(self.text, self.palette.style("key", self.ground, bold=True))])
+        return Strip([seg(self.text, self.palette.style("key", self.ground, bold=True))])

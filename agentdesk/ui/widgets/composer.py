@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import TextArea
@@ -15,7 +14,7 @@ from textual.widgets import TextArea
 from agentdesk.desk import answer
 from agentdesk.errors import DeskError, Refused
 from agentdesk.model.outgoing import Draft, OutKind
-from agentdesk.ui.present import line
+from agentdesk.ui.present import content, line
 from agentdesk.ui.widgets import composer_layout
 from agentdesk.ui.widgets.composer_layout import Note
 from agentdesk.ui.widgets.draft_keeper import DraftKeeper
@@ -101,7 +100,7 @@ class Composer(Vertical):
         words = "A note for colleagues; the customer never sees it"
         if kind is OutKind.REPLY:
             words = f"Write to {line(draft.name or 'the customer', 40, pad=False)}"
-        self.editor.placeholder = Content(words)
+        self.editor.placeholder = content(words)
         self.editor.load(draft.text)
         self._take_keys()
         self._judge()

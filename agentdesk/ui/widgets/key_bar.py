@@ -146,11 +146,11 @@ class KeyBar(Lines):
         sign = {"warning": self.palette.glyphs.warn, "error": self.palette.glyphs.cross,
                 "good": self.palette.glyphs.check}.get(word.level, self.palette.glyphs.dot)
         ink = style(INKS[word.level], self.ground, bold=word.level in ("warning", "error"))
-        first = Segment(f" {sign} " if y == 0 else "   ", ink)
+        first = seg(f" {sign} " if y == 0 else "   ", ink)
         tail: list[Segment] = []
         if word.countdown and y == 0:
             left = max(word.countdown - self.desk_app.desk.now() + 999, 0) // SECOND
-            tail = [Segment(f" {left} s ", style("soon", self.ground, bold=True))]
+            tail = [seg(f" {left} s ", style("soon", self.ground, bold=True))]
         if len(lines) == 1:
             parts = [first, seg(word.text, ink)]
             if word.remedy:
@@ -168,14 +168,14 @@ class KeyBar(Lines):
 
     def _draw_pending(self, width: int) -> Strip:
         style, fill = self.palette.style, self.palette.style("text", self.ground)
-        left = [Segment(" ", fill), seg(self.pending, style("key", self.ground, bold=True)),
-                Segment(f" {self.palette.glyphs.ellipsis}", style("dim", self.ground))]
-        right = [Segment("Esc", style("key", self.ground)), Segment(" lets go ", style("dim", self.ground))]
+        left = [seg(" ", fill), seg(self.pending, style("key", self.ground, bold=True)),
+                seg(f" {self.palette.glyphs.ellipsis}", style("dim", self.ground))]
+        right = [seg("Esc", style("key", self.ground)), seg(" lets go ", style("dim", self.ground))]
         return spread(left, right, width, fill)
 
     def _draw_keys(self, width: int) -> Strip:
         style, fill = self.palette.style, self.palette.style("text", self.ground)
-        parts: list[Segment] = [Segment(" ", fill)]
+        parts: list[Segment] = [seg(" ", fill)]
         at = 1
         last = self.keys[-1] if self.keys else None
         reserve = _cells(last) if last else 0

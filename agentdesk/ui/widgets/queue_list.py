@@ -233,13 +233,13 @@ class QueueList(Lines, can_focus=True):
         left: list[Segment] = []
         right: list[Segment] = []
         if self.model.fresh:
-            left = [Segment(f"    {len(self.model.fresh)} new", style("accent", ground, bold=True)),
-                    Segment(f" {glyphs.dot} ", style("faint", ground)), Segment(".", style("key", ground)),
-                    Segment(" shows them", style("dim", ground))]
+            left = [seg(f"    {len(self.model.fresh)} new", style("accent", ground, bold=True)),
+                    seg(f" {glyphs.dot} ", style("faint", ground)), seg(".", style("key", ground)),
+                    seg(" shows them", style("dim", ground))]
         if self.marks:
-            right = [Segment(f"{glyphs.selected} {len(self.marks)} marked", style("accent", ground)),
-                     Segment(f" {glyphs.dot} ", style("faint", ground)), Segment("*", style("key", ground)),
-                     Segment(" clears ", style("dim", ground))]
+            right = [seg(f"{glyphs.selected} {len(self.marks)} marked", style("accent", ground)),
+                     seg(f" {glyphs.dot} ", style("faint", ground)), seg("*", style("key", ground)),
+                     seg(" clears ", style("dim", ground))]
         return spread(left, right, width, style("text", ground))
 
     def _clock(self, row: QueueRow, now: Millis) -> tuple[str, str]:

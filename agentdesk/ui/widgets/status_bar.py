@@ -65,9 +65,9 @@ class StatusBar(Lines):
         style, fill = self.palette.style, self.palette.style("text", self.ground)
         right = self._figures(width, clock_time(now, desk.zone), desk.agent)
         room = width - sum(part.cell_length for part in right) - 2
-        left = [Segment(" agentdesk" if width >= 64 else " desk", style("accent", self.ground, bold=True))]
+        left = [seg(" agentdesk" if width >= 64 else " desk", style("accent", self.ground, bold=True))]
         if self.progress:
-            left += [Segment("  ", fill), seg(line(self.progress, max(room - 14, 0), pad=False),
+            left += [seg("  ", fill), seg(line(self.progress, max(room - 14, 0), pad=False),
                                               style("dim", self.ground))]
             return spread(left, right, width, fill)
         room -= left[0].cell_length
@@ -95,7 +95,7 @@ class StatusBar(Lines):
             if text and width >= least:
                 loud = ink in ("late", "soon")
                 parts.append(seg(gap + text, style(ink, self.ground, bold=loud)))
-        parts.append(Segment(" ", style("text", self.ground)))
+        parts.append(seg(" ", style("text", self.ground)))
         return parts
 
 
@@ -115,7 +115,7 @@ def source_parts(one: SourceState, now: Millis, palette: Palette, ground: str, n
     else:
         glyph, ink, word = glyphs.down, "late", TROUBLE.get(one.state, one.state)
     lead = "  " if names == "full" else " "
-    parts = [Segment(lead, style("text", ground)), Segment(glyph, style(ink, ground))]
+    parts = [seg(lead, style("text", ground)), seg(glyph, style(ink, ground))]
     if name:
         parts.append(seg(" " + name, style("dim" if not word or one.state == "paused" else ink, ground)))
     if word and (names != "none" or ink == "late"):

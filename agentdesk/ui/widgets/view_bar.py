@@ -56,7 +56,7 @@ class ViewBar(Lines):
     def draw(self, y: int, width: int) -> Strip:
         """The line; views that do not fit are left out from the end, but never the active one."""
         style, fill = self.palette.style, self.palette.style("text", self.ground)
-        right = [Segment(f"{self.total} ", style("dim", self.ground))] if self.total else []
+        right = [seg(f"{self.total} ", style("dim", self.ground))] if self.total else []
         room = width - len(self.total) - 2
         self._places = []
         left: list[Segment] = []
@@ -74,7 +74,7 @@ class ViewBar(Lines):
                 continue
             on = key == self.active and not self.filter
             ground = "cursor" if on else self.ground
-            left += [Segment(f" {key} " if key else " ", style("bright" if on else "faint", ground, bold=on)),
+            left += [seg(f" {key} " if key else " ", style("bright" if on else "faint", ground, bold=on)),
                      seg(f"{label} ", style("bright" if on else "dim", ground, bold=on))]
             self._places.append((at, at + cells, key))
             at += cells
