@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import Link, State
-from agentdesk.model.text import Inert
+from agentdesk.model.text import inert_line
 from agentdesk.store.db import Db
 
 __all__ = ["Link", "make", "of", "remove"]
@@ -28,7 +28,7 @@ def of(db: Db, conversation_id: int) -> list[Link]:
         "LEFT JOIN conversation AS c ON c.id = iif(l.conversation_id = ?1, l.other_id, l.conversation_id) "
         "WHERE l.conversation_id = ?1 OR l.other_id = ?1 ORDER BY l.id", conversation_id)
     return [Link(id=number, conversation_id=conversation_id, kind=kind, other_id=other, url=url, made_at=made_at,
-                 agent=agent, name=Inert(name or ""), state=State(state) if state else None, status=status or "")
+                 agent=agent, name=inert_line(name or ""), state=State(state) if state else None, status=status or "")
             for number, kind, url, made_at, agent, other, name, state, status in rows]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from agentdesk.model.clock import Millis
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Author
-from agentdesk.model.text import Inert
+from agentdesk.model.text import Inert, inert_line
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
 
@@ -107,4 +107,4 @@ class People:
 
 def called(name: str, handle: str, ref: str) -> Inert:
     """How a person is called: display name, else handle, else the ref."""
-    return Inert(name or handle or ("unknown" if ref.startswith(UNKNOWN) else ref))
+    return inert_line(name or handle or ("unknown" if ref.startswith(UNKNOWN) else ref))

@@ -8,7 +8,7 @@ from typing import Any
 
 from agentdesk.model.clock import Millis
 from agentdesk.model.message import Direction, Hit
-from agentdesk.model.text import Inert
+from agentdesk.model.text import inert_line
 from agentdesk.model.words import tokens
 from agentdesk.rules.order import ADVANCE
 from agentdesk.rules.query import ME, NONE, And, Compare, Flag, Is, Node, Not, Or, Phrase, Query, Word
@@ -52,7 +52,7 @@ def find_text(db: Db, text: str, limit: int = 50, before_id: int | None = None) 
     with reading(db.path):
         return [Hit(message_id=number, conversation_id=conversation_id, source=source, letter=letters.get(source, "?"),
                     name=name, author=author, direction=Direction(direction), created_at=at,
-                    snippet=Inert(" ".join(snippet.split())), state=state)
+                    snippet=inert_line(snippet), state=state)
                 for number, conversation_id, source, name, author, direction, at, snippet, state in rows]
 
 
