@@ -139,7 +139,8 @@ class DeskApp(CallApp):
             if bar is not None and event.key != "escape":
                 bar.hush(errors=False)
             if await self.router.take(event):
-                self.main.paint_list()
+                if not self.message_queue_size:  # repeats of a held key are folded into one frame
+                    self.main.paint_list()
                 return
         await super().on_event(event)
 
