@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from agentdesk.desk import answer, find
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import Refused, StoreFull
+from agentdesk.model.clock import HOUR
 from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Draft, OutKind, SendState
 from agentdesk.paths import places
@@ -24,6 +25,7 @@ from agentdesk.ui.screens.canned import CannedScreen
 from agentdesk.ui.screens.dialogs import Ask, Confirm
 from agentdesk.ui.widgets.composer import Composer
 from agentdesk.ui.widgets.label import Label
+from agentdesk.ui.widgets.thread import ThreadView
 from tests.desk.conftest import World
 from tests.ui.over_desk import app_over, ready, screen_text, typed, until
 
@@ -325,3 +327,33 @@ async def test_it_fits_small_screens(world: World, size: tuple[int, int]) -> Non
         text = screen_text(app)
         for part in ("reply", "Call 0151 23456789", "Not sent", "Where is my parcel?"):
             assert part in text
+
+
+async def test_from_the_thread_a_reply_answers_the_message_under_the_cursor(world: World) -> None:
+    world.platform.write("a", "the first question")
+    world.clock.advance(HOUR)
+    number = await world.arrive("a", "the second question")
+    app = app_over(world)
+    async with app.run_test(size=(160, 36)) as pilot:
+        await ready(app, pilot)
+        await pilot.press("enter", "g", "g")
+        thread = app.main.query_one(ThreadView)
+        await until(pilot, lambda: thread.selected_text == "the first question")
+        await pilot.press("r")
+        await until(pilot, lambda: app.main.composer.is_open)
+        assert "to Customer a 00:00" in head(app.main.composer)
+        await typed(pilot, "To the first")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: find.outbox(world.desk))
+        out = find.outbox(world.desk)[0].out
+        assert out is not None
+        assert out.reply_to_ref == find.thread(world.desk, number)[0].message.ref
+
+
+async def test_from_the_list_a_reply_answers_the_last_message(world: World) -> None:
+    world.platform.write("a", "the first question")
+    world.clock.advance(HOUR)
+    async with writing(world) as (_, _, composer, number):
+        assert "to Customer" not in head(composer)
+        assert composer.draft is not None
+        assert composer.draft.reply_to_ref == find.thread(world.desk, number)[-1].message.ref

@@ -129,6 +129,17 @@ async def test_a_source_in_trouble_says_why_and_what_to_do(world: World) -> None
         await until(pilot, lambda: "trying again in 0:07" in screen_text(app))
 
 
+async def test_a_source_can_be_paused_and_goes_on(world: World) -> None:
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await opened(app, pilot, SourcesScreen())
+        await pilot.press("p")
+        await until(pilot, lambda: find.sources(world.desk)[0].state == "paused")
+        await until(pilot, lambda: "paused" in screen_text(app))
+        await pilot.press("p")
+        await until(pilot, lambda: find.sources(world.desk)[0].state != "paused")
+
+
 async def test_drafts_are_listed_and_taken_up_again(world: World) -> None:
     number = await world.arrive("a")
     await answer.save(world.desk, written(world, number, "Half a sentence"))

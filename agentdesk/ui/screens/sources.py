@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from textual import events
+
 from agentdesk.commands.registry import quote
 from agentdesk.desk import find
 from agentdesk.model.source import SourceState
@@ -45,11 +47,28 @@ class SourcesScreen(ListScreen):
         """Ask this source for news at once."""
         self.desk_app.call_later(self.desk_app.call_verb, f"sync {quote(str(key))}", where="sources")
 
+    def on_key(self, event: events.Key) -> None:
+        """``p`` pauses the source under the cursor, or lets it go on."""
+        if event.key == "p" and self.name_selected:
+            event.stop()
+            self.desk_app.work(self._pause(self.name_selected))
+
+    async def _pause(self, name: str) -> None:
+        engine = self.desk.connected()
+        if next(it.state for it in self._sources if it.name == name) == "paused":
+            await engine.resume(name)
+            words = f"{name} goes on"
+        else:
+            await engine.pause(name)
+            words = f"{name} is paused: nothing is fetched or sent until it goes on"
+        self.reload()
+        self.desk_app.say("good", words)
+
     def heading(self) -> Row:
         """How many there are, and how many have trouble."""
         trouble = sum(it.state not in ("ok", "new", "paused") for it in self._sources)
         trouble_words = f"{trouble} with trouble · " if trouble else ""
-        return heading("Sources", len(self._sources), f"{trouble_words}Enter asks one now")
+        return heading("Sources", len(self._sources), f"{trouble_words}Enter asks one now · p pauses it")
 
     def blocks(self) -> list[Block]:
         """State, account, when it last answered; what went wrong and what to do; what is missing."""

@@ -21,6 +21,7 @@ from agentdesk.ui.widgets.draft_keeper import DraftKeeper
 from agentdesk.ui.widgets.editor import Editor
 from agentdesk.ui.widgets.label import Label
 from agentdesk.ui.widgets.runs import ruled
+from agentdesk.ui.widgets.thread import ThreadView
 
 if TYPE_CHECKING:
     from agentdesk.ui.app import DeskApp
@@ -92,8 +93,14 @@ class Composer(Vertical):
 
     async def open(self, conversation_id: int, kind: OutKind = OutKind.REPLY, *, visibility: str = "",
                    reply_to: str = "") -> None:
-        """Take up the draft for a conversation, or begin one; a draft already open is stored first."""
+        """Take up the draft for a conversation, or begin one; a draft already open is stored first.
+
+        From the thread, a reply answers the message under its cursor.
+        """
         await self._stored_or_refused()
+        thread = next(iter(self.screen.query(ThreadView)), None)
+        if not reply_to and thread is not None and thread.has_focus and thread.conversation_id == conversation_id:
+            reply_to = thread.reply_ref
         draft = self.keeper.begin(conversation_id, kind, visibility, reply_to)
         self._notes = self._told = ()
         self.display = True

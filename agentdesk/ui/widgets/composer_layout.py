@@ -19,6 +19,8 @@ class Facts:
     visibility: Visibility = Visibility.PUBLIC
     room: int | None = None
     """What the channel's count leaves; None without a limit."""
+    to: str = ""
+    """Whom and when it answers, where that is not the last message."""
     canned: str = ""
     edited: bool = False
     saved: str = ""
@@ -48,6 +50,8 @@ def head(facts: Facts, width: int, glyphs: Glyphs = UNICODE) -> Row:
                         "late" if late else "soon" if facts.room < 20 else "dim"))
     saved = (Run(facts.saved, "late" if facts.saved == "not saved" else "faint"), Run(" ")) if facts.saved else ()
     room = width - cells(saved) - 1
+    if facts.to and cells(must) + cells((Run(facts.to),)) + 6 <= room:
+        must.extend((Run(f"{glyphs.dot:^3}", "faint"), Run(f"to {facts.to}", "accent")))
     origin = next((item for item in _origins(facts) if cells(must) + 3 + cells(item) <= room), None)
     if origin is not None:
         must.extend((Run(f"{glyphs.dot:^3}", "faint"), *origin))

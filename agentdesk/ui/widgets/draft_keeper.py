@@ -15,7 +15,9 @@ from agentdesk.model.message import Direction, Visibility
 from agentdesk.model.outgoing import Draft, OutKind
 from agentdesk.paths import make_private, places, write_private
 from agentdesk.replies import guards, signature
+from agentdesk.ui.present import line
 from agentdesk.ui.widgets.composer_layout import Facts, Note
+from agentdesk.ui.widgets.when import moment
 
 if TYPE_CHECKING:
     from agentdesk.desk.desk import Desk
@@ -36,6 +38,7 @@ class DraftKeeper:
         """Codes of what stopped the last attempt to send; sending again goes past them."""
         self._stored: Draft | None = None
         self._rescued: Path | None = None
+        self._to = ""
 
     def begin(self, conversation_id: int, kind: OutKind, visibility: str = "", reply_to: str = "") -> Draft:
         """Take up the draft of a conversation, or begin one; Refused where nothing can be written."""
@@ -46,7 +49,19 @@ class DraftKeeper:
         if visibility and Visibility(visibility) in answer.visibilities(self.desk, conversation_id, kind):
             draft = msgspec.structs.replace(draft, visibility=Visibility(visibility))
         self.draft, self.trouble, self.accepted = draft, None, frozenset()
+        self._to = self._answers(draft)
         return draft
+
+    def _answers(self, draft: Draft) -> str:
+        """Whom and when the draft answers, where that is not the customer's last message."""
+        if draft.kind is OutKind.NOTE or not draft.reply_to_ref:
+            return ""
+        inbound = [it.message for it in find.thread(self.desk, draft.conversation_id)
+                   if it.message.direction is Direction.IN]
+        found = next((it for it in inbound if it.ref == draft.reply_to_ref), None)
+        if found is None or found is inbound[-1]:
+            return ""
+        return f"{line(found.author.name, 20, pad=False)} {moment(found.created_at, self.desk.now(), self.desk.zone)}"
 
     def forget(self) -> None:
         """Be done with the draft."""
@@ -108,7 +123,7 @@ class DraftKeeper:
         if draft is None:
             return Facts()
         saved = "saved" if draft.text.strip() and not self.unsaved else ""
-        return Facts(kind=draft.kind, visibility=draft.visibility, room=answer.room(self.desk, draft),
+        return Facts(kind=draft.kind, visibility=draft.visibility, room=answer.room(self.desk, draft), to=self._to,
                      canned=draft.canned, edited=not draft.canned or _differs(draft.text, draft.canned_text),
                      saved="not saved" if self.trouble is not None else saved)
 

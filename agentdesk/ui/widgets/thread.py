@@ -232,6 +232,12 @@ class ThreadView(Blocks):
             return entry.out.text
         return stored.message.text if stored is not None else ""
 
+    @property
+    def reply_ref(self) -> str:
+        """The customer's message that a reply from here answers: the one under the cursor; empty when it is none."""
+        stored = self.selected
+        return stored.message.ref if stored is not None and stored.message.direction is Direction.IN else ""
+
     def top(self) -> None:
         """Go to the first message there is."""
         while self._more:
