@@ -47,11 +47,8 @@ async def in_reader(desk: Desk, read: Callable[[Db], T]) -> T:
     """Run a long read in a thread with a connection of its own."""
 
     def work() -> T:
-        reader = desk.store.new_reader()
-        try:
+        with desk.store.spare_reader() as reader:
             return read(reader)
-        finally:
-            reader.close()
 
     import asyncio
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 T = TypeVar("T")
+SPARES = 2
+"""Reading connections kept for threads."""
 Faults = Callable[[str], None]
 """Called before every step of a transaction with its name; tests fail or kill there."""
 
@@ -130,6 +132,7 @@ class Store:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._reserve_used = False
+        self._spares: list[Db] = []
         self._data_version = self._look() if writer is not None else reader.value("PRAGMA data_version")
         self._elsewhere = False
 
@@ -169,6 +172,20 @@ class Store:
             return Db(opening.connect_reader(self.path, read_only=self._writer is None), self.path)
         except apsw.Error as error:
             raise in_words(error, self.path) from error
+
+    @contextmanager
+    def spare_reader(self) -> Iterator[Db]:
+        """A reading connection for a short while in another thread; it is kept for the next one who asks."""
+        reader = self._spares.pop() if self._spares else self.new_reader()
+        try:
+            yield reader
+        except BaseException:
+            reader.close()
+            raise
+        if self._closed or len(self._spares) >= SPARES:
+            reader.close()
+        else:
+            self._spares.append(reader)
 
     async def write(self, work: Callable[[Db], T]) -> T:
         """Run ``work`` in the writing thread as one transaction; durable when this returns.
@@ -210,6 +227,8 @@ class Store:
             self._jobs.put(None)
             self._thread.join()
         self.reader.close()
+        while self._spares:
+            self._spares.pop().close()
         if self._writer is not None:
             self._writer.close()
 

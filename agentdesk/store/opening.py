@@ -81,7 +81,7 @@ def connect_reader(path: Path, *, read_only: bool) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
     connection.set_busy_timeout(_WAIT_MS)
     functions.add(connection)
-    connection.execute("PRAGMA query_only=1; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8000")
+    connection.execute("PRAGMA query_only=1; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2000")
     return connection
 
 

@@ -19,7 +19,7 @@ from agentdesk.ui.rows import Rows
 from agentdesk.ui.widgets.queue_model import QueueModel
 from agentdesk.ui.widgets.queue_row import COUNTDOWN_AT, COUNTDOWN_CELLS, Look, countdown, row_parts
 
-STRIPS = 1_000
+STRIPS = 400
 """Drawn rows kept at most."""
 
 
