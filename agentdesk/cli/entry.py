@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
+from typing import NoReturn
 
 from agentdesk.errors import DeskError
+
+GRACE_S = 1.0
+"""Seconds that work in threads has to end by itself."""
 
 
 def entry() -> None:
     """Run, and turn every error into words and an exit code; never a traceback with anybody's text in it."""
     try:
-        sys.exit(_screen() if len(sys.argv) == 1 else _command())
+        _end(_screen() if len(sys.argv) == 1 else _command())
     except DeskError as error:
         from agentdesk.cli import output
 
@@ -29,6 +35,27 @@ def entry() -> None:
 
         output.complain(report_crash(error))
         sys.exit(1)
+
+
+def _end(code: int) -> NoReturn:
+    """End the process with a code, at the latest a moment from now.
+
+    Everything is stored and closed; a thread that hangs (a name server, a network disk) would keep the shell waiting.
+    """
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:  # the terminal is gone, and with it whoever could be told
+        os._exit(code)
+    end = time.monotonic() + GRACE_S
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(max(0.0, end - time.monotonic()))
+            if thread.is_alive():
+                os._exit(code)
+    sys.exit(code)
 
 
 def _screen() -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual import events, on
 from textual.widget import MountError
+from textual.worker import WorkerFailed
 
 from agentdesk.commands.keymap import Keymap
 from agentdesk.commands.registry import Registry
@@ -22,6 +23,7 @@ from agentdesk.ui.bridge import Bridge, Heard, News
 from agentdesk.ui.calls import CallApp
 from agentdesk.ui.rows import Rows
 from agentdesk.ui.terminal import Settings, notification
+from agentdesk.ui.threads import PassingThreads
 from agentdesk.ui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class DeskApp(CallApp):
         self.app_resume_signal.subscribe(self, lambda _: self.redraw())
         if not self.is_headless:
             loop = asyncio.get_running_loop()
+            loop.set_default_executor(PassingThreads())
             for number in (signal.SIGHUP, signal.SIGTERM):
                 loop.add_signal_handler(number, lambda: self.work(self.leave()))
         self.call_after_refresh(self._painted)
@@ -113,6 +116,8 @@ class DeskApp(CallApp):
 
     def _handle_exception(self, error: Exception) -> None:
         """End on a mistake of our own, without a traceback: it could show what customers wrote."""
+        if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
+            error = error.error
         self._return_code = 1
         if self._exception is None:
             self._exception = error
