@@ -176,7 +176,10 @@ class Store:
     @contextmanager
     def spare_reader(self) -> Iterator[Db]:
         """A reading connection for a short while in another thread; it is kept for the next one who asks."""
-        reader = self._spares.pop() if self._spares else self.new_reader()
+        try:
+            reader = self._spares.pop()
+        except IndexError:
+            reader = self.new_reader()
         try:
             yield reader
         except BaseException:
