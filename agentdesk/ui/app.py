@@ -69,7 +69,7 @@ class DeskApp(CallApp):
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             loop.set_default_executor(PassingThreads())
-            for number in (signal.SIGHUP, signal.SIGTERM):
+            for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, lambda: self.work(self.leave()))
         self.call_after_refresh(self._painted)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from agentdesk.commands.keymap import Keymap
 from agentdesk.errors import UsageError
 from agentdesk.ui.first import painted
+from agentdesk.ui.giveback import give_back_when_ended
 from agentdesk.ui.terminal import Settings, tell_textual
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def run_screen(desk: Desk, modules: Callable[[], Sequence[ModuleType]], *, keys:
     """
     settings = Settings.of(desk.config.ui, os.environ)
     tell_textual(settings, os.environ)
+    give_back_when_ended()
     with painted(desk, settings, themes, Keymap.build(keys)) as echo:
         from agentdesk.commands.registry import Registry
         from agentdesk.ui import verbs

@@ -82,6 +82,19 @@ def test_a_reply_in_flight_is_unknown_and_the_draft_is_there(tmp_path: Path, end
         assert server.rt.copies("We are looking into it") == 1
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize("frames", [1, 2], ids=["first frame", "Textual"])
+def test_an_end_in_the_first_moments_is_tidy(tmp_path: Path, frames: int, number: signal.Signals) -> None:
+    with Terminal("demo", home=tmp_path / "home") as terminal:
+        terminal.wait_for(lambda: terminal.raw.count(b"\x1b[?1049h") >= frames)
+        terminal.signal(number)
+        assert terminal.ended() in (0, -number)
+        assert not terminal.alternate
+        assert terminal.raw.rfind(b"\x1b[?25h") > terminal.raw.rfind(b"\x1b[?25l")
+        assert terminal.modes() == terminal.modes_before
+        assert b"Traceback" not in terminal.raw
+
+
 def test_a_thread_that_hangs_keeps_nobody(tmp_path: Path) -> None:
     fcntl = pytest.importorskip("fcntl")
     home, posts = tmp_path / "home", tmp_path / "posts.jsonl"

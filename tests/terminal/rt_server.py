@@ -33,9 +33,9 @@ class RtServer:
         """Where it listens."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def config(self, secret: str = "{env: RT_TOKEN}") -> str:
+    def config(self, place: str = "{env: RT_TOKEN}") -> str:
         """A source block for this server."""
-        return (f"  - {{kind: rt, name: support, url: \"{self.url}\", token: {secret}, queues: [Support], poll: 1s, "
+        return (f"  - {{kind: rt, name: support, url: \"{self.url}\", token: {place}, queues: [Support], poll: 1s, "
                 f"take_on_reply: false}}\n")
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
