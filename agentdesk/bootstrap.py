@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
 
 from agentdesk import __version__
 from agentdesk.config import kept
@@ -38,8 +39,7 @@ DEMO_AGENT = {"agent.name": "ann", "agent.signature": "^AN"}
 """Who sits at the demo desk unless the command line says otherwise."""
 
 
-@dataclass(frozen=True)
-class DemoOptions:
+class DemoOptions(msgspec.Struct, frozen=True):
     """How the demo desk runs."""
 
     seed: int = 1
@@ -47,13 +47,12 @@ class DemoOptions:
     fresh: bool = False
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """What the command line said."""
 
     profile: str = "default"
     config_path: Path | None = None
-    overrides: Mapping[str, object] = field(default_factory=dict)
+    overrides: Mapping[str, object] = msgspec.field(default_factory=dict)
     demo: DemoOptions | None = None
     read_only: bool = False
     safe: bool = False

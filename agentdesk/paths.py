@@ -8,8 +8,9 @@ import re
 import shlex
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from agentdesk.errors import StoreError, StoreFull, StoreReadOnly, UsageError
 
@@ -17,8 +18,7 @@ _PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _SHARED = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - named to be refused
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(msgspec.Struct, frozen=True):
     """Every path of one profile; nothing is created by naming it."""
 
     config_dir: Path

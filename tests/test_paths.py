@@ -215,7 +215,7 @@ def test_a_planted_link_is_replaced_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_planted_name_for_the_new_file_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agentdesk.paths.secrets, "token_hex", lambda size: "known")
+    monkeypatch.setattr("secrets.token_hex", lambda size: "known")
     target = tmp_path / "target"
     (tmp_path / ".file.known.new").symlink_to(target)
     with pytest.raises(StoreError, match="cannot be written"):

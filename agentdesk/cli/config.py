@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -59,7 +58,7 @@ def validate(ctx: click.Context, file: Path | None, as_json: bool) -> int:
     """Check the configuration; every mistake at once, with file, line and the nearest valid name."""
     options = options_of(ctx)
     if file is not None:
-        options = replace(options, config_path=file)
+        options = msgspec.structs.replace(options, config_path=file)
     wanted = config_file(options)
     if not wanted.exists():
         raise ConfigError(f"There is no configuration at {wanted}", "", "agentdesk config init writes one")

@@ -5,15 +5,14 @@ The same marks steer the conversion of the file, its error messages, and the JSO
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from agentdesk.model.clock import DAY, Millis
 
 CENTURY: Millis = 36_525 * DAY
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
+class Length(msgspec.Struct, frozen=True):
     """A length of time as text, such as ``6h``; kept as milliseconds. ``off`` is None where the type allows
     it, and no time at all where ``least`` is 0."""
 
@@ -21,16 +20,14 @@ class Length:
     most: Millis = CENTURY
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
+class Between(msgspec.Struct, frozen=True):
     """A number within bounds, both included."""
 
     least: float
     most: float
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """One line of text, empty only when ``least`` is 0; ``words`` refuse what does not match ``pattern`` in full."""
 
     least: int = 0
@@ -41,45 +38,37 @@ class Text:
     """True when it may hold tabs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(msgspec.Struct, frozen=True):
     """A time zone's name, such as ``Europe/Berlin``; empty for the machine's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
+class Url(msgspec.Struct, frozen=True):
     """An https address without user, password, query or fragment; http only towards this machine."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A file or folder; ``~`` is the home folder, anything relative is beside the configuration file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Regex:
+class Regex(msgspec.Struct, frozen=True):
     """A regular expression."""
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(msgspec.Struct, frozen=True):
     """A calendar day, ``2026-12-24``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Week:
+class Week(msgspec.Struct, frozen=True):
     """Opening hours over the week, ``mon-fri: 08:00-18:00``; kept as a tuple of ``Hours``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True):
     """Text judged by the validator of this name, handed to ``load()`` by the caller that knows the language."""
 
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unique:
+class Unique(msgspec.Struct, frozen=True):
     """A list in which no two entries may share this field."""
 
     field: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NoReturn, cast
+
+import msgspec
 
 from agentdesk.errors import UsageError
 from agentdesk.model.words import tokens
@@ -50,8 +51,7 @@ _SHORT: dict[str, Node] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(msgspec.Struct, frozen=True):
     """A term as typed: ``text`` without quotes, ``marks`` where quoted stretches begin and end in it."""
 
     at: int

@@ -6,7 +6,7 @@ tree into SQL. Examples: ``late source:rt``, ``tag:vip -refund``, ``(followers>1
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from agentdesk.errors import UsageError
 from agentdesk.model.clock import Millis
@@ -46,8 +46,7 @@ __all__ = [
 MAX_CHARS = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """A parsed filter; ``str()`` gives text that parses to the same tree."""
 
     root: Node

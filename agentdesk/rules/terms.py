@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, Millis
 from agentdesk.model.conversation import Disposition, Severity, State
@@ -46,8 +47,7 @@ Op = Literal[">", ">=", "<", "<=", "="]
 _BARE_VALUE = re.compile(r"[^\s\"(),|\\]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(msgspec.Struct, frozen=True):
     """Conversations with a word that begins like this, in messages, subject or names."""
 
     text: str
@@ -56,8 +56,7 @@ class Word:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(msgspec.Struct, frozen=True):
     """Conversations with exactly these words in a row."""
 
     text: str
@@ -66,8 +65,7 @@ class Phrase:
         return quoted(self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(msgspec.Struct, frozen=True):
     """One of ``FLAGS``."""
 
     name: str
@@ -76,8 +74,7 @@ class Flag:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Is:
+class Is(msgspec.Struct, frozen=True):
     """A field of ``CHOICES`` or ``TEXTS`` has one of ``values``, compared without case.
 
     ``source`` is met by the full name, its kind or its label; ``name`` by a part of the customer's name or handle;
@@ -92,8 +89,7 @@ class Is:
         return f"{self.field}:{','.join(values)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(msgspec.Struct, frozen=True):
     """A field of ``NUMBERS`` or ``LENGTHS`` stands so to ``value``; a field without a value never does."""
 
     field: str
@@ -105,8 +101,7 @@ class Compare:
         return f"{self.field}{self.op}{value}"
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(msgspec.Struct, frozen=True):
     """Everything that ``term`` does not match, missing values included."""
 
     term: Node
@@ -115,8 +110,7 @@ class Not:
         return f"-({self.term})" if isinstance(self.term, (And, Or)) else f"-{self.term}"
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(msgspec.Struct, frozen=True):
     """All of ``terms``; an empty one matches everything."""
 
     terms: tuple[Node, ...]
@@ -125,8 +119,7 @@ class And:
         return " ".join(f"({term})" if isinstance(term, Or) else str(term) for term in self.terms)
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(msgspec.Struct, frozen=True):
     """At least one of ``terms``."""
 
     terms: tuple[Node, ...]

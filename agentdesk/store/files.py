@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import stat
 import sys
 from pathlib import Path
@@ -108,6 +107,8 @@ def drop_ballast(path: Path) -> bool:
 
 def room(folder: Path) -> int:
     """How many bytes the disk under ``folder`` still has for us; many when nobody knows."""
+    import shutil
+
     try:
         return shutil.disk_usage(folder).free
     except OSError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace as replaced
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -193,5 +192,5 @@ def test_parts_add_up_to_the_width() -> None:
         look = Look(Palette(), "ann", cells, "row", True)
         for one in (row(1), row(2, unread=120, claim_agent="sam", has_draft=True, unsent=2, incident="x")):
             clock = countdown(one, NOON, FakeRows().closed, ZONE, UNICODE)
-            parts: list[Part] = row_parts(one, replaced(look), clock, cursor=True, marked=True)
+            parts: list[Part] = row_parts(one, look, clock, cursor=True, marked=True)
             assert sum(width(part.text) for part in parts) == cells

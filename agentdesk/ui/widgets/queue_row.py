@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from agentdesk.model.clock import DAY, Millis
 from agentdesk.model.conversation import QueueRow, Severity, State
@@ -23,8 +24,7 @@ Closed = Callable[[str, Millis], Millis | None]
 CursorLook = Literal["row", "bar"]
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """What all rows of one frame have in common."""
 
     palette: Palette
