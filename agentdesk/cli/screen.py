@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ def open_screen(options: Options) -> int:
         output.say("agentdesk: the screen needs a terminal")
         output.say("  next: agentdesk queue --json works without one; agentdesk sync --watch collects")
         return Exit.USAGE
+    gc.disable()  # there is no garbage yet, and looking for it takes a tenth of the start; the app turns it on again
     from agentdesk.ui.start import run_screen
 
     desk = open_desk(options)

@@ -78,10 +78,13 @@ class Desk:
         """The present instant."""
         return self.clock.now()
 
-    def complete(self) -> None:
-        """Make what was put off for later; a mistake in the rules comes out here."""
-        for name in ("rulebook", "packs"):
-            getattr(self, name)
+    def complete(self) -> Rulebook:
+        """Make the rules if they were put off; a mistake in them comes out here."""
+        return self.rulebook
+
+    def read_packs(self) -> Packs:
+        """Read the canned replies if that was put off; may take a while, and what is wrong joins ``warnings``."""
+        return self.packs
 
     def emit(self, event: Event) -> None:
         """Tell every listener what happened."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -31,6 +32,16 @@ if TYPE_CHECKING:
 
 NOTIFY_EVERY = 60_000
 """Milliseconds between two desktop notifications."""
+SETTLED = 2.0
+"""Seconds after the first frame when everything that the start makes is there."""
+
+
+def settle() -> None:
+    """Collect garbage again, which the start does without; what is there by now is never looked at again."""
+    if not gc.isenabled():
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 class DeskApp(CallApp):
@@ -85,10 +96,16 @@ class DeskApp(CallApp):
         self.show_keys()
         if self.theme_trouble:
             self.say("warning", self.theme_trouble, "The dark theme is shown instead")
+        self.work(self._go_on())
+        self.set_timer(SETTLED, settle)
+
+    async def _go_on(self) -> None:
+        """What need not be there for the first keys."""
+        await asyncio.to_thread(self.desk.read_packs)
         for words in self.desk.warnings[:1]:
             self.say("warning", words)
         if self._begin is not None:
-            self.work(self._begin())
+            await self._begin()
 
     async def _bring_panes(self) -> None:
         """The panes beside the list, unless the agent leaves meanwhile: then there is no place for them any more."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import QueueRow
+from agentdesk.rules.calendar import ALWAYS
 
 if TYPE_CHECKING:
     from agentdesk.desk.desk import Desk
@@ -64,7 +65,9 @@ class DeskRows:
         return find.around(self.desk, where, conversation_id, limit)
 
     def closed(self, calendar: str, now: Millis) -> Millis | None:
-        """When a calendar opens again; asked once a minute for each."""
+        """When a calendar opens again; asked once a minute for each, and the one that never closes not at all."""
+        if calendar == ALWAYS.name:
+            return None
         key = (calendar, now // 60_000)
         if key not in self._closed:
             if len(self._closed) > 64:
