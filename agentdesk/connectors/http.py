@@ -7,6 +7,7 @@ only in headers and only to the configured origin, and an error that tells «not
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -27,6 +28,10 @@ MAX_REDIRECTS = 4
 POOL = 2
 KEEP_ALIVE_S = 1.0
 """Idle connections are dropped early: a reply must not be written to one that the server is about to close."""
+HIDDEN = "•••"
+LEAST_SECRET = 12
+"""Shorter ones could be ordinary words."""
+_SECRET_HEADER = re.compile("auth|token|key|secret|cookie|password", re.IGNORECASE)
 
 Params = Mapping[str, str | int] | list[tuple[str, str | int]]
 
@@ -143,7 +148,8 @@ class Http:
             raise self._lost(describe(error), safe) from error
         except _TooMuch as error:
             raise self._unreadable(str(error), safe) from error
-        return Answer(status=response.status_code, headers=_lower(response.headers), body=data, url=url)
+        return _without(_secrets(own), Answer(status=response.status_code, headers=_lower(response.headers), body=data,
+                                              url=url))
 
     async def _read(self, response: httpx.Response) -> bytes:
         """Read the body as it comes over the wire, never more than the limit, also after unpacking."""
@@ -318,6 +324,21 @@ def _origin(parts: SplitResult) -> tuple[str, str, int]:
         port = -1
     scheme = parts.scheme.lower()
     return scheme, (parts.hostname or "").lower(), port or {"https": 443, "http": 80}.get(scheme, 0)
+
+
+def _secrets(headers: Mapping[str, str]) -> list[str]:
+    """What of our own headers must never come back: into an error's words, a message, a log."""
+    return [word for name, value in headers.items() if _SECRET_HEADER.search(name)
+            for word in value.split()[-1:] if len(word) >= LEAST_SECRET]
+
+
+def _without(secrets: list[str], answer: Answer) -> Answer:
+    """The answer with our secrets hidden: some servers and proxies repeat what they were sent."""
+    for secret in secrets:
+        headers = {name: value.replace(secret, HIDDEN) for name, value in answer.headers.items()}
+        body = answer.body.replace(secret.encode(), HIDDEN.encode())
+        answer = Answer(status=answer.status, headers=headers, body=body, url=answer.url)
+    return answer
 
 
 def _lower(headers: httpx.Headers) -> dict[str, str]:
