@@ -221,21 +221,28 @@ def _demo_world(desk: Desk, where: Places, demo: DemoOptions) -> DemoWorld:
 
 async def _configured(desk: Desk, ask: Ask | None, only: str | None) -> dict[str, Connector]:
     """One connector for each source of the configuration that is not paused."""
+    from agentdesk.secrets import withdraw
+
     made: dict[str, Connector] = {}
     wanted = [c for c in desk.config.sources if not c.paused and only in (None, c.full_name)]
     if only is not None and not wanted:
         known = ", ".join(c.full_name for c in desk.config.sources) or "none"
         raise UsageError(f"There is no source {only}", f"Configured: {known}")
+    variables = withdraw(c.token for c in desk.config.sources)
     for config in wanted:
         try:
-            made[config.full_name] = await make_connector(config, desk.clock, ask)
+            made[config.full_name] = await make_connector(config, desk.clock, ask, variables)
         except DeskError as error:
             await _note_missing(desk, config, error)
     return made
 
 
-async def make_connector(config: SourceConfig, clock: Clock, ask: Ask | None = None) -> Connector:
-    """One connector with its secret; SecretError or ConfigError when it cannot be had."""
+async def make_connector(config: SourceConfig, clock: Clock, ask: Ask | None = None,
+                         variables: Mapping[str, str] | None = None) -> Connector:
+    """One connector with its secret; SecretError or ConfigError when it cannot be had.
+
+    ``variables`` holds what ``secrets.withdraw()`` took out of the environment.
+    """
     import asyncio
 
     from agentdesk import secrets
@@ -243,7 +250,8 @@ async def make_connector(config: SourceConfig, clock: Clock, ask: Ask | None = N
 
     token = None
     if config.token is not None:
-        secret = await secrets.read(config.token, name=config.full_name, ask=ask)
+        environ = os.environ if variables is None or config.token.kind != "env" else dict(variables)
+        secret = await secrets.read(config.token, name=config.full_name, ask=ask, environ=environ)
         token = secret.reveal
     # Making a connector may build a TLS context, which takes longer than a frame.
     return await asyncio.to_thread(registry.create, config, clock=clock, token=token)

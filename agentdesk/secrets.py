@@ -124,6 +124,12 @@ async def read(
     return _usable(secret, ref)
 
 
+def withdraw(refs: Iterable[SecretRef | None], environ: MutableMapping[str, str] = os.environ) -> dict[str, str]:
+    """Take every variable that holds a secret out of ``environ``, before a program is started that would inherit it."""
+    names = {ref.value for ref in refs if ref is not None and ref.kind == "env"}
+    return {name: environ.pop(name) for name in names if name in environ}
+
+
 def _usable(secret: Secret, ref: SecretRef) -> Secret:
     """Refuse what cannot be a secret; only the wrapped value is in any frame that an error could show."""
     if not secret.reveal():

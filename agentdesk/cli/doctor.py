@@ -24,6 +24,7 @@ from agentdesk.model.clock import SystemClock
 from agentdesk.paths import places
 from agentdesk.replies.packs import check as check_packs
 from agentdesk.replies.packs import load as load_packs
+from agentdesk.secrets import withdraw
 from agentdesk.store import integrity
 from agentdesk.store.db import Store
 
@@ -120,13 +121,14 @@ async def _sources(config: Config, offline: bool) -> list[Check]:
     if not config.sources:
         return [note("sources", "none is configured", "agentdesk demo shows the desk without any")]
     found: list[Check] = []
+    variables = withdraw(one.token for one in config.sources)
     for one in config.sources:
         area = f"source {one.full_name}"
         if one.paused:
             found.append(note(area, "paused in the configuration"))
             continue
         try:
-            connector = await make_connector(one, SystemClock())
+            connector = await make_connector(one, SystemClock(), variables=variables)
         except DeskError as error:
             found.append(bad(area, f"{error.title}. {error.cause}".strip(), error.remedy))
             continue

@@ -107,9 +107,10 @@ def say(words: str) -> None:
 def complain(error: DeskError) -> None:
     """An error in up to three lines on stderr: what, why, what next."""
     say(f"agentdesk: {error.title}")
-    for problem in getattr(error, "problems", ()):
+    problems = getattr(error, "problems", ())
+    for problem in problems:
         say(f"  {problem}")
-    if error.cause:
+    if error.cause and not problems:
         say(f"  why: {error.cause}")
     if error.remedy:
         say(f"  next: {error.remedy}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -61,12 +62,15 @@ def remove(ctx: click.Context, source: str) -> None:
 def check(ctx: click.Context, as_json: bool) -> int:
     """Say for every source whether its token can be read."""
     rows: list[dict[str, object]] = []
-    for one in read_config(options_of(ctx)).sources:
+    sources = read_config(options_of(ctx)).sources
+    variables = secrets.withdraw(one.token for one in sources)
+    for one in sources:
         if one.token is None or one.token.kind == "prompt":
             rows.append({"source": one.full_name, "token": "none" if one.token is None else "asked for at start"})
             continue
         try:
-            run(secrets.read(one.token, name=one.full_name))
+            environ = dict(variables) if one.token.kind == "env" else os.environ
+            run(secrets.read(one.token, name=one.full_name, environ=environ))
             rows.append({"source": one.full_name, "token": f"readable from {one.token.say()}"})
         except DeskError as error:
             rows.append({"source": one.full_name, "token": str(error)})
