@@ -29,8 +29,8 @@ def tour(terminal: Terminal, conversations: int) -> None:
     for screen, title in SCREENS.items():
         press(terminal, screen)
         terminal.wait_for(title)
-        press(terminal, "j", "G")
-        press(terminal, "q")
+        press(terminal, "down", "pagedown")
+        press(terminal, "escape")
     for keys in ("/AAA", "d", "t", "a", "T", ":customer-note\r", ":customer-split\r", ":keep\r", ":status\r"):
         press(terminal, *keys)
         press(terminal, "escape")

@@ -73,8 +73,8 @@ def test_the_paste_buffer_and_the_title_stay(tmux: Tmux, tmp_path: Path, spoiled
         tmux.press("J")
     for screen in ("w", "O", "L", "S", "D", "?"):
         tmux.press(screen)
-        tmux.press("G")
-        tmux.press("q")
+        tmux.press("PageDown")
+        tmux.press("Escape")
     assert tmux("display-message", "-p", "-t", "desk", "#{pane_title}|#{window_name}|#{pane_in_mode}") == title
     assert tmux("list-buffers", "-F", "#{buffer_sample}") == "mine\n"
     assert tmux("show-buffer") == "mine"

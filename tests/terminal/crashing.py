@@ -26,10 +26,9 @@ class Crashing(shell.DeskApp):
     where = ""
 
     async def on_mount(self) -> None:
-        """Before the first frame."""
+        """Before the first frame; Textual calls the base's too."""
         if self.where == "mount":
             mistake()
-        await super().on_mount()
 
     async def _painted(self) -> None:
         await super()._painted()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,7 +13,7 @@ from tests.fakes.rt import FakeRt, Reply
 
 
 class RtServer:
-    """An RT that listens; ``silent`` holds answers to replies back, ``answer`` replaces every answer."""
+    """An RT that listens; ``silent`` holds answers to replies back, ``answer`` makes answers from a request's head."""
 
     def __init__(self) -> None:
         self.rt = FakeRt(SystemClock())
@@ -21,7 +21,7 @@ class RtServer:
         self.taken = threading.Event()
         """Set once a reply has reached the server."""
         self.ended = threading.Event()
-        self.answer: Reply | None = None
+        self.answer: Callable[[dict[str, str]], Reply] | None = None
         self.heads: list[dict[str, str]] = []
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -50,7 +50,8 @@ class RtServer:
                 head = {name.lower(): value for name, value in self.headers.items()}
                 server.heads.append(head)
                 with server._lock:
-                    reply = server.answer or server.rt.handle(self.command, self.path, head, body)
+                    reply = (server.answer(head) if server.answer is not None
+                             else server.rt.handle(self.command, self.path, head, body))
                 if self.command == "POST" and "/ticket/" in self.path:
                     server.taken.set()
                     if server.silent.is_set():
