@@ -6,9 +6,12 @@ import os
 import sys
 import threading
 import time
-from typing import NoReturn
 
 from agentdesk.errors import DeskError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself takes longer to import than the shell to show
+    from typing import NoReturn
 
 GRACE_S = 1.0
 """Seconds that work in threads has to end by itself."""
@@ -60,9 +63,16 @@ def _end(code: int) -> NoReturn:
 
 def _screen() -> int:
     """Without a word on the command line there is nothing to read: the screen opens without what reads it."""
-    from agentdesk.cli.screen import open_screen, profile_options
+    from agentdesk.ui.shell import Shell
 
-    return open_screen(profile_options(os.environ.get("AGENTDESK_PROFILE", "default")))
+    shell = Shell.at_once(os.environ)
+    try:
+        from agentdesk.cli.screen import open_screen, profile_options
+
+        return open_screen(profile_options(os.environ.get("AGENTDESK_PROFILE", "default")), shell)
+    except BaseException:
+        shell.leave()
+        raise
 
 
 def _command() -> int:

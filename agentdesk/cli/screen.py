@@ -11,6 +11,7 @@ from types import ModuleType
 from agentdesk.bootstrap import DemoOptions, Options, connect, disconnect, open_desk, report_crash
 from agentdesk.desk.desk import Desk
 from agentdesk.paths import places
+from agentdesk.ui.shell import Shell
 
 
 def profile_options(profile: str, config_path: Path | None = None, overrides: Mapping[str, object] | None = None, *,
@@ -20,7 +21,7 @@ def profile_options(profile: str, config_path: Path | None = None, overrides: Ma
                    demo=DemoOptions() if profile == "demo" else None)
 
 
-def open_screen(options: Options) -> int:
+def open_screen(options: Options, shell: Shell | None = None) -> int:
     """Open the screen and give back its exit code."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         from agentdesk.cli import output
@@ -32,10 +33,11 @@ def open_screen(options: Options) -> int:
     gc.disable()  # there is no garbage yet, and looking for it takes a tenth of the start; the app turns it on again
     from agentdesk.ui.start import run_screen
 
+    shell = shell or Shell()
     desk = open_desk(options)
     try:
-        given = _ask_first(desk)
-        return run_screen(desk, _verb_modules, keys=None if options.safe else desk.config.keys,
+        given = _ask_first(desk, shell)
+        return run_screen(desk, _verb_modules, shell, keys=None if options.safe else desk.config.keys,
                           themes=() if options.safe else (places(options.profile).themes_dir,),
                           begin=lambda: _begin(desk, options, given),
                           on_crash=lambda error: report_crash(error, options.profile).cause)
@@ -50,13 +52,14 @@ def _verb_modules() -> Sequence[ModuleType]:
     return VERB_MODULES
 
 
-def _ask_first(desk: Desk) -> dict[str, str]:
+def _ask_first(desk: Desk, shell: Shell) -> dict[str, str]:
     """Tokens that are kept nowhere, asked for while the terminal is still a plain one."""
     given: dict[str, str] = {}
     for one in desk.config.sources:
         if one.token is not None and one.token.kind == "prompt" and not one.paused:
             from agentdesk.cli.session import ask_secret, run
 
+            shell.leave()
             given[one.full_name] = run(ask_secret(one.full_name))
     return given
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-import termios
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from agentdesk.commands.keymap import Keymap
 from agentdesk.desk import find
@@ -27,59 +25,39 @@ from agentdesk.ui.widgets.queue_row import Look, Part, countdown, row_parts
 
 if TYPE_CHECKING:
     from agentdesk.desk.desk import Desk
-
-ENTER, LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+    from agentdesk.ui.shell import Shell
 
 
 @contextmanager
-def painted(desk: Desk, settings: Settings, themes: tuple[Path, ...], keymap: Keymap, out: TextIO | None = None
-            ) -> Iterator[Callable[[], None]]:
+def painted(desk: Desk, settings: Settings, themes: tuple[Path, ...], keymap: Keymap, shell: Shell) -> Iterator[str]:
     """Show the first frame while the body imports and makes the app; an error in it gives the terminal back.
 
-    What is given lets the terminal echo typed keys again; until then it would write them into the frame.
+    What is given is the frame without its rows, for the next start's shell.
     """
-    out = out or sys.__stderr__
+    out = sys.__stderr__
     palette, _ = choose_palette(settings, themes)
     if out is None or not out.isatty() or (settings.depth == "256" and not palette.theme.ansi and palette.colour):
-        yield _nothing
+        shell.leave()
+        yield ""
         return
     size = os.get_terminal_size(out.fileno())
-    first = frame(desk, palette, keymap, settings, size.columns, size.lines)
-    echo = _unechoed()
     try:
-        out.write(ENTER + first)
-        out.flush()
-        yield echo
+        shell.enter(frame(desk, palette, keymap, settings, size.columns, size.lines))
+        yield frame(desk, palette, keymap, settings, size.columns, size.lines, rows=False)
     except BaseException:
-        echo()
-        out.write(LEAVE)
-        out.flush()
+        shell.leave()
         raise
 
 
-def _nothing() -> None:
-    """There is nothing to give back."""
-
-
-def _unechoed() -> Callable[[], None]:
-    """Keep the terminal from showing typed keys; the result undoes it."""
-    fd = sys.stdin.fileno()
-    if not os.isatty(fd):
-        return _nothing
-    before, quiet = termios.tcgetattr(fd), termios.tcgetattr(fd)
-    quiet[3] &= ~termios.ECHO
-    termios.tcsetattr(fd, termios.TCSANOW, quiet)
-    return partial(termios.tcsetattr, fd, termios.TCSANOW, before)
-
-
-def frame(desk: Desk, palette: Palette, keymap: Keymap, settings: Settings, columns: int, lines: int) -> str:
-    """The whole first frame as the terminal takes it."""
+def frame(desk: Desk, palette: Palette, keymap: Keymap, settings: Settings, columns: int, lines: int, *,
+          rows: bool = True) -> str:
+    """The whole first frame as the terminal takes it, or only its shell."""
     left, middle, right = widths(columns, settings)
     rest = [Part(" " * middle, "text", "panel"), Part(" " * right, "text", "side")]
-    rows = list(_body(desk, palette, settings, left, max(lines - 2, 1)))
+    body = list(_body(desk, palette, settings, left, max(lines - 2, 1), rows))
     title = " agentdesk" if columns >= 64 else " desk"
     texts = [ansi([Part(title, "accent", "status", True)], palette, "status", columns)]
-    texts += [ansi(row, palette, "base", left) + ansi(rest, palette, "side", middle + right) for row in rows]
+    texts += [ansi(row, palette, "base", left) + ansi(rest, palette, "side", middle + right) for row in body]
     texts.append(ansi(_keys(keymap, columns), palette, "status", columns))
     return "".join(f"\x1b[{y}H{text}" for y, text in enumerate(texts[:lines], 1))
 
@@ -96,7 +74,8 @@ def widths(columns: int, settings: Settings) -> tuple[int, int, int]:
     return columns, 0, 0
 
 
-def _body(desk: Desk, palette: Palette, settings: Settings, width: int, height: int) -> Iterator[list[Part]]:
+def _body(desk: Desk, palette: Palette, settings: Settings, width: int, height: int, filled: bool
+          ) -> Iterator[list[Part]]:
     """The views and the first rows."""
     views = find.views(desk)
     tabs: list[Part] = []
@@ -110,7 +89,7 @@ def _body(desk: Desk, palette: Palette, settings: Settings, width: int, height: 
     yield tabs
     source = DeskRows(desk)
     try:
-        where = source.compile(views[0].query) if views else None
+        where = source.compile(views[0].query) if views and filled else None
     except DeskError:
         where = None
     rows = source.window(where, limit=height - 2) if where is not None else []

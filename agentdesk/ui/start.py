@@ -17,22 +17,25 @@ from agentdesk.ui.terminal import Settings, tell_textual
 if TYPE_CHECKING:
     from agentdesk.commands.registry import Registry
     from agentdesk.desk.desk import Desk
+    from agentdesk.ui.shell import Shell
 
 Keys = Mapping[str, Mapping[str, str | None]]
 
 
-def run_screen(desk: Desk, modules: Callable[[], Sequence[ModuleType]], *, keys: Keys | None = None,
+def run_screen(desk: Desk, modules: Callable[[], Sequence[ModuleType]], shell: Shell, *, keys: Keys | None = None,
                themes: tuple[Path, ...] = (), begin: Callable[[], Awaitable[None]] | None = None,
                on_crash: Callable[[BaseException], str] | None = None) -> int:
     """Show the desk until the agent leaves; the exit code is not 0 when the screen broke down.
 
     ``modules`` gives those that declare the verbs, those of the screen come on top; ``keys`` is the person's own
-    keymap. ``begin`` runs after the first paint; ``on_crash`` writes a report and says where it is.
+    keymap. ``begin`` runs after the first paint; ``on_crash`` writes a report and says where it is. ``shell`` is what
+    the terminal shows by now.
     """
     settings = Settings.of(desk.config.ui, os.environ)
     tell_textual(settings, os.environ)
-    give_back_when_ended()
-    with painted(desk, settings, themes, Keymap.build(keys)) as echo:
+    if not shell.shown:
+        give_back_when_ended()
+    with painted(desk, settings, themes, Keymap.build(keys), shell) as bare:
         from agentdesk.commands.registry import Registry
         from agentdesk.ui import verbs
         from agentdesk.ui.app import DeskApp
@@ -42,8 +45,10 @@ def run_screen(desk: Desk, modules: Callable[[], Sequence[ModuleType]], *, keys:
         keymap = Keymap.build(keys, known=_readable(registry))
         desk.warnings += [str(problem) for problem in keymap.problems]
         app = DeskApp(desk, registry, keymap, settings=settings, themes=themes, begin=begin, on_crash=on_crash,
-                      take_over=echo)
+                      take_over=shell.echo)
     app.run(mouse=settings.mouse)
+    if desk.store.writable:
+        shell.keep(str(desk.store.path.parent), os.environ, bare)
     return app.return_code or 0
 
 
