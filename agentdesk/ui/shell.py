@@ -11,6 +11,10 @@ from collections.abc import Mapping
 
 from agentdesk import __version__
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself takes longer to import than the shell to show
+    from typing import Any
+
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[m\x1b[?25h\x1b[?1049l"
 _LOOKS = ("TERM", "COLORTERM", "NO_COLOR", "LANG", "LC_ALL", "LC_CTYPE", "TERM_PROGRAM", "TMUX", "STY", "SSH_TTY",
           "TEXTUAL_COLOR_SYSTEM")
@@ -24,7 +28,8 @@ class Shell:
         self.shown = False
         """True while the kept shell is on the screen."""
         self._place = ""
-        self._before: list[object] | None = None
+        self._before: list[Any] | None = None
+        self._head = ""
 
     @classmethod
     def at_once(cls, environ: Mapping[str, str]) -> Shell:
@@ -62,8 +67,14 @@ class Shell:
             termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._before)
             self._before = None
 
+    def hand_over(self) -> None:
+        """Textual takes the terminal now, and gives it back."""
+        self.echo()
+        self.shown = False
+
     def enter(self, text: str) -> None:
         """Lay the true frame over it."""
+        self._head = _head(os.environ)
         self.quiet()
         self.write(text if self.shown else ENTER + text)
         self.shown = True
@@ -75,16 +86,18 @@ class Shell:
             self.shown = False
             self.write(LEAVE)
 
-    def keep(self, folder: str, environ: Mapping[str, str], text: str) -> None:
-        """Keep a shell for the next start, if that looks for it in this folder."""
-        head = _head(environ)
-        if not text or os.path.dirname(self._place) != folder or (head, text) == _read(self._place):
+    def keep(self, folder: str, text: str) -> None:
+        """Keep the shell of this start for the next one, if that looks for it in this folder."""
+        if not text or os.path.dirname(self._place) != folder or (self._head, text) == _read(self._place):
             return
+        from contextlib import suppress
         from pathlib import Path
 
+        from agentdesk.errors import StoreError
         from agentdesk.paths import write_private
 
-        write_private(Path(self._place), f"{head}\n{text}".encode())
+        with suppress(StoreError):  # without it the next start only shows its rows and its shell at once
+            write_private(Path(self._place), f"{self._head}\n{text}".encode())
 
     def write(self, text: str) -> None:
         """Write to where Textual will."""

@@ -45,10 +45,10 @@ def run_screen(desk: Desk, modules: Callable[[], Sequence[ModuleType]], shell: S
         keymap = Keymap.build(keys, known=_readable(registry))
         desk.warnings += [str(problem) for problem in keymap.problems]
         app = DeskApp(desk, registry, keymap, settings=settings, themes=themes, begin=begin, on_crash=on_crash,
-                      take_over=shell.echo)
+                      take_over=shell.hand_over)
     app.run(mouse=settings.mouse)
     if desk.store.writable:
-        shell.keep(str(desk.store.path.parent), os.environ, bare)
+        shell.keep(str(desk.store.path.parent), bare)
     return app.return_code or 0
 
 
