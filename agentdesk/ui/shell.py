@@ -38,8 +38,9 @@ class Shell:
         shell._place = _place(environ)
         if sys.__stderr__ is None or not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.__stderr__)):
             return shell
+        shell._head = _head(environ)
         head, text = _read(shell._place)
-        if text and head == _head(environ):
+        if text and head == shell._head:
             from agentdesk.ui.giveback import give_back_when_ended
 
             give_back_when_ended()
@@ -74,7 +75,6 @@ class Shell:
 
     def enter(self, text: str) -> None:
         """Lay the true frame over it."""
-        self._head = _head(os.environ)
         self.quiet()
         self.write(text if self.shown else ENTER + text)
         self.shown = True
@@ -88,7 +88,7 @@ class Shell:
 
     def keep(self, folder: str, text: str) -> None:
         """Keep the shell of this start for the next one, if that looks for it in this folder."""
-        if not text or os.path.dirname(self._place) != folder or (self._head, text) == _read(self._place):
+        if not text or not self._head or os.path.dirname(self._place) != folder or (self._head, text) == _read(self._place):
             return
         from contextlib import suppress
         from pathlib import Path
