@@ -88,7 +88,9 @@ class Shell:
 
     def keep(self, folder: str, text: str) -> None:
         """Keep the shell of this start for the next one, if that looks for it in this folder."""
-        if not text or not self._head or os.path.dirname(self._place) != folder or (self._head, text) == _read(self._place):
+        if not text or not self._head or os.path.dirname(self._place) != folder:
+            return
+        if (self._head, text) == _read(self._place):
             return
         from contextlib import suppress
         from pathlib import Path
