@@ -22,6 +22,7 @@ from agentdesk.model.events import OutboxChanged
 from agentdesk.model.outgoing import SendState
 from agentdesk.ui.bridge import Bridge, Heard, News
 from agentdesk.ui.calls import CallApp
+from agentdesk.ui.present import clean
 from agentdesk.ui.rows import Rows
 from agentdesk.ui.terminal import Settings, notification
 from agentdesk.ui.threads import PassingThreads
@@ -118,6 +119,9 @@ class DeskApp(CallApp):
     async def leave(self, code: int = 0) -> None:
         """Store what is being written and end."""
         await self.main.flush()
+        if self.main.only_here and not self._leaving:
+            self._exit_renderables.append(Text(
+                f"This text could be kept nowhere; copy it:\n\n{clean(self.main.only_here)}\n"))
         self._leaving = True
         self.bridge.stop()
         self.exit(code, return_code=code)

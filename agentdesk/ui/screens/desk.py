@@ -186,6 +186,11 @@ class MainScreen(PaneScreen):
         if self._composer is not None:
             await self._composer.flush()
 
+    @property
+    def only_here(self) -> str:
+        """What is being written, when it could be kept nowhere but on the screen."""
+        return self._composer.keeper.only_here if self.writing and self._composer is not None else ""
+
     # -- what happens ----------------------------------------------------------------------------------------------
 
     def heard(self, news: News) -> None:

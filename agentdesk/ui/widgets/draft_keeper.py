@@ -101,19 +101,22 @@ class DraftKeeper:
 
     async def _rescue(self, draft: Draft, remedy: str) -> str:
         """Put a copy where it can be found; says where, or that it stands on the screen only."""
-        folder = places().rescue_dir
-        path = folder / f"draft-{draft.conversation_id}-{draft.kind.value}.txt"
+        name = f"draft-{draft.conversation_id}-{draft.kind.value}.txt"
+        for folder in (self.desk.store.path.parent / "rescue", places().config_dir / "rescue",
+                       Path.home() / "agentdesk-rescue"):
+            try:
+                await asyncio.to_thread(_write, folder, name, draft.text)
+            except DeskError:
+                continue
+            self._rescued = folder / name
+            return f"A copy is in {self._rescued}. {remedy}"
+        self._rescued = None
+        return f"It stands only on this screen: copy it. {remedy}"
 
-        def work() -> None:
-            make_private(folder)
-            write_private(path, draft.text.encode("utf-8", "replace"))
-
-        try:
-            await asyncio.to_thread(work)
-        except DeskError:
-            return f"It stands only on this screen: copy it. {remedy}"
-        self._rescued = path
-        return f"A copy is in {path}. {remedy}"
+    @property
+    def only_here(self) -> str:
+        """The text when it is on the screen and nowhere else, neither stored nor rescued."""
+        return self.draft.text if self.draft is not None and self.unsaved and self._rescued is None else ""
 
     # -- what is shown of it ---------------------------------------------------------------------------------------
 
@@ -189,6 +192,10 @@ class DraftKeeper:
             self.accepted = accepted | frozenset(warning.code for warning in sent.warnings)
             return False
         return True
+
+
+def _write(folder: Path, name: str, text: str) -> None:
+    write_private(make_private(folder) / name, text.encode("utf-8", "replace"))
 
 
 def _differs(text: str, canned: str) -> bool:
