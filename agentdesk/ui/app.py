@@ -17,6 +17,7 @@ from textual.worker import WorkerFailed
 
 from agentdesk.commands.keymap import Keymap
 from agentdesk.commands.registry import Registry
+from agentdesk.errors import StoreError
 from agentdesk.model.clock import Millis
 from agentdesk.model.events import OutboxChanged
 from agentdesk.model.outgoing import SendState
@@ -136,13 +137,22 @@ class DeskApp(CallApp):
             await self.leave()
 
     def _handle_exception(self, error: Exception) -> None:
-        """End on a mistake of our own, without a traceback: it could show what customers wrote."""
+        """End on a mistake of our own, without a traceback: it could show what customers wrote.
+
+        A cache that can no longer be read is no mistake: that is said, with what to do.
+        """
         if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
             error = error.error
         self._return_code = 1
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
+        if isinstance(error, StoreError):
+            self._return_code = error.exit_code
+            told = (error.title, error.cause, error.remedy, "What could be stored is kept.")
+            self._exit_renderables.append(Text("\n".join(clean(words) for words in told if words)))
+            self._close_messages_no_wait()
+            return
         where = self._on_crash(error) if self._on_crash is not None else ""
         lines = [f"agentdesk stopped because of a mistake of its own ({type(error).__name__}).",
                  "Drafts, the outbox and all decisions are kept; start it again to go on."]
@@ -157,6 +167,9 @@ class DeskApp(CallApp):
         """Keys go to the router first; those from before the first frame wait for it."""
         if isinstance(event, events.Key) and self._typed_early is not None:
             self._typed_early.append(event)
+            return
+        if isinstance(event, events.Key) and self._held is not None and not event.is_forwarded:
+            self._held.append(event)
             return
         if isinstance(event, events.InputEvent):
             self._touched_at = self.desk.now()

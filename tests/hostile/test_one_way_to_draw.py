@@ -103,10 +103,11 @@ def test_the_blank_segments_of_lines_are_blank() -> None:
 
 def test_what_the_app_says_at_its_end_is_its_own() -> None:
     made = [call for name, call in calls(PACKAGE / "ui" / "app.py") if name == "Text"]
-    assert len(made) == 2
-    own, draft = (ast.unparse(call) for call in made)
-    assert "clean(self.main.only_here)" in own + draft
-    assert "Text('\\n'.join(lines))" in (own, draft)
+    assert len(made) == 3
+    said = "".join(ast.unparse(call) for call in made)
+    assert "clean(self.main.only_here)" in said
+    assert "clean(words) for words in told" in said
+    assert "Text('\\n'.join(lines))" in said
 
 
 def test_every_drawing_widget_draws_through_present() -> None:

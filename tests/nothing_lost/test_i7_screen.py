@@ -178,7 +178,7 @@ def drafts(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.nightly) for n in range(2, 200))])
-def test_damage_while_it_runs_is_told_and_ends_nothing(tmp_path: Path, seed: int) -> None:
+def test_damage_while_it_runs_is_told(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     path = write_home(tmp_path / "home", 300)
     with Terminal(home=tmp_path / "home") as terminal:
