@@ -1,7 +1,7 @@
 """How the screens look: the demo desk at a fixed moment, every character in its place.
 
-A changed screen fails here with a diff that can be read; ``UPDATE_SNAPSHOTS=1`` in the environment of a run of this file
-takes the new look as the right one.
+A changed screen fails here with a diff that can be read; ``UPDATE_SNAPSHOTS=1`` in the environment of a run of this
+file takes the new look as the right one.
 """
 
 from __future__ import annotations
