@@ -37,10 +37,17 @@ def init(ctx: click.Context, force: bool) -> None:
         kept = path.with_suffix(".yaml.before")
         os.replace(path, kept)
         output.say(f"The old one is now {kept}")
-    make_private(path.parent)
-    write_private(path, starter_text().encode())
+    write_starter(path)
+
+
+def write_starter(path: Path) -> int:
+    """Write the commented configuration unless one is there, and say where it is and what comes next."""
+    if not path.exists():
+        make_private(path.parent)
+        write_private(path, starter_text().encode())
     output.text(str(path))
-    output.say("next: edit it, then agentdesk config validate")
+    output.say("next: edit it, then agentdesk config validate, then agentdesk doctor")
+    return Exit.OK
 
 
 @config.command()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from agentdesk.bootstrap import DemoOptions, Options, connect, disconnect, open_desk, report_crash
+from agentdesk.bootstrap import DemoOptions, Options, config_file, connect, disconnect, open_desk, report_crash
 from agentdesk.desk.desk import Desk
 from agentdesk.paths import places
 from agentdesk.ui.shell import Shell
@@ -37,12 +37,35 @@ def open_screen(options: Options, shell: Shell | None = None) -> int:
     desk = open_desk(options)
     try:
         given = _ask_first(desk, shell)
-        return run_screen(desk, _verb_modules, shell, keys=None if options.safe else desk.config.keys,
+        code = run_screen(desk, _verb_modules, shell, keys=None if options.safe else desk.config.keys,
                           themes=() if options.safe else (places(options.profile).themes_dir,),
                           begin=lambda: _begin(desk, options, given),
-                          on_crash=lambda error: report_crash(error, options.profile).cause)
+                          on_crash=lambda error: report_crash(error, options.profile).cause,
+                          first_start=_first_start(desk, options))
     finally:
         desk.store.close()
+    return _go_on(code, options)
+
+
+def _first_start(desk: Desk, options: Options) -> str:
+    """Where a configuration would be, when there is none and nothing was ever collected; else empty."""
+    empty = not desk.config.sources and options.demo is None
+    if not empty or desk.store.reader.value("SELECT EXISTS (SELECT 1 FROM conversation)"):
+        return ""
+    return str(config_file(options))
+
+
+def _go_on(code: int, options: Options) -> int:
+    """What was chosen on the first screen happens after it: the demo, or a configuration to edit."""
+    from agentdesk.ui.app import START_DEMO, START_SETUP
+
+    if code == START_DEMO:
+        return open_screen(profile_options("demo", overrides=options.overrides, safe=options.safe))
+    if code == START_SETUP:
+        from agentdesk.cli.config import write_starter
+
+        return write_starter(config_file(options))
+    return code
 
 
 def _verb_modules() -> Sequence[ModuleType]:

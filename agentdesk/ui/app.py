@@ -46,6 +46,10 @@ def settle() -> None:
         gc.enable()
 
 
+START_DEMO, START_SETUP = 64, 65
+"""Exit codes of the screen that ask the command line to go on with the demo, or with a configuration."""
+
+
 class DeskApp(CallApp):
     """One agent's screen over a desk.
 
@@ -56,11 +60,12 @@ class DeskApp(CallApp):
     def __init__(self, desk: Desk, registry: Registry, keymap: Keymap, *, settings: Settings | None = None,
                  themes: tuple[Path, ...] = (), begin: Callable[[], Awaitable[None]] | None = None,
                  on_crash: Callable[[BaseException], str] | None = None, rows: Rows | None = None,
-                 take_over: Callable[[], None] | None = None) -> None:
+                 take_over: Callable[[], None] | None = None, first_start: str = "") -> None:
         super().__init__(desk, registry, keymap, settings=settings or Settings.of(desk.config.ui, os.environ),
                          themes=themes, on_crash=on_crash, rows=rows)
         self.bridge = Bridge(self)
         self._begin = begin
+        self._first_start = first_start
         self._take_over = take_over
         self._notified_at: Millis = 0
         self._touched_at = desk.now()
@@ -106,8 +111,34 @@ class DeskApp(CallApp):
         await asyncio.to_thread(self.desk.read_packs)
         for words in self.desk.warnings[:1]:
             self.say("warning", words)
+        if self._first_start:
+            self.show_first_start()
         if self._begin is not None:
             await self._begin()
+
+    def show_first_start(self) -> None:
+        """Nothing is configured and nothing is here: offer ways to begin."""
+        from agentdesk.ui.screens.first_start import FirstStartScreen
+
+        def chosen(way: object) -> None:
+            self.show_keys()
+            if way == "demo":
+                self.work(self.leave(START_DEMO))
+            elif way == "setup":
+                self.work(self.leave(START_SETUP))
+            elif way == "file":
+                self.work(self._read_file())
+
+        self.push_screen(FirstStartScreen(self._first_start), chosen)
+
+    async def _read_file(self) -> None:
+        """Ask for a file and read it in."""
+        from agentdesk.desk.importing import import_file
+
+        name = await self.front.ask("Which file?", hint="~/posts.jsonl or ~/posts.csv")
+        if name:
+            job = await import_file(self.desk, await asyncio.to_thread(Path(name).expanduser))
+            self.say("good", f"{job.stored} messages stored, {job.rejected} lines rejected")
 
     async def _bring_panes(self) -> None:
         """The panes beside the list, unless the agent leaves meanwhile: then there is no place for them any more."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from textual import events
 from textual.screen import Screen
 
 from agentdesk.commands.context import Context, Level
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from agentdesk.ui.app import DeskApp
 
 
+HOLD_STEPS, HOLD_STEP_S = 100, 0.01
+"""Longest wait for what a verb opens: one second."""
+
+
 class CallApp(LookApp):
     """An app whose every gesture is a verb call, and whose last line says what came of it."""
 
@@ -43,6 +49,8 @@ class CallApp(LookApp):
         self._on_crash = on_crash
         self._rows = rows
         self._main: MainScreen | None = None
+        self._held: list[events.Key] | None = None
+        """Keys typed while a verb begins; None while none does."""
 
     def get_default_screen(self) -> Screen[Any]:
         """The main screen."""
@@ -109,12 +117,28 @@ class CallApp(LookApp):
             if one.visual:
                 self._answer(await self.registry.run(ctx, call))
             else:
-                self.work(self._run(ctx, call, one))
+                self._held = [] if self._held is None else self._held
+                done = asyncio.Event()
+                self.work(self._run(ctx, call, one, done))
+                self.work(self._hold_keys(done, self.screen, self.focused))
         except DeskError as error:
             self._complain(error)
 
-    async def _run(self, ctx: Context, call: Any, one: Verb) -> None:
-        self._answer(await self.registry.run(ctx, call))
+    async def _hold_keys(self, done: asyncio.Event, screen: Screen[Any], focused: object) -> None:
+        """Keys typed right after a verb's key are for what it opens: they wait until that is there, or it is done."""
+        for _ in range(HOLD_STEPS):
+            if done.is_set() or (self.screen is not screen and self.screen.is_running) or self.focused is not focused:
+                break
+            await asyncio.sleep(HOLD_STEP_S)
+        held, self._held = self._held or [], None
+        for key in held:
+            self.post_message(key)
+
+    async def _run(self, ctx: Context, call: Any, one: Verb, done: asyncio.Event) -> None:
+        try:
+            self._answer(await self.registry.run(ctx, call))
+        finally:
+            done.set()
         if one.scope == "many" and len(ctx.selection) > 1 and self.main.queue.marks:
             self.main.queue.unmark()
 

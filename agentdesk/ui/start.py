@@ -24,7 +24,7 @@ Keys = Mapping[str, Mapping[str, str | None]]
 
 def run_screen(desk: Desk, modules: Callable[[], Sequence[ModuleType]], shell: Shell, *, keys: Keys | None = None,
                themes: tuple[Path, ...] = (), begin: Callable[[], Awaitable[None]] | None = None,
-               on_crash: Callable[[BaseException], str] | None = None) -> int:
+               on_crash: Callable[[BaseException], str] | None = None, first_start: str = "") -> int:
     """Show the desk until the agent leaves; the exit code is not 0 when the screen broke down.
 
     ``modules`` gives those that declare the verbs, those of the screen come on top; ``keys`` is the person's own
@@ -45,7 +45,7 @@ def run_screen(desk: Desk, modules: Callable[[], Sequence[ModuleType]], shell: S
         keymap = Keymap.build(keys, known=_readable(registry))
         desk.warnings += [str(problem) for problem in keymap.problems]
         app = DeskApp(desk, registry, keymap, settings=settings, themes=themes, begin=begin, on_crash=on_crash,
-                      take_over=shell.hand_over)
+                      take_over=shell.hand_over, first_start=first_start)
     app.run(mouse=settings.mouse)
     if desk.store.writable:
         shell.keep(str(desk.store.path.parent), bare)

@@ -11,11 +11,11 @@ from agentdesk.ui.widgets.runs import BLANK, Row, Run
 WAYS: tuple[tuple[str, str, str, str], ...] = (
     ("demo", "Look around first", "agentdesk demo",
      "A made-up parcel company with customers who write while you watch. Nothing leaves this machine."),
-    ("setup", "Connect a source", "agentdesk setup",
-     "Asks for a platform or help desk, tests the sign-in, and writes the configuration. Tokens go to the keyring, a "
-     "command or a variable, never into the file."),
-    ("file", "Open a file", "agentdesk open posts.jsonl",
-     "Reads exported posts or mails from JSON lines or CSV into a queue of their own."),
+    ("setup", "Connect a source", "agentdesk config init",
+     "Writes a commented configuration and says where it is. Name your help desk in it, put its token into the keyring "
+     "with agentdesk secret set, and let agentdesk doctor try it."),
+    ("file", "Open a file", "agentdesk import posts.jsonl",
+     "Reads posts or mails from JSON lines or CSV into the queue, years of them too."),
 )
 """Value, title, command and what it does."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, cast
 
 from textual import events
@@ -55,6 +56,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         self.shown = "list"
         """The pane that has the screen when not all fit: list, thread or customer."""
         self._asked_for_panes = False
+        self._panes_there = asyncio.Event()
 
     def compose(self) -> ComposeResult:
         """The shell; the panes beside the list come after the first paint."""
@@ -70,6 +72,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
     async def mount_panes(self) -> None:
         """Bring in the panes beside the list; their modules are imported only now."""
         if self._asked_for_panes:
+            await self._panes_there.wait()
             return
         self._asked_for_panes = True
         from agentdesk.ui.widgets.composer import Composer
@@ -82,6 +85,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         self.conversation, self._composer, self.customer = conversation, composer, customer
         conversation.show(self.queue.current_id)
         customer.show(self.queue.current_id)
+        self._panes_there.set()
 
     @property
     def desk_app(self) -> DeskApp:
