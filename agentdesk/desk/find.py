@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from agentdesk.store.where import Where
 
 T = TypeVar("T")
+BOUND = 5_000
+"""So many rows of a view that takes long to judge are judged."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +160,16 @@ async def counts(desk: Desk) -> Counts:
 async def count(desk: Desk, where: Where) -> int:
     """How many conversations a view holds."""
     return await in_reader(desk, lambda db: conversations.count(db, where))
+
+
+async def bounded(desk: Desk, where: Where) -> Where:
+    """A view whose rows take long to judge as one of judged rows: at most ``BOUND``, first in the queue first."""
+    import json
+
+    from agentdesk.store.where import Where
+
+    ids = await in_reader(desk, lambda db: conversations.matching(db, where, BOUND))
+    return Where(sql="c.id IN (SELECT value FROM json_each(?))", params=(json.dumps(ids),))
 
 
 async def search(desk: Desk, text: str, *, limit: int = 50, before: int | None = None) -> list[Hit]:

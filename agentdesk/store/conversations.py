@@ -27,7 +27,7 @@ from agentdesk.store.db import Db
 from agentdesk.store.trouble import reading
 from agentdesk.store.where import Where
 
-__all__ = ["ConversationBrief", "Key", "around", "by_ref", "count", "counts", "get", "last_message_id", "mark_read",
+__all__ = ["ConversationBrief", "Key", "around", "by_ref", "count", "counts", "get", "last_message_id", "mark_read", "matching",
            "set_assignee", "set_claim", "set_incident", "set_priority", "set_snooze", "set_state", "set_status",
            "set_tags", "thread", "wake", "window"]
 
@@ -70,6 +70,12 @@ def around(db: Db, where: Where, conversation_id: int, limit: int = 200) -> list
     rank, number = key
     above = window(db, where, before=(rank, number), limit=limit // 2)
     return above + window(db, where, after=(rank, number - 1), limit=limit - len(above))
+
+
+def matching(db: Db, where: Where, limit: int) -> list[int]:
+    """The numbers of the first conversations in a view, in queue order."""
+    return [row[0] for row in db.rows(f"SELECT c.id FROM conversation AS c WHERE {where.sql} "
+                                      "ORDER BY c.rank, c.id LIMIT ?", *where.params, limit)]
 
 
 def count(db: Db, where: Where) -> int:

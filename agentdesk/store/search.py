@@ -31,7 +31,7 @@ def where(query: Query, *, agent: str, now: Millis) -> Where:
     """The condition that selects what ``query`` does, for ``agent`` at ``now``."""
     compiler = _Compiler(agent, now, _is_open_only(query.root))
     sql = compiler.compile(query.root)
-    return Where(sql=sql, params=tuple(compiler.params), slow=compiler.slow)
+    return Where(sql=sql, params=tuple(compiler.params), slow=compiler.slow or not _is_quick(query.root))
 
 
 def find_text(db: Db, text: str, limit: int = 50, before_id: int | None = None) -> list[Hit]:
@@ -83,6 +83,32 @@ def _is_open_only(node: Node) -> bool:
     """True when the filter asks for open conversations and nothing else as to their state."""
     terms = node.terms if isinstance(node, And) else (node,)
     return any(isinstance(term, Is) and term.field == "state" and _folded(term.values) == ["open"] for term in terms)
+
+
+def _is_quick(node: Node) -> bool:
+    """True when an index leads to the rows, so that few others are looked at however many there are."""
+    terms = node.terms if isinstance(node, And) else (node,)
+    open_only = _is_open_only(node)
+    return any(_is_narrow(term, open_only) for term in terms) or all(_is_indexed(term, open_only) for term in terms)
+
+
+def _is_narrow(term: Node, open_only: bool) -> bool:
+    """A condition that few conversations meet, with an index over them."""
+    if isinstance(term, Flag):
+        return term.name in ("draft", "vip") or (term.name == "mine" and open_only)
+    if isinstance(term, Compare):
+        return term.field == "unsent" and term.op == ">"
+    return isinstance(term, Is) and term.field == "id"
+
+
+def _is_indexed(term: Node, open_only: bool) -> bool:
+    """A condition whose rows stand together in an index, in queue order."""
+    if isinstance(term, Flag):
+        return term.name == "late" and open_only
+    if not isinstance(term, Is) or len(term.values) != 1:
+        return False
+    return term.field == "state" or (open_only and (term.field == "severity" or (
+        term.field == "source" and ":" in term.values[0])))
 
 
 def _folded(values: Iterable[str]) -> list[str]:

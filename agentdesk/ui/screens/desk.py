@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import cast
 
 from textual import on
@@ -41,6 +41,10 @@ class MainScreen(PaneScreen):
         self._back_to = "list"
         self._view = ""
         self._ticks = 0
+        self._counted_at = -1
+        self._counts_due = False
+        self._slow = ""
+        """The view that is shown, when its rows take long to judge."""
         self._late = 0
 
     async def on_mount(self) -> None:
@@ -67,7 +71,7 @@ class MainScreen(PaneScreen):
             raise UsageError(f"There is no view {name}", "", f"There are {known}")
         self._view = view.name
         self.queue.empty = EMPTY.get(view.name, NOBODY if self._has_sources() else NO_SOURCE)
-        self.queue.load(view.query, self.queue.current_id)
+        self._load(view.query)
         self.views.put(active=view.key or view.name, filter="", total="")
         if self.shape == "narrow" or self.context == "queue":
             self.show_pane("list")
@@ -83,10 +87,38 @@ class MainScreen(PaneScreen):
         if not query.strip():
             self.show_view(self._view)
             return
-        self.queue.load(query, self.queue.current_id)
+        self._load(query)
         self.queue.empty = ("Nothing matches", "Esc goes back to the view")
         self.views.put(filter=query, total="")
         self.show_pane("list")
+        self.refresh_counts()
+
+    def _load(self, query: str) -> None:
+        """Fill the list; a view that takes long to judge is judged in a thread first."""
+        self._slow = query if getattr(self.queue.model.source.compile(query), "slow", False) else ""
+        if self._slow:
+            self._judge()
+        else:
+            self.queue.load(query, self.queue.current_id)
+
+    def _judge(self, ids: Iterable[int] = ()) -> None:
+        """Judge a slow view anew; what ``ids`` name looks different."""
+        self.run_worker(self._judged(self._slow, tuple(ids)), group="judge", exclusive=True, exit_on_error=False)
+
+    async def _judged(self, query: str, ids: tuple[int, ...]) -> None:
+        model = self.queue.model
+        try:
+            judged = await find.bounded(self.desk_app.desk, model.source.compile(query))
+        except DeskError as error:
+            self.desk_app.tell("error", error.title, error.remedy)
+            return
+        if self._slow != query:
+            return
+        if model.query == query and model.judged is not None:
+            model.judged = judged
+            self.queue.refetch(ids)
+        else:
+            self.queue.load(query, self.queue.current_id, judged)
         self.refresh_counts()
 
     @on(ViewBar.Picked)
@@ -196,11 +228,13 @@ class MainScreen(PaneScreen):
     def heard(self, news: News) -> None:
         """Rows, panes and figures take in what is different."""
         if news.history and not self.queue.touched:
-            self.queue.load(self.queue.model.query)
-            self.refresh_counts()
+            self._load(self.queue.model.query)
+            self.refresh_counts(soon=True)
+        elif self._slow and (news.ids or news.any):
+            self._judge(() if news.any else news.ids)
         elif news.ids or news.any:
             self.queue.refetch(() if news.any else news.ids)
-            self.refresh_counts()
+            self.refresh_counts(soon=True)
         if self.conversation is not None:
             if news.concerns(self.conversation.conversation_id):
                 self.conversation.reload()
@@ -224,13 +258,20 @@ class MainScreen(PaneScreen):
             if pane is not None and place.display:
                 pane.tick(now)
         self._ticks += 1
-        if self._ticks % 5 == 0:
+        if self._ticks % 5 == 0 or self._counts_due:
             self.refresh_counts()
         if self._ticks % 10 == 0:
-            self.queue.refetch()
+            if self._slow:
+                self._judge()
+            else:
+                self.queue.refetch()
 
-    def refresh_counts(self) -> None:
-        """Count again, in a thread."""
+    def refresh_counts(self, *, soon: bool = False) -> None:
+        """Count again, in a thread; ``soon`` is enough for what happens on its own: at most once a second."""
+        if soon and self._counted_at == self._ticks:
+            self._counts_due = True
+            return
+        self._counts_due, self._counted_at = False, self._ticks
         self.run_worker(cast(Callable[[], Awaitable[None]], self._count), group="counts", exclusive=True,
                         exit_on_error=False)
 
@@ -249,4 +290,5 @@ class MainScreen(PaneScreen):
         except DeskError as error:
             self.desk_app.tell("error", error.title, error.remedy)
             return
-        self.views.put(total=f"{total:,}" + ("+" if total >= 20_000 else ""))
+        most = 20_000 if self.queue.model.judged is None else find.BOUND
+        self.views.put(total=f"{total:,}" + ("+" if total >= most else ""))

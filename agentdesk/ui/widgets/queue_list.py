@@ -74,10 +74,10 @@ class QueueList(Lines, can_focus=True):
 
     # -- what is shown ---------------------------------------------------------------------------------------------
 
-    def load(self, query: str, keep: int | None = None) -> None:
+    def load(self, query: str, keep: int | None = None, judged: Any = None) -> None:
         """Show a view; the cursor stays on ``keep`` when that is in it. UsageError when the query cannot be read."""
         before = self.model.query
-        self.model.load(query, keep)
+        self.model.load(query, keep, judged)
         if query != before:
             self.marks.clear()
             self._mark_from = None
@@ -134,7 +134,7 @@ class QueueList(Lines, can_focus=True):
 
     def top(self) -> None:
         """Go to the first row there is now, with what has arrived."""
-        self.load(self.model.query)
+        self.load(self.model.query, judged=self.model.judged)
 
     def bottom(self) -> None:
         """Go to the last row there is now."""

@@ -33,6 +33,8 @@ class QueueModel:
         self.source = source
         self.query = ""
         self.where: Any = None
+        self.judged: Any = None
+        """The view in a form that is quickly read, when it is slow to judge."""
         self.rows: list[QueueRow] = []
         self.cursor = 0
         self.first = 0
@@ -64,12 +66,14 @@ class QueueModel:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def load(self, query: str, keep: int | None = None) -> None:
+    def load(self, query: str, keep: int | None = None, judged: Any = None) -> None:
         """Show a view; the cursor stays on ``keep`` when that is in it, else it goes to the top.
 
-        UsageError when the query cannot be read; what was shown stays then.
+        UsageError when the query cannot be read; what was shown stays then. ``judged`` is the view in another form,
+        for one whose rows take long to judge; then that is read until another one is given.
         """
-        where = self.source.compile(query)
+        where = self.source.compile(query) if judged is None else judged
+        self.judged = judged
         place = self.cursor - self.first
         self.query, self.where = query, where
         self.fresh.clear()
@@ -89,16 +93,16 @@ class QueueModel:
     def reload(self) -> None:
         """Read the view anew around the cursor, with what has arrived."""
         if self.where is not None:
-            self.load(self.query, self.current_id)
+            self.load(self.query, self.current_id, self.judged)
 
     def refetch(self, ids: Iterable[int] = ()) -> None:
         """Take in that conversations (none named: any) look different; nothing is inserted and nothing moves."""
         if self.where is None:
             return
         if not self.rows:
-            self.load(self.query)
+            self.load(self.query, judged=self.judged)
             return
-        self.where = self.source.compile(self.query)
+        self.where = self.source.compile(self.query) if self.judged is None else self.judged
         rank, first_id = key_of(self.rows[0])
         after = (rank, first_id - 1) if self._before else None
         now = {row.id: row for row in self.source.window(self.where, after=after, limit=len(self.rows) + WINDOW)}
@@ -138,7 +142,7 @@ class QueueModel:
         self.cursor = above
         self.first -= hidden
         if not kept:
-            self.load(self.query)
+            self.load(self.query, judged=self.judged)
             return
         self.fill()
         self.settle()
@@ -182,7 +186,7 @@ class QueueModel:
                 return True
         if self.where is None or self._find(conversation_id) is None:
             return False
-        self.load(self.query, conversation_id)
+        self.load(self.query, conversation_id, self.judged)
         return True
 
     def put(self, target: int) -> None:
