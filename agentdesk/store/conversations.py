@@ -27,9 +27,10 @@ from agentdesk.store.db import Db
 from agentdesk.store.trouble import reading
 from agentdesk.store.where import Where
 
-__all__ = ["ConversationBrief", "Key", "around", "by_ref", "count", "counts", "get", "last_message_id", "mark_read",
-           "matching", "set_assignee", "set_claim", "set_incident", "set_priority", "set_snooze", "set_state", "set_status",
-           "set_tags", "thread", "wake", "window"]
+__all__ = [
+    "ConversationBrief", "Key", "around", "by_ref", "count", "counts", "get", "last_message_id",
+    "mark_read", "matching", "set_assignee", "set_claim", "set_incident", "set_priority", "set_snooze", "set_state", "set_status", "set_tags", "thread", "wake", "window",
+]
 
 Key = tuple[int, int]
 """(rank, id): where a row stands in every view."""
