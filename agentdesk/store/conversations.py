@@ -28,8 +28,9 @@ from agentdesk.store.trouble import reading
 from agentdesk.store.where import Where
 
 __all__ = [
-    "ConversationBrief", "Key", "around", "by_ref", "count", "counts", "get", "last_message_id",
-    "mark_read", "matching", "set_assignee", "set_claim", "set_incident", "set_priority", "set_snooze", "set_state", "set_status", "set_tags", "thread", "wake", "window",
+    "ConversationBrief", "Key", "around", "by_ref", "count", "counts", "get",
+    "last_message_id", "mark_read", "matching", "set_assignee", "set_claim", "set_incident", "set_priority",
+    "set_snooze", "set_state", "set_status", "set_tags", "thread", "wake", "window",
 ]
 
 Key = tuple[int, int]
