@@ -101,7 +101,7 @@ def test_a_read_only_disk_can_be_read(disk: Path) -> None:
         terminal.wait_for("Question 0")
         terminal.wait_for("expected within")
         terminal.press("enter")
-        terminal.wait_for("is open for reading only")
+        terminal.wait_for("Make the folder writable")
         terminal.wait_for("Make the folder writable")
         terminal.press("J")
         terminal.wait_for("Question 1 Question 1 Question 1")

@@ -250,7 +250,7 @@ async def test_a_full_disk_leaves_the_text_on_the_screen_and_a_copy_beside(
         await until(pilot, lambda: "not saved" in head(composer))
         assert "The disk is full" in foot(composer)
         copy = places().rescue_dir / f"draft-{number}-reply.txt"
-        await until(pilot, lambda: copy.read_text() == "Precious words")
+        await until(pilot, lambda: copy.exists() and copy.read_text() == "Precious words")
         assert copy.stat().st_mode & 0o777 == 0o600
         with pytest.raises(Refused):
             await composer.postpone()
