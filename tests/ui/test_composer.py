@@ -18,7 +18,6 @@ from agentdesk.errors import Refused, StoreFull
 from agentdesk.model.clock import HOUR
 from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Draft, OutKind, SendState
-from agentdesk.paths import places
 from agentdesk.ui import outside
 from agentdesk.ui.app import DeskApp
 from agentdesk.ui.screens.canned import CannedScreen
@@ -249,7 +248,7 @@ async def test_a_full_disk_leaves_the_text_on_the_screen_and_a_copy_beside(
         await typed(pilot, "Precious words")
         await until(pilot, lambda: "not saved" in head(composer))
         assert "The disk is full" in foot(composer)
-        copy = places().rescue_dir / f"draft-{number}-reply.txt"
+        copy = world.desk.store.path.parent / "rescue" / f"draft-{number}-reply.txt"
         await until(pilot, lambda: copy.exists() and copy.read_text() == "Precious words")
         assert copy.stat().st_mode & 0o777 == 0o600
         with pytest.raises(Refused):
