@@ -223,14 +223,15 @@ class DeskApp(CallApp):
 
     @on(Heard)
     def listen(self) -> None:
-        """Events wait in the bridge."""
-        self.bridge.flush()
+        """Events wait in the bridge; an app that is ending takes its widgets away and shows no more."""
+        if self.is_running:
+            self.bridge.flush()
 
     def heard(self, news: News) -> None:
         """Tell the screens, and the agent where it matters."""
         self.main.heard(news)
         again = getattr(self.screen, "reload", None)
-        if self.screen is not self.main and again is not None:
+        if self._shows_another and again is not None:
             again()
         for entry in news.outbox:
             self._tell_of(entry)
@@ -258,13 +259,20 @@ class DeskApp(CallApp):
 
     def tick(self, now: Millis) -> None:
         """A second passed."""
+        if not self.is_running:
+            return
         if self.settings.idle_lock and now - self._touched_at >= self.settings.idle_lock:
             self._hide()
             return
         self.main.tick(now)
         ticking = getattr(self.screen, "tick", None)
-        if ticking is not None and self.screen is not self.main:
+        if ticking is not None and self._shows_another:
             ticking(now)
+
+    @property
+    def _shows_another(self) -> bool:
+        """A screen stands over the main one, and has its widgets already."""
+        return self.screen is not self.main and self.screen.is_mounted
 
     def _hide(self) -> None:
         """Nobody has pressed a key for long: whoever passes by sees nothing."""

@@ -56,7 +56,7 @@ def begin(terminal: Terminal, words: str) -> None:
     terminal.wait_for(words[-20:])
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", ["SIGTERM", "line drops", pytest.param("SIGHUP", marks=pytest.mark.real)])
 def test_a_reply_in_flight_is_unknown_and_the_draft_is_there(tmp_path: Path, end: str) -> None:
     with serving("Where is my parcel?", "And mine?") as server:
         home = home_of(tmp_path, server)
@@ -82,7 +82,9 @@ def test_a_reply_in_flight_is_unknown_and_the_draft_is_there(tmp_path: Path, end
         assert server.rt.copies("We are looking into it") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [
+    signal.SIGTERM, *(pytest.param(number, marks=pytest.mark.real) for number in (signal.SIGHUP, signal.SIGINT))],
+    ids=lambda number: number.name)
 @pytest.mark.parametrize("frames", [1, 2], ids=["first frame", "Textual"])
 def test_an_end_in_the_first_moments_is_tidy(tmp_path: Path, frames: int, number: signal.Signals) -> None:
     with Terminal("demo", home=tmp_path / "home") as terminal:
@@ -95,6 +97,7 @@ def test_an_end_in_the_first_moments_is_tidy(tmp_path: Path, frames: int, number
         assert b"Traceback" not in terminal.raw
 
 
+@pytest.mark.real
 def test_a_thread_that_hangs_keeps_nobody(tmp_path: Path) -> None:
     fcntl = pytest.importorskip("fcntl")
     home, posts = tmp_path / "home", tmp_path / "posts.jsonl"
@@ -119,7 +122,7 @@ def test_a_thread_that_hangs_keeps_nobody(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", [
-    *range(2), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(2, 200))])
+    pytest.param(0, marks=pytest.mark.real), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(1, 200))])
 def test_an_end_at_any_moment(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     with serving("Where is my parcel?", "And mine?") as server:
@@ -171,7 +174,8 @@ def crash_reports(home: Path) -> list[Path]:
     return found
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", ["mount", "key", *(pytest.param(place, marks=pytest.mark.real) for place in (
+    "painted", "worker", "tick"))])
 def test_a_mistake_ends_with_words_and_a_code_and_without_secrets(tmp_path: Path, place: str) -> None:
     home = tmp_path / "home"
     with Terminal(place, "demo", "--fresh", home=home, umask=0, env={"TERM": "xterm-256color"},

@@ -31,7 +31,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(2, 1_000))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.nightly) for n in range(1, 1_000))])
 def test_a_kill_while_typing_loses_at_most_a_second(prepared: Path, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     home = tmp_path / "home"

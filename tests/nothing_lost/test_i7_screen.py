@@ -177,7 +177,8 @@ def drafts(path: Path) -> list[str]:
         return [row[0] for row in db.execute("SELECT text FROM draft")]
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.nightly) for n in range(2, 200))])
+@pytest.mark.parametrize("seed", [
+    pytest.param(1, marks=pytest.mark.real), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(2, 200))])
 def test_damage_while_it_runs_is_told(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     path = write_home(tmp_path / "home", 300)

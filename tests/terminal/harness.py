@@ -254,8 +254,8 @@ def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str,
     return {**found, **(extra or {})}
 
 
-def run(*words: str, home: Path, env: Mapping[str, str] | None = None, stdin: str = "", seconds: float = 60.0
-        ) -> subprocess.CompletedProcess[str]:
+def run(*words: str, home: Path, env: Mapping[str, str] | None = None, stdin: str = "", seconds: float = 60.0,
+        umask: int = -1) -> subprocess.CompletedProcess[str]:
     """``agentdesk`` without a terminal, to its end."""
     return subprocess.run([sys.executable, "-m", "agentdesk", *words], env=environment(home, env), cwd=home.parent,
-                          input=stdin, capture_output=True, text=True, timeout=seconds, check=False)
+                          input=stdin, capture_output=True, text=True, timeout=seconds, check=False, umask=umask)

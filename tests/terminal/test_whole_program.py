@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.terminal.harness import Terminal
 
-BRIEFLY = {"AGENTDESK_HOLD": "3s"}
+BRIEFLY = {"AGENTDESK_HOLD": "2s"}
 CONNECTED = re.compile(r"open [67]\d ")
 ANSWER = "I rang the depot about it"
 

@@ -15,6 +15,7 @@ from agentdesk.model.conversation import Disposition
 from agentdesk.model.outgoing import SendState
 from agentdesk.store import sources
 from agentdesk.ui.app import DeskApp
+from agentdesk.ui.bridge import News
 from agentdesk.ui.screens.canned import CannedScreen
 from agentdesk.ui.screens.drafts import DraftsScreen
 from agentdesk.ui.screens.first_start import FirstStartScreen
@@ -263,3 +264,15 @@ async def test_a_list_keeps_its_cursor_when_it_is_read_again(world: World) -> No
         await answer.cancel(world.desk, entry.id)
         screen.reload()
         assert screen.list.key == key
+
+
+async def test_news_and_ticks_reach_a_screen_only_when_it_has_its_widgets(world: World) -> None:
+    await world.arrive("a")
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: app.main.conversation is not None)
+        app.push_screen(SourcesScreen())
+        assert not app.screen.is_mounted
+        app.heard(News())
+        app.tick(world.desk.now())
+        await until(pilot, lambda: "Sources" in screen_text(app))

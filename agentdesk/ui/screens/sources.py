@@ -61,7 +61,8 @@ class SourcesScreen(ListScreen):
         else:
             await engine.pause(name)
             words = f"{name} is paused: nothing is fetched or sent until it goes on"
-        self.reload()
+        if self.is_current:
+            self.reload()
         self.desk_app.say("good", words)
 
     def heading(self) -> Row:
