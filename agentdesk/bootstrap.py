@@ -24,7 +24,8 @@ from agentdesk.store.db import Db, Store
 from agentdesk.sync.holder import identity
 
 if TYPE_CHECKING:
-    from agentdesk.config.schema import Config, SourceConfig
+    from agentdesk.config.schema import Config
+    from agentdesk.config.sources import SourceConfig
     from agentdesk.connectors.base import Connector
     from agentdesk.connectors.demo_world import DemoWorld, Setup
     from agentdesk.replies.packs import Packs

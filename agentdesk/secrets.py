@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 from urllib.parse import quote, quote_plus
 
-from agentdesk.config.schema import SecretRef
+from agentdesk.config.sources import SecretRef
 from agentdesk.errors import SecretError
 from agentdesk.model.text import inert, inert_line
 

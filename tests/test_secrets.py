@@ -26,7 +26,7 @@ from keyring import errors as keyring_errors
 from keyring.backend import KeyringBackend
 
 from agentdesk import secrets
-from agentdesk.config.schema import SecretRef
+from agentdesk.config.sources import SecretRef
 from agentdesk.errors import SecretError
 from agentdesk.secrets import HIDDEN, Limits, RedactingFilter, Secret, read, redact, remove, store
 

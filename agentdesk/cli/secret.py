@@ -12,7 +12,7 @@ from agentdesk.bootstrap import read_config
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
 from agentdesk.cli.session import options_of, run
-from agentdesk.config.schema import SecretRef
+from agentdesk.config.sources import SecretRef
 from agentdesk.errors import DeskError, NotFound, UsageError
 
 

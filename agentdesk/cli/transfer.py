@@ -10,7 +10,7 @@ import click
 
 from agentdesk.cli import output
 from agentdesk.cli.session import desk_for, run
-from agentdesk.config.schema import FileSource
+from agentdesk.config.sources import FileSource
 from agentdesk.desk.desk import Desk
 from agentdesk.desk.importing import import_file as read_in
 from agentdesk.errors import Refused, UsageError

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from agentdesk.config.load import interpret
-from agentdesk.config.schema import USER_KINDS, Config
+from agentdesk.config.schema import Config
+from agentdesk.config.sources import USER_KINDS
 from agentdesk.config.values import Validator
 from agentdesk.config.walk import is_blank
 from agentdesk.config.yaml import List, Map, Node, Scalar, parse, read_bytes

@@ -12,9 +12,11 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
-from agentdesk.config import schema
-from agentdesk.config.schema import SOURCE_KINDS, USER_KINDS, Config, SecretRef, Section, SourceBase
+from agentdesk.config import schema, sources
+from agentdesk.config.schema import Config
+from agentdesk.config.section import Section
 from agentdesk.config.shape import Between, Day, Length, Text, Url, Week
+from agentdesk.config.sources import SOURCE_KINDS, USER_KINDS, SecretRef, SourceBase
 from agentdesk.config.units import say_length
 from agentdesk.config.values import OFF
 from agentdesk.config.walk import hints_of, unwrap
@@ -40,11 +42,11 @@ def json_schema(kinds: Collection[str] = USER_KINDS) -> dict[str, Any]:
 def descriptions() -> dict[tuple[str, str], str]:
     """The docstring under each field of the schema, by struct and field."""
     try:
-        tree = ast.parse(inspect.getsource(schema))
+        trees = [ast.parse(inspect.getsource(module)) for module in (sources, schema)]
     except OSError:  # installed without its source
         return {}
     found: dict[tuple[str, str], str] = {}
-    for struct in tree.body:
+    for struct in itertools.chain.from_iterable(tree.body for tree in trees):
         body = struct.body if isinstance(struct, ast.ClassDef) else []
         for field, text in itertools.pairwise(body):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from agentdesk.config.checks import check
-from agentdesk.config.schema import USER_KINDS, Config
+from agentdesk.config.schema import Config
+from agentdesk.config.sources import USER_KINDS
 from agentdesk.config.values import Validator
 from agentdesk.config.walk import BAD, Walker, is_blank
 from agentdesk.config.yaml import Document, Map, Node, Scalar, parse, read_bytes

@@ -6,68 +6,27 @@ as ``6h`` in the file.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from agentdesk.config.section import FilePath, Label, Line, Query, Section, Target
 from agentdesk.config.shape import (
-    DELIMITER,
     DIGIT,
-    ENCODING,
     HOLIDAYS,
     LABEL,
-    LETTER,
-    SOURCE_LABEL,
     Between,
     Checked,
     Day,
     Length,
-    Place,
     Regex,
     Text,
     Unique,
-    Url,
     Week,
     Zone,
 )
+from agentdesk.config.sources import SourceConfig
 from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, Millis
-
-Duration: TypeAlias = Annotated[Millis, Length()]
-Target: TypeAlias = Annotated[Millis, Length(least=MINUTE, most=3_650 * DAY)]
-Label: TypeAlias = Annotated[str, LABEL]
-Line: TypeAlias = Annotated[str, Text()]
-Query: TypeAlias = Annotated[str, Text(0, 2_000), Checked("query")]
-FilePath: TypeAlias = Annotated[str, Place()]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of the configuration."""
-
-
-class SecretRef(Section, frozen=True, kw_only=True):
-    """Where a token or password is kept; the value itself never stands in the file."""
-
-    kind: Literal["keyring", "command", "env", "file", "prompt"]
-    value: str = ""
-    """The keyring entry, variable or file."""
-    command: tuple[str, ...] = ()
-    """The argument list whose first line of output is the secret."""
-    backend: str = ""
-    """For keyring: the one backend to use, named in full; needed for those that keep plain text."""
-
-    def say(self) -> str:
-        """Name the place, never what is in it."""
-        match self.kind:
-            case "keyring":
-                return f"keyring entry {self.value}"
-            case "command":
-                return f"command {self.command[0]}"
-            case "env":
-                return f"environment variable {self.value}"
-            case "file":
-                return f"file {self.value}"
-            case "prompt":
-                return "asked for at start"
 
 
 class AgentConfig(Section, frozen=True, kw_only=True):
@@ -79,95 +38,6 @@ class AgentConfig(Section, frozen=True, kw_only=True):
     """Added under replies and counted by itself, such as ^AB; empty for none."""
     zone: Annotated[str, Zone()] = ""
     """The time zone in which times are shown and typed; empty for the machine's own."""
-
-
-class SourceBase(Section, frozen=True, kw_only=True):
-    """What every source has, whatever its kind."""
-
-    kind: ClassVar[str]
-    name: Annotated[str, SOURCE_LABEL]
-    """The label after the kind: kind rt and name support make the source rt:support."""
-    letter: Annotated[str, LETTER] = ""
-    """The letter that stands for it in the queue; empty for the connector's own."""
-    token: SecretRef | None = None
-    """Where the token is kept: keyring, command, env, file or prompt."""
-    ca_file: FilePath = ""
-    """A file of certificate authorities to trust besides the system's; empty for none."""
-    timeout: Annotated[Millis, Length(SECOND, 10 * MINUTE)] = 30 * SECOND
-    """The longest that one request may take."""
-    poll: Annotated[Millis, Length(SECOND, DAY)] | None = None
-    """Time between two looks for news; off lets the connector choose."""
-    backfill: Annotated[Millis, Length(0, 3_650 * DAY)] = 7 * DAY
-    """How far back to fetch on first connect."""
-    backfill_items: Annotated[int, Between(0, 100_000)] = 200
-    """How much to fetch on first connect at most."""
-    paused: bool = False
-    """True to leave it alone for now: what is stored stays readable."""
-
-    @property
-    def full_name(self) -> str:
-        """The source's name everywhere else, such as ``rt:support``."""
-        return f"{self.kind}:{self.name}"
-
-
-class RtSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="rt"):
-    """A Request Tracker 5 (REST 2.0)."""
-
-    kind: ClassVar[str] = "rt"
-    url: Annotated[str, Url()]
-    """Where RT is, without /REST/2.0."""
-    queues: tuple[Line, ...] = ()
-    """The queues to watch; none for all that the token may see."""
-    query: Line = ""
-    """More TicketSQL that a ticket must match, such as Status != 'spam'."""
-    user: Annotated[str, Text(0, 120)] = ""
-    """The login whose token it is, to tell our own work from a colleague's; empty asks the server."""
-    take_on_reply: bool = True
-    """Take the ticket before replying, so that two agents do not both answer."""
-    closed_status: Annotated[str, Text(1, 60)] = "resolved"
-    """The status of a ticket that is done."""
-    tags_field: Annotated[str, Text(0, 60)] = ""
-    """The custom field that holds tags; empty for no tags."""
-    client_id_field: Annotated[str, Text(0, 60)] = ""
-    """The transaction custom field for our own id, so that a reply is never sent twice; empty if RT has none."""
-
-
-class FileSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="file"):
-    """Posts from a file or a folder of files; replies are written to another file."""
-
-    kind: ClassVar[str] = "file"
-    path: FilePath
-    """The file, or a folder whose files are read in order of their names."""
-    format: Literal["auto", "jsonl", "csv"] = "auto"
-    """How it is written; auto goes by the file's name."""
-    columns: dict[Annotated[str, Text(1, 40)], Annotated[str, Text(1, 200)]] = {}
-    """For CSV: our field's name, then the column that holds it."""
-    delimiter: Annotated[str, DELIMITER] = ""
-    """For CSV: the sign between columns; empty to find out."""
-    encoding: Annotated[str, ENCODING] = "utf-8"
-    """How its text is encoded."""
-    zone: Annotated[str, Zone()] = "UTC"
-    """The time zone of times that name none."""
-    ours: tuple[Line, ...] = ()
-    """Authors that are us: what they wrote is outgoing."""
-    out: FilePath = ""
-    """Where replies are written, one JSON object a line; empty for beside the path, with .replies.jsonl added."""
-
-
-class DemoSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="demo"):
-    """A made-up world that needs no network; started by the demo command, not from the file."""
-
-    kind: ClassVar[str] = "demo"
-    seed: int = 1
-    """The same seed tells the same story."""
-    trouble: bool = True
-    """True to let the server fail now and then."""
-
-
-SourceConfig: TypeAlias = RtSource | FileSource | DemoSource
-SOURCE_KINDS: dict[str, type[SourceBase]] = {"rt": RtSource, "file": FileSource, "demo": DemoSource}
-USER_KINDS = ("rt", "file")
-"""The kinds that may stand in the file."""
 
 
 class Hours(msgspec.Struct, frozen=True, order=True):
@@ -273,7 +143,7 @@ class UiConfig(Section, frozen=True, kw_only=True):
 class PrivacyConfig(Section, frozen=True, kw_only=True):
     """What should not leave the desk by mistake."""
 
-    warn_public: dict[Annotated[str, Text(1, 60)], Annotated[str, Regex()]] = {}
+    warn_public: dict[Annotated[str, Text(1, 60)], Annotated[str, Regex()]] = msgspec.field(default_factory=dict)
     """More private data to warn of in a public reply: its name, then a regular expression."""
 
 
@@ -338,9 +208,10 @@ class Config(Section, frozen=True, kw_only=True):
     """How replies are written and sent."""
     ui: UiConfig = UiConfig()
     """How the screen looks and behaves."""
-    keys: dict[Annotated[str, LABEL, Checked("context")], KeyMap] = {}
+    keys: dict[Annotated[str, LABEL, Checked("context")], KeyMap] = msgspec.field(default_factory=dict)
     """Keys by context: the keys, then the call they make; null takes a key away."""
-    signals: dict[Annotated[str, Text(1, 60)], Annotated[float, Between(-100, 100)]] = {}
+    signals: dict[Annotated[str, Text(1, 60)], Annotated[float, Between(-100, 100)]] = msgspec.field(
+        default_factory=dict)
     """Words that raise (or, below zero, calm) a conversation's severity, added to the built-in ones; 0 removes one."""
     privacy: PrivacyConfig = PrivacyConfig()
     """What should not leave the desk by mistake."""

@@ -12,8 +12,10 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from agentdesk.config.schema import SOURCE_KINDS, Hours, SecretRef, Section
+from agentdesk.config.schema import Hours
+from agentdesk.config.section import Section
 from agentdesk.config.shape import BACKEND, VARIABLE, Length, Place, Text, Unique, Week
+from agentdesk.config.sources import SOURCE_KINDS, SecretRef
 from agentdesk.config.units import check_overlap, parse_hours, parse_spans
 from agentdesk.config.values import OFF, Validator, convert, quote
 from agentdesk.config.words import did_you_mean, nearest

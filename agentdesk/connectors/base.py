@@ -7,19 +7,23 @@ ever asks for a platform's name. Errors are those under ``errors.SourceError``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Protocol, TypeAlias
+from typing import BinaryIO, Protocol, TypeAlias
 
+from agentdesk.errors import Rejected
 from agentdesk.model.capability import Caps
 from agentdesk.model.customer import Profile
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, Receipt, Unsure
-from agentdesk.model.page import Account, Page
+from agentdesk.model.page import Account, Budget, Page, RemoteCanned
 
 Verdict: TypeAlias = Found | Absent | Unsure
 """What reading back said of a send whose outcome was unknown."""
 
 
 class Connector(Protocol):
-    """One configured account on one platform or help desk."""
+    """One configured account on one platform or help desk.
+
+    Connectors name this class as their base: what a platform does not have is then refused in words.
+    """
 
     name: str
     """The source's name, such as ``rt:support``."""
@@ -53,7 +57,7 @@ class Connector(Protocol):
         ...
 
     async def send(self, out: Outgoing) -> Receipt:
-        """Send a reply or note. Ambiguous when the outcome is unknown: never guess."""
+        """Send a reply or note, or open a ticket or DM. Ambiguous when the outcome is unknown: never guess."""
         ...
 
     async def reconcile(self, out: Outgoing, first_try_at: int) -> Verdict:
@@ -63,6 +67,22 @@ class Connector(Protocol):
     async def act(self, action: Action) -> None:
         """Do one repeatable thing; Conflict when a colleague was first."""
         ...
+
+    async def find(self, words: str, limit: int = 20) -> Page:
+        """Bring conversations that hold these words, or whose customer has this name, handle or mail address."""
+        raise Rejected(f"{self.name} cannot be searched", remedy="Search what is stored here with /")
+
+    async def download(self, url: str, out: BinaryIO, limit: int) -> None:
+        """Write an attachment of a message into ``out``; Rejected when it is larger than ``limit`` bytes."""
+        raise Rejected(f"{self.name} gives no files", remedy="Open the conversation on the platform with o")
+
+    async def canned(self) -> tuple[RemoteCanned, ...]:
+        """Bring the canned replies and macros that the server holds."""
+        return ()
+
+    def budget(self) -> Budget | None:
+        """How much the server still allows, as its last answer said; None when it does not say."""
+        return None
 
     def hints(self) -> AsyncIterator[None] | None:
         """Yield whenever something may be new; None where the platform cannot say. Pulling stays the truth."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agentdesk.config.schema import DemoSource
+from agentdesk.config.sources import DemoSource
 from agentdesk.connectors.demo_source import CAPS, SOURCES, DemoConnector
 from agentdesk.connectors.demo_world import DemoWorld
 from agentdesk.errors import ConfigError

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from agentdesk.connectors.base import Verdict
+from agentdesk.connectors.base import Connector, Verdict
 from agentdesk.connectors.demo_run import Run
 from agentdesk.connectors.demo_server import CLOSED, STATUSES
 from agentdesk.connectors.demo_stage import ACCOUNTS
@@ -47,7 +47,7 @@ _DOZE = 5 * SECOND
 """The longest that the hints sleep at a stretch."""
 
 
-class DemoConnector:
+class DemoConnector(Connector):
     """One source of the demo's world."""
 
     def __init__(self, world: Run, place: str, *, trouble: bool = True) -> None:

@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import msgspec
 
-from agentdesk.config.schema import FileSource
+from agentdesk.config.sources import FileSource
 from agentdesk.connectors import file_out
-from agentdesk.connectors.base import Verdict
+from agentdesk.connectors.base import Connector, Verdict
 from agentdesk.connectors.file_lines import Header, Lines, json_schema
 from agentdesk.connectors.file_tail import Batch, Place, blocks, is_csv, list_files, scan, settle, take
 from agentdesk.errors import Gone, Rejected, Unavailable
@@ -56,7 +56,7 @@ def read_bulk(path: Path, start: int = 0, *, config: FileSource | None = None) -
         yield msgspec.structs.replace(page, backfill=True, total=total, done=offset), offset, offset - start
 
 
-class FileConnector:
+class FileConnector(Connector):
     """One file or folder as a source."""
 
     def __init__(self, config: FileSource, clock: Clock) -> None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
-from agentdesk.config.schema import FileSource
+from agentdesk.config.sources import FileSource
 from agentdesk.connectors.answers import decode
 from agentdesk.connectors.foreign import ref, reject, text_and_raw, web_url
 from agentdesk.errors import BadAnswer, ConfigError

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeAlias
 
-from agentdesk.config.schema import SourceConfig
+from agentdesk.config.sources import SOURCE_KINDS, SourceConfig
 from agentdesk.connectors.base import Connector
 from agentdesk.errors import ConfigError
 from agentdesk.model.clock import Clock
@@ -14,22 +14,17 @@ from agentdesk.model.clock import Clock
 Token: TypeAlias = Callable[[], str]
 """Gives the account's token at the moment it is needed, so that no connector keeps a copy."""
 
-_MODULES = {
-    "demo": "agentdesk.connectors.demo",
-    "file": "agentdesk.connectors.file",
-    "rt": "agentdesk.connectors.rt",
-}
-_NEEDS_TOKEN = frozenset({"rt"})
+_PACKAGE = "agentdesk.connectors"
 
 
 def kinds() -> tuple[str, ...]:
     """Every kind of source there is a connector for."""
-    return tuple(_MODULES)
+    return tuple(SOURCE_KINDS)
 
 
 def needs_token(kind: str) -> bool:
     """True when sources of this kind cannot work without a token."""
-    return kind in _NEEDS_TOKEN
+    return SOURCE_KINDS[kind].needs_token
 
 
 def create(config: SourceConfig, *, clock: Clock, token: Token | None = None) -> Connector:
@@ -39,6 +34,6 @@ def create(config: SourceConfig, *, clock: Clock, token: Token | None = None) ->
             f"{config.full_name} has no token",
             remedy=f"Name its place in token: of {config.full_name} (keyring, command, env)",
         )
-    module: Any = import_module(_MODULES[config.kind])
+    module: Any = import_module(f"{_PACKAGE}.{config.kind}")
     connector: Connector = module.connect(config, clock=clock, token=token)
     return connector

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from agentdesk.config.schema import FileSource
+from agentdesk.config.sources import FileSource
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import NotFound, Refused
 from agentdesk.model.events import Changed, Progress

@@ -45,12 +45,24 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     can_status: bool = False
     can_tag: bool = False
     can_priority: bool = False
+    can_open: bool = False
+    """A ticket can be opened here for a conversation elsewhere."""
     can_like: bool = False
+    can_boost: bool = False
     can_follow: bool = False
     can_edit: bool = False
     can_delete: bool = False
     can_search: bool = False
-    can_attach: bool = False
+    """``find()`` looks through what the server holds."""
+    can_download: bool = False
+    """Attachments can be fetched."""
+    can_canned: bool = False
+    """The server holds canned replies of its own."""
+    max_uploads: int = 0
+    """Files that may go with one reply; 0 for none."""
+    max_upload_bytes: int | None = None
+    max_alt: int | None = None
+    """Longest description of a file, in characters."""
     statuses: tuple[str, ...] = ()
     closed_status: str = ""
     """The status a conversation gets when it is done; empty where there is none."""

@@ -34,10 +34,15 @@ UNSETTLED = (SendState.HELD, SendState.QUEUED, SendState.SENDING, SendState.REFU
 
 
 class OutKind(StrEnum):
-    """What an outbox entry carries."""
+    """What an outbox entry carries: words into a conversation, the start of a new one, or a thing to do.
+
+    TICKET opens a ticket at a help desk for a conversation elsewhere. DM opens a private conversation with a customer.
+    """
 
     REPLY = "reply"
     NOTE = "note"
+    TICKET = "ticket"
+    DM = "dm"
     ACTION = "action"
 
 
@@ -51,7 +56,10 @@ class Verb(StrEnum):
     PRIORITY = "priority"
     TAGS = "tags"
     LIKE = "like"
+    BOOST = "boost"
     FOLLOW = "follow"
+    EDIT = "edit"
+    DELETE = "delete"
     MARK_READ = "mark_read"
 
 
@@ -61,16 +69,36 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     verb: Verb
     conversation_ref: str
     value: str = ""
-    """Agent, status or priority; for tags a JSON object ``{"add": [...], "remove": [...]}``."""
+    """Agent, status or priority; for tags a JSON object ``{"add": [...], "remove": [...]}``; for an edit the new text;
+    for like, boost and follow ``off`` takes it back."""
     message_ref: str = ""
+    """The message that is liked, boosted, edited or deleted."""
+    customer_ref: str = ""
+    """Whom to follow."""
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that goes with a reply; it is read when the reply leaves."""
+
+    path: str
+    """Absolute."""
+    name: str
+    mime: str
+    size: int
+    """Bytes when it was attached."""
+    digest: str
+    """SHA-256 of its content when it was attached: another content is not sent."""
+    alt: str = ""
+    """What it shows, for those who cannot see it."""
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """A reply or note frozen for sending: nothing in it changes any more."""
+    """A reply, a note or the start of a conversation, frozen for sending: nothing in it changes any more."""
 
     client_id: str
     """Made once when frozen; the key under which it lands at most once."""
     conversation_ref: str
+    """Where it goes; for a ticket or a DM the conversation that it comes from, on whatever source that is."""
     kind: OutKind
     text: str
     visibility: Visibility
@@ -79,6 +107,16 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     customer_handle: str = ""
     agent: str = ""
     created_at: Millis = 0
+    subject: str = ""
+    """Of a new ticket."""
+    customer_name: str = ""
+    customer_mail: str = ""
+    """For a new ticket: where the customer can be reached, when we know."""
+    place: str = ""
+    """For a new ticket: the queue, inbox or group; empty for the source's usual one."""
+    tags: tuple[str, ...] = ()
+    """For a new ticket."""
+    uploads: tuple[Upload, ...] = ()
     extra: str = ""
     """What the connector froze with it (a record key, the full record), as JSON."""
 
@@ -118,6 +156,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """The source took it. ``ref`` may be empty when the server does not say."""
 
     ref: str = ""
+    """The new message."""
+    conversation_ref: str = ""
+    """For a ticket or a DM: the conversation that began."""
     url: str = ""
     created_at: Millis | None = None
     pending: bool = False

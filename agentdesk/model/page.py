@@ -59,3 +59,24 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     """What the server hides from us or cannot do, in words."""
+
+
+class RemoteCanned(msgspec.Struct, frozen=True, kw_only=True):
+    """A canned reply or macro that the help desk itself holds."""
+
+    ref: str
+    name: str
+    """What agents type to find it."""
+    title: str
+    text: str
+    """In our own template language: the server's own placeholders are translated or left as plain words."""
+    actions: tuple[str, ...] = ()
+    """What else it does there, as verb calls of ours, such as ``status solved`` or ``tag add=refund``."""
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """How many requests the server still allows us, as its last answer said."""
+
+    left: int
+    limit: int
+    resets_at: Millis | None = None

@@ -13,7 +13,8 @@ import pytest
 from agentdesk.config import example
 from agentdesk.config.edit import append_source
 from agentdesk.config.example import example_text, starter_text
-from agentdesk.config.schema import SOURCE_KINDS, USER_KINDS, Config
+from agentdesk.config.schema import Config
+from agentdesk.config.sources import SOURCE_KINDS, USER_KINDS
 from agentdesk.config.walk import hints_of
 from agentdesk.config.yaml import parse
 from agentdesk.errors import UsageError

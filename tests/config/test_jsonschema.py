@@ -11,7 +11,8 @@ import pytest
 from agentdesk.config import jsonschema
 from agentdesk.config.example import example_text
 from agentdesk.config.jsonschema import json_schema
-from agentdesk.config.schema import SOURCE_KINDS, Config
+from agentdesk.config.schema import Config
+from agentdesk.config.sources import SOURCE_KINDS
 from agentdesk.config.walk import hints_of
 from agentdesk.config.yaml import parse
 from tests.config.loading import mistakes

@@ -10,7 +10,9 @@ import pytest
 
 from agentdesk.config import schema
 from agentdesk.config.jsonschema import describe
-from agentdesk.config.schema import SOURCE_KINDS, Config, FileSource, RtSource, SecretRef, Section
+from agentdesk.config.schema import Config
+from agentdesk.config.section import Section
+from agentdesk.config.sources import SOURCE_KINDS, FileSource, RtSource, SecretRef
 from agentdesk.model.clock import DAY, HOUR, SECOND
 from agentdesk.rules.query import parse
 from tests.config.loading import loaded

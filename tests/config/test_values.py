@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentdesk.config.schema import FileSource, RtSource
+from agentdesk.config.sources import FileSource, RtSource
 from agentdesk.config.values import quote
 from agentdesk.model.clock import DAY, HOUR
 from tests.config.loading import BASE, loaded, mistakes

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agentdesk.config.schema import Hours, SecretRef
+from agentdesk.config.schema import Hours
+from agentdesk.config.sources import SecretRef
 from agentdesk.config.walk import NOT_HERE
 from tests.config.loading import BASE, loaded, mistakes
 

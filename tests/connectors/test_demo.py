@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from agentdesk.config.schema import DemoSource
+from agentdesk.config.sources import DemoSource
 from agentdesk.connectors import registry
 from agentdesk.connectors.base import Connector
 from agentdesk.connectors.demo import CAPS, DemoConnector, connect

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentdesk.config.schema import FileSource
+from agentdesk.config.sources import FileSource
 from agentdesk.connectors import file_out
 from agentdesk.connectors.file import FileConnector, json_schema, read_bulk
 from agentdesk.connectors.registry import create
@@ -588,7 +588,7 @@ async def test_two_terminals_that_look_at_the_same_moment_write_once(
 def test_neither_the_registry_nor_a_file_source_loads_httpx(tmp_path: Path) -> None:
     code = (
         "import sys\n"
-        "from agentdesk.config.schema import FileSource\n"
+        "from agentdesk.config.sources import FileSource\n"
         "from agentdesk.connectors import registry\n"
         "from agentdesk.model.clock import SystemClock\n"
         f"registry.create(FileSource(name='x', path={str(tmp_path)!r}), clock=SystemClock())\n"

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agentdesk.config.schema import RtSource
+from agentdesk.config.sources import RtSource
 from agentdesk.connectors.registry import create, kinds
 from agentdesk.connectors.rt.client import sql
 from agentdesk.connectors.rt.wire import Ticket, Transaction, instant, one, read

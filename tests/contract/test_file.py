@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agentdesk.config.schema import FileSource
+from agentdesk.config.sources import FileSource
 from agentdesk.connectors.file import FileConnector
 from agentdesk.model.clock import ManualClock
 from tests.contract.suite import ConnectorContract, World

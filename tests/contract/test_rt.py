@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from agentdesk.config.schema import RtSource
+from agentdesk.config.sources import RtSource
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.rt.connector import RtConnector
 from agentdesk.model.clock import ManualClock

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from agentdesk.connectors.base import Verdict
+from agentdesk.connectors.base import Connector, Verdict
 from agentdesk.errors import (
     Ambiguous,
     AuthError,
@@ -220,7 +220,7 @@ def _direction(out: Outgoing) -> Direction:
 
 
 @dataclass
-class FakeConnector:
+class FakeConnector(Connector):
     """One desk's way to the platform."""
 
     platform: Platform

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from agentdesk.config.schema import RtSource
+from agentdesk.config.sources import RtSource
 from agentdesk.connectors.rt.connector import RtConnector
 from agentdesk.errors import Ambiguous, AuthError, Conflict, Gone, RateLimited, Rejected
 from agentdesk.model.clock import SECOND, ManualClock

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from agentdesk.config.schema import RtSource
+from agentdesk.config.sources import RtSource
 from agentdesk.connectors.foreign import storable
 from agentdesk.connectors.rt.client import RtClient
 from agentdesk.connectors.rt.wire import NOBODY

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from agentdesk.config.schema import RtSource
+from agentdesk.config.sources import RtSource
 from agentdesk.connectors.answers import Answer
 from agentdesk.connectors.http import Http, Walk
 from agentdesk.connectors.rt.wire import (

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from agentdesk.config.schema import RtSource
+from agentdesk.config.sources import RtSource
 from agentdesk.connectors.answers import Answer
-from agentdesk.connectors.base import Verdict
+from agentdesk.connectors.base import Connector, Verdict
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.matching import LOOK_BACK, same_text
 from agentdesk.connectors.rt.acting import Actor
@@ -33,7 +33,7 @@ LAG_S = 60
 MANY_QUEUES = 100
 
 
-class RtConnector:
+class RtConnector(Connector):
     """Tickets of the watched queues as conversations."""
 
     def __init__(

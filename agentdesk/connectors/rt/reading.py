@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from agentdesk.config.schema import RtSource
+from agentdesk.config.sources import RtSource
 from agentdesk.connectors.rt.client import ON_TICKETS, RtClient, any_of
 from agentdesk.connectors.rt.speak import Speaker
 from agentdesk.connectors.rt.wire import WRITTEN, Ticket, Transaction, instant

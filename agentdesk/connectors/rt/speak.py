@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from agentdesk.config.schema import RtSource
+from agentdesk.config.sources import RtSource
 from agentdesk.connectors.foreign import ref, reject, text_and_raw
 from agentdesk.connectors.html import html_to_text
 from agentdesk.connectors.rt.client import PART_LIMIT, RtClient
