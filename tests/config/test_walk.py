@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agentdesk.config.schema import Hours
-from agentdesk.config.sources import SecretRef
+from agentdesk.config.sources import USER_KINDS, SecretRef
 from agentdesk.config.walk import NOT_HERE
 from tests.config.loading import BASE, loaded, mistakes
 
+KINDS = ", ".join(sorted(USER_KINDS))
 HOURS = "not opening hours; write them like mon-fri: 08:00-18:00"
 BAD = [
     ("agnet: {name: ann}", 'agnet: unknown key; did you mean "agent"?'),
@@ -27,10 +28,10 @@ BAD = [
     ("sources: {kind: rt}", "sources: a list is needed, such as […]"),
     ("sources: rt", "sources: a list is needed, such as [one, two]"),
     ("sources: [rt]", "sources[0]: a source with kind and name is needed, not a single value"),
-    ("sources: [{name: a}]", "sources[0].kind: is missing; known kinds: file, rt"),
-    ("sources: [{kind: , name: a}]", "sources[0].kind: is missing; known kinds: file, rt"),
+    ("sources: [{name: a}]", f"sources[0].kind: is missing; known kinds: {KINDS}"),
+    ("sources: [{kind: , name: a}]", f"sources[0].kind: is missing; known kinds: {KINDS}"),
     ("sources: [{kind: rtt, name: a}]", 'sources[0].kind: no connector "rtt"; did you mean "rt"?'),
-    ("sources: [{kind: demo, name: a}]", 'sources[0].kind: no connector "demo"; known: file, rt'),
+    ("sources: [{kind: demo, name: a}]", f'sources[0].kind: no connector "demo"; known: {KINDS}'),
     ("sources: [{kind: rt, name: a}]", "sources[0].url: is missing"),
     ("sources: [{kind: rt, url: https://rt.example}]", "sources[0].name: is missing"),
     ("sources: [{kind: file, name: a, path: }]", "sources[0].path: needs a value"),

@@ -124,7 +124,7 @@ async def test_a_token_that_does_not_tell_whose_it_is_needs_the_login(world: RtW
 
 
 def test_the_registry_needs_a_token_and_an_address_that_keeps_it(clock: ManualClock) -> None:
-    assert set(kinds()) == {"rt", "file", "demo"}
+    assert {"rt", "file", "demo"} <= set(kinds())
     source = RtSource(name="x", url="https://rt.example")
     assert create(source, clock=clock, token=lambda: "1-2-3").name == "rt:x"
     with pytest.raises(ConfigError):
