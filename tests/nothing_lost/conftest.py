@@ -11,6 +11,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 Child = Callable[..., "subprocess.Popen[str]"]
+Runs = Callable[[int], None]
+
+
+@pytest.fixture
+def runs(record_property: Callable[[str, object], None]) -> Callable[[int], None]:
+    """Say how many runs one test holds; ``docs/promise.py`` counts them."""
+    return lambda count: record_property("runs", count)
 
 
 @pytest.fixture

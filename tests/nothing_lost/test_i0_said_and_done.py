@@ -19,6 +19,7 @@ from agentdesk.model.page import Gap
 from agentdesk.rules.rulebook import Rulebook
 from agentdesk.store import claims, conversations, customers, drafts, ledger, outbox, promises
 from agentdesk.store.db import Db, Store
+from tests.nothing_lost.conftest import Runs
 from tests.store.scene import SAM, Scene
 
 RULES = Rulebook.build(Config(), ZoneInfo("UTC"))
@@ -100,7 +101,8 @@ NAMES = ["page", "edit and delete", "draft", "claim", "freeze", "start", "sent",
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_whatever_step_fails_nothing_of_it_is_there_and_trying_again_does_it(tmp_path: Path, name: str) -> None:
+def test_whatever_step_fails_nothing_of_it_is_there_and_trying_again_does_it(tmp_path: Path, name: str,
+                                                                             runs: Runs) -> None:
     path = tmp_path / "data" / "desk.sqlite3"
     fault, clock = Fault(), ManualClock()
     store = Store.open(path, clock, faults=fault)
@@ -120,6 +122,7 @@ def test_whatever_step_fails_nothing_of_it_is_there_and_trying_again_does_it(tmp
     assert everything(path) != before, "what the call returned from is durable"
     assert ledger.verify(store.reader) == []
     store.close()
+    runs(failed)
 
 
 def test_a_caller_hears_of_success_only_after_the_commit(tmp_path: Path) -> None:

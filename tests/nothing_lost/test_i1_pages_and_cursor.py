@@ -10,7 +10,7 @@ import pytest
 from agentdesk.model.clock import ManualClock
 from agentdesk.store import integrity, sources
 from agentdesk.store.db import Store
-from tests.nothing_lost.conftest import Child
+from tests.nothing_lost.conftest import Child, Runs
 from tests.nothing_lost.store_child import SOURCE, server
 
 
@@ -54,8 +54,10 @@ def killed_and_resumed(path: Path, child: Child, seed: int, kills: int) -> int:
     return killed
 
 
-def test_kill_at_random_steps_of_a_backfill(path: Path, child: Child) -> None:
-    assert killed_and_resumed(path, child, 1, 8) >= 3
+def test_kill_at_random_steps_of_a_backfill(path: Path, child: Child, runs: Runs) -> None:
+    killed = killed_and_resumed(path, child, 1, 8)
+    assert killed >= 3
+    runs(killed)
     store = Store.open(path, ManualClock())
     assert sorted(refs(store)) == sorted(m.ref for page in server(1) for m in page.messages)
     store.close()
@@ -63,8 +65,8 @@ def test_kill_at_random_steps_of_a_backfill(path: Path, child: Child) -> None:
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(100))
-def test_kill_at_a_thousand_random_steps(path: Path, child: Child, seed: int) -> None:
-    killed_and_resumed(path, child, seed, 10)
+def test_kill_at_a_thousand_random_steps(path: Path, child: Child, seed: int, runs: Runs) -> None:
+    runs(killed_and_resumed(path, child, seed, 10))
     store = Store.open(path, ManualClock())
     assert sorted(refs(store)) == sorted(m.ref for page in server(seed) for m in page.messages)
     store.close()

@@ -19,6 +19,7 @@ from agentdesk.model.outgoing import Outgoing, Receipt, SendState, Verb
 from agentdesk.model.page import Page
 from tests.fakes.desk import SOURCE, LittleDesk
 from tests.fakes.platform import FakeConnector, Platform
+from tests.nothing_lost.conftest import Runs
 
 POINTS = 4
 """Places where one desk's flow can be held: the thread asked and answered, the reply on its way and answered."""
@@ -125,7 +126,7 @@ def schedules() -> list[tuple[int, ...]]:
     return [tuple(int(n in ones) for n in range(steps)) for ones in itertools.combinations(range(steps), POINTS)]
 
 
-async def test_two_desks_with_their_own_caches_in_every_order(tmp_path: Path, clock: ManualClock) -> None:
+async def test_two_desks_with_their_own_caches_in_every_order(tmp_path: Path, clock: ManualClock, runs: Runs) -> None:
     platform = Platform(clock, pull_out=False)
     desks = desks_on(tmp_path, clock, platform, ("ann", "bob"))
     ends: list[str] = []
@@ -145,6 +146,7 @@ async def test_two_desks_with_their_own_caches_in_every_order(tmp_path: Path, cl
         await afterwards(desks, clock)
         ends.append(judge(platform, ref, desks, entries))
     assert set(ends) == {"stopped", "told"}, "both ends must have been seen, or the schedules test nothing"
+    runs(len(ends))
 
 
 async def test_a_colleague_on_the_platforms_own_page_at_every_moment(tmp_path: Path, clock: ManualClock) -> None:

@@ -24,6 +24,7 @@ from agentdesk.store import conversations, drafts, integrity, outbox, search
 from agentdesk.store.db import Store
 from agentdesk.store.files import ballast_of
 from tests.bench.made import Maker
+from tests.nothing_lost.conftest import Runs
 from tests.store.scene import Scene
 
 RULES = Rulebook.build(Config(), ZoneInfo("UTC"))
@@ -263,19 +264,21 @@ def damaged_once(model: Path, folder: Path, seed: int, kind: str) -> tuple[int, 
 
 @pytest.mark.parametrize("kind", ["bytes", "page", "head", "first page", "short"])
 def test_random_damage_never_ends_in_a_traceback_and_whole_rows_are_saved(model: Path, tmp_path: Path,
-                                                                          kind: str) -> None:
+                                                                          kind: str, runs: Runs) -> None:
     saved = [damaged_once(model, tmp_path, seed, kind) for seed in range(12)]
     if kind in ("bytes", "page"):
         assert sum(d + r for d, r in saved) >= 12 * 80 * 0.9
     if kind in ("head", "first page"):
         assert saved == [(40, 40)] * 12
+    runs(12)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["bytes", "page", "head", "short"])
-def test_random_damage_two_hundred_times(model: Path, tmp_path: Path, kind: str) -> None:
+def test_random_damage_two_hundred_times(model: Path, tmp_path: Path, kind: str, runs: Runs) -> None:
     for seed in range(200):
         damaged_once(model, tmp_path, seed, kind)
+    runs(200)
 
 
 def test_a_damaged_file_is_kept_aside_and_a_new_one_begins(model: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from agentdesk.errors import StoreDamaged, StoreFull, StoreTooNew
 from agentdesk.model.clock import ManualClock
 from agentdesk.store import opening
 from agentdesk.store.db import Store
-from tests.nothing_lost.conftest import Child
+from tests.nothing_lost.conftest import Child, Runs
 from tests.nothing_lost.store_child import STEPS
 
 OLD = STEPS[:1]
@@ -62,13 +62,14 @@ def test_killed_at_any_point_it_goes_on_and_loses_nothing(path: Path, child: Chi
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("kill_at", range(1, 16))
-def test_killed_a_hundred_times(tmp_path: Path, child: Child, kill_at: int) -> None:
+def test_killed_a_hundred_times(tmp_path: Path, child: Child, kill_at: int, runs: Runs) -> None:
     for number in range(100):
         path = tmp_path / str(number) / "desk.sqlite3"
         Store.open(path, ManualClock(), steps=OLD).close()
         child("migrate", path, kill_at).communicate()
         Store.open(path, ManualClock(), steps=STEPS).close()
         assert content(path) == WHOLE
+    runs(100)
 
 
 def test_a_new_file_needs_no_backup(path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.nothing_lost.conftest import Runs
 from tests.nothing_lost.night_shift import NightShift
 
 SEEDS = [int(seed) for seed in os.environ.get("NIGHT_SHIFT_SEEDS", "").split(",") if seed] or list(range(8))
@@ -24,9 +25,10 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_a_night_shift_loses_nothing(folder: Path, seed: int) -> None:
+async def test_a_night_shift_loses_nothing(folder: Path, seed: int, runs: Runs) -> None:
     shift = NightShift(seed, folder)
     await shift.run(STEPS)
+    runs(STEPS)
     shift.close()
 
 
@@ -44,7 +46,8 @@ async def test_a_seed_tells_the_same_story_twice(folder: Path) -> None:
 @pytest.mark.nightly
 @pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "nightly", reason="ten thousand steps a seed")
 @pytest.mark.parametrize("seed", range(1_000, 1_000 + int(os.environ.get("NIGHT_SHIFT_COUNT", "25"))))
-async def test_a_long_night_shift_loses_nothing(folder: Path, seed: int) -> None:
+async def test_a_long_night_shift_loses_nothing(folder: Path, seed: int, runs: Runs) -> None:
     shift = NightShift(seed, folder)
     await shift.run(10_000, look=500)
+    runs(10_000)
     shift.close()
