@@ -1,21 +1,21 @@
 """Texts that try to act: on the terminal, on the markup, on the reading direction, on the reader's patience.
 
-The first ones are those of ``data/hostile_posts.json``; the others were thought of since. Every one that tries to act
+The first ones are those of the contract suite; the others were thought of since. Every one that tries to act
 on a terminal ends in ZZZ, so that what got through can be told from what we write ourselves.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-DATA = Path(__file__).resolve().parent.parent / "data" / "hostile_posts.json"
+from agentdesk.testing.world import HOSTILE_POSTS
+
 ESC, ST, BEL = "\x1b", "\x1b\\", "\x07"
 
 
 def _given() -> dict[str, str]:
     """The collected posts; a pair in one of them is a text and how often it stands there."""
-    posts = json.loads(DATA.read_text())
+    posts = json.loads(HOSTILE_POSTS.read_text())
     return {name: "".join(part if isinstance(part, str) else part[0] * part[1] for part in post["text"])
             for name, post in posts.items()}
 

@@ -11,6 +11,7 @@ import pytest
 from agentdesk.desk import answer, find, inbox, people
 from agentdesk.model.message import Author
 from agentdesk.model.text import inert, inert_line
+from agentdesk.testing.world import HOSTILE_POSTS
 from agentdesk.ui.screens.drafts import DraftsScreen
 from agentdesk.ui.screens.ledger import LedgerScreen
 from agentdesk.ui.screens.outbox import OutboxScreen
@@ -21,7 +22,7 @@ from tests.desk.test_answer import written
 from tests.ui.over_desk import app_over, ready, screen_text, until
 
 UI = Path(__file__).parents[2] / "agentdesk" / "ui"
-POSTS = json.loads((Path(__file__).parents[1] / "data" / "hostile_posts.json").read_text())
+POSTS = json.loads(HOSTILE_POSTS.read_text())
 SMALL = [name for name in sorted(POSTS) if name not in ("big1mb", "lines100k")]
 FORBIDDEN = {"Static", "Markdown", "MarkdownViewer", "RichLog", "Log", "DataTable", "OptionList", "ListView", "Tree",
              "from_markup"}

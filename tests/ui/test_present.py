@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentdesk.testing.world import HOSTILE_POSTS
 from agentdesk.ui.present import MAX_LINES, clean, flat, isolate, line, seg, width, wrap
 
-HOSTILE = json.loads((Path(__file__).parent.parent / "data" / "hostile_posts.json").read_text())
+HOSTILE = json.loads(HOSTILE_POSTS.read_text())
 POSTS = [str(post) if isinstance(post, str) else json.dumps(post) for post in
          (HOSTILE if isinstance(HOSTILE, list) else HOSTILE.values())]
 foreign = st.text(alphabet=st.characters(), max_size=200) | st.sampled_from(POSTS)

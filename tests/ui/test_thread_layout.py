@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -16,6 +15,7 @@ from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND
 from agentdesk.model.message import Attachment, Author, Direction, Message, StoredMessage, Visibility
 from agentdesk.model.outgoing import OutboxEntry, Outgoing, OutKind, SendState
 from agentdesk.model.text import inert, inert_line
+from agentdesk.testing.world import HOSTILE_POSTS
 from agentdesk.ui.theme import ASCII, Palette
 from agentdesk.ui.widgets import thread_layout
 from agentdesk.ui.widgets.runs import Row, strip
@@ -24,7 +24,7 @@ from agentdesk.ui.widgets.thread_layout import Page, block, pending
 NOW = 1_771_063_327_000  # Saturday 14 February 2026, 10:02:07 UTC
 ZONE = ZoneInfo("Europe/Berlin")
 PAGE = Page(width=60, zone=ZONE, now=NOW, days=3)
-HOSTILE = json.loads((Path(__file__).parent.parent / "data" / "hostile_posts.json").read_text())
+HOSTILE = json.loads(HOSTILE_POSTS.read_text())
 
 
 def stored(text: str = "Where is it?", *, number: int = 1, at: int = NOW - HOUR, name: str = "Jane Doe",

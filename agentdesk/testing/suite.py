@@ -1,0 +1,20 @@
+"""What every connector promises, as tests: subclass ``ConnectorContract`` and give it a ``world``.
+
+A world is the far side as customers and colleagues move it, plus the trouble it can make. A control that makes no
+sense on a platform is left as it is there: its tests are then skipped with that reason. Needs pytest and
+pytest-asyncio (``asyncio_mode = "auto"``).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+_PARTS = ("reading", "sending", "acting")
+pytest.register_assert_rewrite(*(f"agentdesk.testing.{part}" for part in _PARTS))
+
+from agentdesk.testing.acting import ConnectorContract  # noqa: E402
+from agentdesk.testing.world import DIALECTS, HOSTILE_POSTS, NOW, World, hostile_texts, reply, skip, strings  # noqa: E402
+
+__all__ = [
+    "DIALECTS", "HOSTILE_POSTS", "NOW", "ConnectorContract", "World", "hostile_texts", "reply", "skip", "strings",
+]  # fmt: skip

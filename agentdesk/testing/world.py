@@ -1,0 +1,135 @@
+"""The far side of a connector under test: what a customer, a colleague and a bad line can do to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from agentdesk.connectors.base import Connector
+from agentdesk.model.clock import SECOND, ManualClock
+from agentdesk.model.message import Visibility
+from agentdesk.model.outgoing import Outgoing, OutKind
+
+HOSTILE_POSTS = Path(__file__).parent / "hostile_posts.json"
+"""Posts that try everything on a terminal; ``["x", 100]`` stands for a hundred times x."""
+NOW = 1_767_225_600
+"""The manual clock's start, in seconds."""
+DIALECTS: list[tuple[dict[str, str], bytes, float]] = [
+    ({"Retry-After": "7"}, b"", 7),
+    ({"Retry-After": "2.5"}, b"", 2.5),
+    ({"Retry-After": "Thu, 01 Jan 2026 00:00:09 GMT"}, b"", 9),
+    ({"X-RateLimit-Reset": "2026-01-01T00:00:11.000Z"}, b"", 11),
+    ({"x-rate-limit-reset": str(NOW + 13)}, b"", 13),
+    ({"ratelimit-reset": "17.0"}, b"", 17),
+    ({}, b'{"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 1900}', 1.9),
+    ({"Retry-After": "Thu, 01 Jan 2015 00:00:00 GMT"}, b"", 0),
+    ({"Retry-After": "soon"}, b"", 60),
+    ({}, b"<html>slow down</html>", 60),
+]
+
+
+class World:
+    """The far side of one source."""
+
+    connector: Connector
+    clock: ManualClock
+
+    async def customer_posts(self, text: str, *, thread: str = "") -> str:
+        """A customer writes, in a new thread or in this one; returns the conversation's ref."""
+        raise NotImplementedError
+
+    async def colleague_answers(self, thread: str, text: str) -> None:
+        """A colleague answers on the platform itself."""
+        skip("colleagues cannot answer there")
+
+    async def copies(self, text: str) -> int:
+        """How many copies of one of our replies the far side holds."""
+        raise NotImplementedError
+
+    async def notes(self, text: str) -> int:
+        """The same for notes."""
+        skip("there are no notes")
+
+    async def restart(self) -> None:
+        """A new process: ``connector`` is made anew, the far side stays."""
+        raise NotImplementedError
+
+    async def hostile(self, text: str) -> None:
+        """A customer puts this text into everything they can: name, subject, tags, file names, the post itself."""
+        raise NotImplementedError
+
+    async def garbage(self) -> None:
+        """An item that cannot be understood lies among the next ones."""
+        skip("every item there is well formed")
+
+    async def gap(self) -> None:
+        """A stretch is lost that the source cannot show any more."""
+        skip("it cannot lose anything")
+
+    async def colleague_claims(self, thread: str) -> str:
+        """A colleague takes the conversation; returns their name."""
+        skip("nobody can claim there")
+
+    async def delete_thread(self, thread: str) -> None:
+        """The whole conversation goes away."""
+        skip("threads cannot be deleted there")
+
+    def unreachable(self) -> None:
+        """The next sending finds nobody listening."""
+        skip("it is always reachable")
+
+    def lose_request(self) -> None:
+        """The next sending breaks off before the far side has read it."""
+        skip("a request cannot be lost")
+
+    def lose_answer(self) -> None:
+        """The next sending is carried out, but the answer is lost."""
+        skip("an answer cannot be lost")
+
+    def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
+        """The next request of any kind is told to wait."""
+        skip("there are no limits")
+
+    def expire_token(self) -> None:
+        """The token is revoked."""
+        skip("there is no token")
+
+
+def skip(reason: str) -> NoReturn:
+    """Leave a test out because the platform knows no such thing."""
+    pytest.skip(reason)
+
+
+def hostile_texts() -> list[Any]:
+    """The posts of ``HOSTILE_POSTS``, as parameters."""
+    posts = json.loads(HOSTILE_POSTS.read_text())
+    return [pytest.param(_joined(post["text"]), id=name) for name, post in posts.items()]
+
+
+def _joined(pieces: list[Any]) -> str:
+    return "".join(piece if isinstance(piece, str) else piece[0] * piece[1] for piece in pieces)
+
+
+def reply(thread: str, text: str, *, client_id: str = "", kind: OutKind = OutKind.REPLY, at: int = NOW * SECOND,
+          caps: Any = None) -> Outgoing:
+    """A frozen reply or note."""
+    usual = Visibility(caps.visibilities[0]) if caps else Visibility.PUBLIC
+    return Outgoing(
+        client_id=client_id or f"c-{abs(hash((thread, text, kind))):x}", conversation_ref=thread, kind=kind, text=text,
+        visibility=Visibility.INTERNAL if kind is OutKind.NOTE else usual, agent="ann", created_at=at,
+    )
+
+
+def strings(value: Any, path: str = "") -> list[tuple[str, str]]:
+    """Every string in a page with where it stands, but for what is stored raw or opaque on purpose."""
+    if isinstance(value, str):
+        return [(path, value)]
+    if isinstance(value, dict):
+        return [pair for name, item in value.items() if name not in ("raw", "cursor")
+                for pair in (*strings(name, f"{path}.key"), *strings(item, f"{path}.{name}"))]
+    if isinstance(value, list | tuple):
+        return [pair for item in value for pair in strings(item, f"{path}[]")]
+    return []
