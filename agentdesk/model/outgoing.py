@@ -37,12 +37,14 @@ class OutKind(StrEnum):
     """What an outbox entry carries: words into a conversation, the start of a new one, or a thing to do.
 
     TICKET opens a ticket at a help desk for a conversation elsewhere. DM opens a private conversation with a customer.
+    EDIT is for drafts only: another text for a message of ours, which leaves as an action.
     """
 
     REPLY = "reply"
     NOTE = "note"
     TICKET = "ticket"
     DM = "dm"
+    EDIT = "edit"
     ACTION = "action"
 
 
@@ -117,6 +119,8 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     """For a new ticket."""
     uploads: tuple[Upload, ...] = ()
+    note_back: bool | None = None
+    """For a new ticket: leave an internal note where it comes from, once it has landed; None where none is kept."""
     extra: str = ""
     """What the connector froze with it (a record key, the full record), as JSON."""
 
@@ -195,6 +199,10 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """That reply's text as inserted, to see whether it was edited."""
     reply_to_ref: str = ""
     seen_message_id: int = 0
+    uploads: tuple[Upload, ...] = ()
+    """Files that go with it."""
+    calls: tuple[str, ...] = ()
+    """Verb calls to carry out once it is sent, such as those of a help desk's macro."""
     started_at: Millis = 0
     saved_at: Millis = 0
     name: str = ""

@@ -8,7 +8,7 @@ from agentdesk.model.clock import DAY, Millis
 from agentdesk.model.outgoing import OutboxEntry, Outgoing, OutKind, Receipt
 from agentdesk.model.page import Account
 from agentdesk.model.text import inert
-from agentdesk.store import decisions, ledger
+from agentdesk.store import begun, decisions, ledger
 from agentdesk.store.codec import unpack
 from agentdesk.store.db import Db
 
@@ -17,9 +17,11 @@ OWN_REF = "client:"
 
 
 def deliver(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, at: Millis, now: Millis) -> bool:
-    """Carry out that a reply or note arrived; True when a colleague's answer crossed it."""
-    ref = receipt.ref or f"{OWN_REF}{out.client_id}"
-    message_id = _store(db, entry, out, receipt, ref, at, now)
+    """Carry out that what we sent arrived; True when a colleague's answer crossed it."""
+    if out.kind in begun.LINKS:
+        _begin(db, entry, out, receipt, at, now)
+        return False
+    message_id = _store(db, entry, out, receipt, at, now, entry.conversation_id)
     is_reply = out.kind is OutKind.REPLY
     ledger.write(db, at=now, agent=entry.agent, action="sent" if is_reply else "noted",
                  conversation_id=entry.conversation_id, source=entry.source, code=out.visibility.value,
@@ -34,8 +36,21 @@ def deliver(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, at: Mil
     return twice
 
 
-def _store(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, ref: str, at: Millis, now: Millis) -> int:
+def _begin(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, at: Millis, now: Millis) -> None:
+    """What we sent began a conversation: a ticket's text is fetched with its ticket, a private message is ours."""
+    other = begun.begin(db, entry, out, receipt, now)
+    if other is None or out.kind is not OutKind.DM:
+        return
+    _store(db, entry, out, receipt, at, now, other)
+    db.run("UPDATE conversation SET last_out_at = max(coalesce(last_out_at, 0), ?1), version = version + 1 "
+           "WHERE id = ?2", at, other)
+    decisions.rerank(db, other)
+
+
+def _store(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, at: Millis, now: Millis,
+           conversation_id: int) -> int:
     """Store our message unless a pull brought it already; returns its number."""
+    ref = receipt.ref or f"{OWN_REF}{out.client_id}"
     found = db.row("SELECT id FROM message WHERE source = ? AND (ref = ? OR client_id = ? AND client_id <> '')",
                    entry.source, ref, out.client_id)
     if found is not None:
@@ -44,16 +59,17 @@ def _store(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, ref: str
     account = str(db.value("SELECT account FROM source WHERE name = ?", entry.source) or "")
     us = unpack(account, Account) if account else None
     text = inert(out.text)
+    private = out.kind is OutKind.DM
     values: tuple[Any, ...] = (
-        entry.conversation_id, entry.source, ref, out.reply_to_ref, us.ref if us else "", entry.agent,
-        us.handle if us else "", "note" if out.kind is OutKind.NOTE else "out", "reply", out.visibility.value, text, at,
-        now, receipt.url, out.client_id)
+        conversation_id, entry.source, ref, "" if private else out.reply_to_ref, us.ref if us else "", entry.agent,
+        us.handle if us else "", "note" if out.kind is OutKind.NOTE else "out", "dm" if private else "reply",
+        out.visibility.value, text, at, now, receipt.url, out.client_id)
     number = db.insert(
         "INSERT INTO message (conversation_id, source, ref, parent_ref, author_ref, author_name, author_handle, "
         "direction, kind, visibility, text, created_at, seen_at, url, client_id, ours) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)", *values)
     db.run("INSERT INTO message_text (rowid, text, author_name) VALUES (?, ?, ?)", number, text, entry.agent)
-    db.run("UPDATE conversation SET messages = messages + 1, version = version + 1 WHERE id = ?", entry.conversation_id)
+    db.run("UPDATE conversation SET messages = messages + 1, version = version + 1 WHERE id = ?", conversation_id)
     return number
 
 

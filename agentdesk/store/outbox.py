@@ -23,6 +23,7 @@ from agentdesk.model.outgoing import (
     Receipt,
     SendState,
 )
+from agentdesk.rules import letter
 from agentdesk.store import decisions, drafts, ledger, standing
 from agentdesk.store.codec import pack, row_hash, unpack
 from agentdesk.store.db import Db
@@ -40,14 +41,22 @@ _JOIN = "LEFT JOIN conversation AS c ON c.id = o.conversation_id"
 _FROM = f"FROM outbox AS o {_JOIN}"
 _UNSETTLED = f"FROM outbox AS o INDEXED BY outbox_work {_JOIN}"
 _OPEN = "o.state NOT IN ('sent', 'cancelled')"
-_FREE = """NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.conversation_id = o.conversation_id AND e.id < o.id
-  AND e.state IN ('held', 'queued', 'sending', 'unknown') AND (o.kind = 'action' OR e.kind <> 'action'))"""
+_SAME_LANE = "({e}.kind = o.kind OR ({e}.kind NOT IN ('ticket', 'dm') AND o.kind NOT IN ('ticket', 'dm')))"
+"""What begins a conversation elsewhere waits for nothing here, and nothing here waits for it."""
+_FREE = f"""NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.conversation_id = o.conversation_id AND e.id < o.id
+  AND e.state IN ('held', 'queued', 'sending', 'unknown') AND (o.kind = 'action' OR e.kind <> 'action')
+  AND {_SAME_LANE.format(e="e")})"""
+CALLED = {OutKind.REPLY: "the reply", OutKind.TICKET: "the ticket", OutKind.DM: "the direct message"}
+"""What may have let its conversation leave the queue, in words."""
 _DAMAGED = "This entry is damaged: what is stored is not what was written"
 
 
 def freeze(db: Db, conversation_id: int, out: Outgoing, *, agent: str, hold_until: Millis, seen_message_id: int,
-           now: Millis, source: str = "") -> int:
-    """Put a reply or note into the outbox, write the ledger and forget the draft; returns the entry's number."""
+           now: Millis, source: str = "", keep_draft: bool = False) -> int:
+    """Put what is to be sent into the outbox, write the ledger and forget the draft; returns the entry's number.
+
+    ``source`` is where it goes: for a ticket another one than the conversation's.
+    """
     held = hold_until > now
     number = _insert(db, conversation_id, source, out.kind, agent, out.client_id, pack(out),
                      SendState.HELD if held else SendState.QUEUED, now, hold_until if held else now, seen_message_id,
@@ -55,7 +64,8 @@ def freeze(db: Db, conversation_id: int, out: Outgoing, *, agent: str, hold_unti
     ledger.write(db, at=now, agent=agent, action="queued", conversation_id=conversation_id, source=source,
                  code=out.kind.value, detail={"entry": number, "client_id": out.client_id,
                                               "visibility": out.visibility.value})
-    drafts.drop(db, conversation_id, agent, out.kind)
+    if not keep_draft:
+        drafts.drop(db, conversation_id, agent, out.kind)
     _mark(db, conversation_id)
     return number
 
@@ -135,7 +145,7 @@ def start(db: Db, entry_id: int, sender: str, now: Millis) -> OutboxEntry | None
         "UPDATE outbox AS o SET state = 'sending', sender = ?, attempts = attempts + 1, "
         "first_try_at = coalesce(first_try_at, ?) WHERE id = ? AND state = 'queued' AND next_try_at <= ? "
         f"AND {_FREE} AND NOT EXISTS (SELECT 1 FROM outbox AS f WHERE f.conversation_id = o.conversation_id "
-        "AND f.state = 'sending')", sender, now, entry_id, now)
+        f"AND f.state = 'sending' AND {_SAME_LANE.format(e='f')})", sender, now, entry_id, now)
     if not changed:
         return None
     entry = get(db, entry_id)
@@ -144,7 +154,7 @@ def start(db: Db, entry_id: int, sender: str, now: Millis) -> OutboxEntry | None
 
 
 def sent(db: Db, entry_id: int, receipt: Receipt, now: Millis) -> bool:
-    """The source took it: our message is stored and the conversation answered.
+    """The source took it: our message is stored and the conversation answered, or what began there is tied to it.
 
     True when a colleague's answer crossed ours. The caller refreshes the conversation's standing.
     """
@@ -168,7 +178,7 @@ def refused(db: Db, entry_id: int, title: str, remedy: str, now: Millis) -> None
     ledger.write(db, at=now, agent=entry.agent, action="refused", conversation_id=entry.conversation_id,
                  source=entry.source, code=entry.kind.value, rule=entry.source,
                  detail={"entry": entry_id, "why": title})
-    _come_back(db, entry, now, "the reply was refused")
+    _come_back(db, entry, now, "was refused")
 
 
 def retry_at(db: Db, entry_id: int, at: Millis, title: str, remedy: str = "") -> None:
@@ -185,24 +195,24 @@ def unknown(db: Db, entry_id: int, title: str, remedy: str, next_check_at: Milli
 def stopped(db: Db, entry_id: int, why: str, now: Millis) -> None:
     """Something new came in before it left: the agent decides."""
     _move(db, entry_id, SendState.STOPPED, why, "Read what is new, then send it again or take it back")
-    _come_back(db, get(db, entry_id), now, "the reply was stopped")
+    _come_back(db, get(db, entry_id), now, "was stopped")
 
 
 def needs_human(db: Db, entry_id: int, title: str, remedy: str, now: Millis) -> None:
     """It cannot be found out whether it arrived: the agent decides."""
     _move(db, entry_id, SendState.NEEDS_HUMAN, title, remedy)
-    _come_back(db, get(db, entry_id), now, "nobody knows whether the reply arrived")
+    _come_back(db, get(db, entry_id), now, "may not have arrived")
 
 
-def _come_back(db: Db, entry: OutboxEntry, now: Millis, rule: str) -> None:
-    """A conversation that was done because of a reply is open again when the reply did not go."""
+def _come_back(db: Db, entry: OutboxEntry, now: Millis, what: str) -> None:
+    """A conversation that was done because of a reply or a ticket is open again when that did not go."""
     state = db.value("SELECT state FROM conversation WHERE id = ?", entry.conversation_id)
-    if entry.kind is not OutKind.REPLY or state != "done":
+    if entry.kind not in CALLED or state != "done":
         return
     decisions.write(db, entry.conversation_id, {"state": "open", "disposition": None, "disposition_code": "",
                                                 "disposed_at": None})
     ledger.write(db, at=now, agent="", action="reopened", conversation_id=entry.conversation_id, source=entry.source,
-                 rule=rule, detail={"entry": entry.id})
+                 rule=f"{CALLED[entry.kind]} {what}", detail={"entry": entry.id})
 
 
 def cancel(db: Db, entry_id: int, agent: str, now: Millis) -> Draft:
@@ -214,8 +224,9 @@ def cancel(db: Db, entry_id: int, agent: str, now: Millis) -> Draft:
     _move(db, entry_id, SendState.CANCELLED, "", "")
     ledger.write(db, at=now, agent=agent, action="cancelled", conversation_id=entry.conversation_id,
                  source=entry.source, code=entry.kind.value, detail={"entry": entry_id, "was": entry.state.value})
-    _come_back(db, entry, now, "the reply was taken back")
-    back = Draft(conversation_id=entry.conversation_id, agent=agent, kind=entry.kind, text=entry.out.text,
+    _come_back(db, entry, now, "was taken back")
+    text = entry.out.text if entry.kind is not OutKind.TICKET else letter.of(entry.out, entry.source).written
+    back = Draft(conversation_id=entry.conversation_id, agent=agent, kind=entry.kind, text=text,
                  visibility=entry.out.visibility, reply_to_ref=entry.out.reply_to_ref,
                  seen_message_id=entry.seen_message_id, started_at=entry.created_at, saved_at=now, name=entry.name,
                  source=entry.source)

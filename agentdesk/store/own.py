@@ -16,7 +16,7 @@ from agentdesk.store.likeness import likeness
 SKEW: Millis = 10 * MINUTE
 """A message counts as ours by its text although the server's clock put it this long before we wrote it."""
 _MAY_HAVE_LANDED = (SendState.SENDING, SendState.UNKNOWN, SendState.NEEDS_HUMAN, SendState.SENT)
-_SELECT = ("SELECT id, client_id, remote_ref, state, likeness, conversation_id, created_at FROM outbox "
+_SELECT = ("SELECT id, client_id, remote_ref, state, likeness, conversation_id, created_at, kind FROM outbox "
            "WHERE kind <> 'action'")
 
 
@@ -30,6 +30,12 @@ class OwnSend(msgspec.Struct, frozen=True):
     likeness: bytes
     conversation_id: int
     created_at: Millis
+    kind: str
+
+    @property
+    def belongs_here(self) -> bool:
+        """True for what was said in its conversation; a ticket or a private message began another one."""
+        return self.kind in ("reply", "note")
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -49,12 +55,12 @@ class OwnSends:
             keys = pack([m.client_id for m in said if m.client_id])
             refs = pack([m.ref for m in said])
             rows = db.rows(
-                f"{_SELECT} AND conversation_id IN (SELECT value FROM json_each(?1)) "
-                f"UNION {_SELECT} AND client_id IN (SELECT value FROM json_each(?2)) "
+                f"{_SELECT} AND source = ?4 AND conversation_id IN (SELECT value FROM json_each(?1)) "
+                f"UNION {_SELECT} AND source = ?4 AND client_id IN (SELECT value FROM json_each(?2)) "
                 f"UNION {_SELECT} AND source = ?4 AND remote_ref <> '' AND remote_ref IN "
                 "(SELECT value FROM json_each(?3)) ORDER BY id", pack(list(conversation_ids)), keys, refs, source)
-            self._entries = [OwnSend(number, client_id, ref, SendState(state), mark, conversation_id, created_at)
-                             for number, client_id, ref, state, mark, conversation_id, created_at in rows]
+            self._entries = [OwnSend(number, client_id, ref, SendState(state), mark, conversation_id, created_at, kind)
+                             for number, client_id, ref, state, mark, conversation_id, created_at, kind in rows]
         self._by_client = {e.client_id: e for e in self._entries}
         self._by_ref = {e.remote_ref: e for e in self._entries if e.remote_ref}
         self._taken: set[int] = set()
@@ -69,7 +75,8 @@ class OwnSends:
             return Match(entry, True)
         mark = b""
         for entry in self._entries:
-            may = entry.state in _MAY_HAVE_LANDED and not (entry.state is SendState.SENT and entry.remote_ref)
+            may = entry.belongs_here and entry.state in _MAY_HAVE_LANDED
+            may = may and not (entry.state is SendState.SENT and entry.remote_ref)
             if not may or entry.conversation_id != conversation_id or entry.id in self._taken:
                 continue
             mark = mark or likeness(message.text)
@@ -80,4 +87,5 @@ class OwnSends:
 
     def sent_in(self, conversation_id: int) -> bool:
         """True when a reply of ours arrived in that conversation."""
-        return any(e.conversation_id == conversation_id and e.state is SendState.SENT for e in self._entries)
+        return any(e.conversation_id == conversation_id and e.state is SendState.SENT and e.kind == "reply"
+                   for e in self._entries)

@@ -9,11 +9,12 @@ from agentdesk.errors import Conflict
 from agentdesk.model.clock import Millis
 from agentdesk.model.events import Changed, ClaimLost, Notice, OutboxChanged
 from agentdesk.model.outgoing import OutboxEntry, OutKind, Receipt, SendState, Verb
-from agentdesk.store import claims, outbox, standing
+from agentdesk.store import begun, claims, outbox, standing
 from agentdesk.store.db import Db
 from agentdesk.sync import outcome, tail
 from agentdesk.sync.frame import Frame, Words, words
 from agentdesk.sync.holder import Alive
+from agentdesk.sync.landed import note_back
 
 
 class Book:
@@ -32,6 +33,10 @@ class Book:
             "SELECT min(CASE state WHEN 'sending' THEN 0 ELSE next_try_at END) FROM outbox WHERE source = ?"
             " AND state NOT IN ('sent', 'cancelled') AND state IN ('held', 'queued', 'sending', 'unknown')", self.name)
         return None if found is None else int(found)
+
+    def unread(self) -> list[str]:
+        """The refs of conversations that began with something of ours and whose messages are not here yet."""
+        return begun.unread(self.frame.store.reader, self.name)
 
     async def due(self) -> list[OutboxEntry]:
         """The entries whose turn it is: the first of each conversation, to be sent or to be looked for."""
@@ -71,6 +76,7 @@ class Book:
             if outbox.get(db, entry.id).state in (SendState.SENT, SendState.CANCELLED):
                 return False
             twice = outbox.sent(db, entry.id, receipt, now)
+            note_back(db, self.frame, entry, receipt, now)
             standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
             return twice
 
@@ -78,8 +84,12 @@ class Book:
         self.say(entry, SendState.SENT)
         if twice:
             self.frame.tell_answered_twice(entry.conversation_id)
+        if entry.kind is OutKind.TICKET:
+            number = receipt.conversation_ref or "its number is not known"
+            self.frame.emit(Notice(level="good", text=f"Ticket opened at {self.name} for {entry.name}: {number}",
+                                   conversation_id=entry.conversation_id))
         if receipt.pending:
-            self.frame.emit(Notice(level="info", text=f"Your reply to {entry.name} waits for a moderator",
+            self.frame.emit(Notice(level="info", text=f"{called(entry)} to {entry.name} waits for a moderator",
                                    conversation_id=entry.conversation_id))
 
     async def queued(self, entry: OutboxEntry, said: Words, at: Millis) -> None:
@@ -127,7 +137,7 @@ class Book:
             standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
 
         if await self._move(entry, SendState.NEEDS_HUMAN, said, ask):
-            self._notice(entry, f"Your reply to {entry.name}: {said.line}", said.remedy)
+            self._notice(entry, f"{called(entry)} for {entry.name}: {said.line}", said.remedy)
 
     async def recover(self, alive: Alive) -> None:
         """Turn what was on its way when its sender died into unknown, so that it is read back."""
@@ -173,6 +183,15 @@ class Book:
 
     def _notice(self, entry: OutboxEntry, text: str, remedy: str) -> None:
         self.frame.emit(Notice(level="warning", text=text, remedy=remedy, conversation_id=entry.conversation_id))
+
+
+_CALLED = {OutKind.REPLY: "Your reply", OutKind.NOTE: "Your note", OutKind.TICKET: "Your ticket",
+           OutKind.DM: "Your direct message", OutKind.ACTION: "What was asked"}
+
+
+def called(entry: OutboxEntry) -> str:
+    """What an entry is to the agent who wrote it."""
+    return _CALLED[entry.kind]
 
 
 def _still(db: Db, entry: OutboxEntry) -> bool:

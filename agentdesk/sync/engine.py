@@ -65,6 +65,7 @@ class Engine:
 
     def add(self, connector: Connector) -> None:
         """Take in a source, also while running; one that was paused when the program ended stays so."""
+        self.frame.connectors[connector.name] = connector
         collector = Collector(self.frame, connector, budget=self._budget)
         sender = Sender(self.frame, connector, troubled=collector.failed)
         paused = self.frame.store.reader.value(
@@ -152,7 +153,7 @@ class Engine:
                 if not taken.more:
                     break
             if send and await sender.may_send():
-                total = msgspec.structs.replace(total, sent=await sender.drain())
+                total = msgspec.structs.replace(total, sent=await sender.once())
         except (DeskError, TimeoutError) as error:
             await collector.failed(error)
             return msgspec.structs.replace(total, error=_as_desk_error(error, source))
@@ -162,7 +163,7 @@ class Engine:
         """Send what is due for a source, unless another process does; returns how many entries moved."""
         self._collector(source)
         sender = self.senders[source]
-        return await sender.drain() if await sender.may_send() else 0
+        return await sender.once() if await sender.may_send() else 0
 
     async def _on_demand(self, source: str, asked: Awaitable[Page], purpose: Purpose) -> Applied:
         async with asyncio.timeout(PULL_LIMIT_S):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agentdesk.connectors.base import Connector
 from agentdesk.errors import DeskError, SourceError
 from agentdesk.model.clock import SECOND, Clock, Millis
 from agentdesk.model.events import Arrived, Changed, Event, Notice
@@ -33,6 +34,8 @@ class Frame:
     emit: Callable[[Event], None]
     holder: str
     alive: Alive
+    connectors: dict[str, Connector] = field(default_factory=dict)
+    """Every connected source by its name."""
     leases: dict[str, Millis] = field(default_factory=dict)
     """The leases that are ours, with the instant at which each runs out."""
 

@@ -28,6 +28,8 @@ IDLE: Millis = 5 * SECOND
 """How often an empty outbox is looked at: other processes put things into it too."""
 MISSES = 2
 """So many entries in a row that do not get through hold the whole source back."""
+SETTLED: Millis = 20 * SECOND
+"""After so long a help desk has done what it does to every new ticket."""
 LATER_LOOKS: tuple[Millis, ...] = (3 * SECOND, 3 * MINUTE)
 """When a thread is read again after a reply, to find a colleague's answer that crossed it."""
 
@@ -48,7 +50,7 @@ class Sender:
         self._troubled = troubled
         self._busy = asyncio.Lock()
         self._misses = 0
-        self._looks: list[tuple[Millis, str]] = []
+        self._looks: list[tuple[Millis, str]] = [(0, ref) for ref in self._book.unread()]
         self._rest: Millis = 0
 
     async def run(self) -> None:
@@ -62,8 +64,7 @@ class Sender:
         try:
             now = self.frame.now()
             if not self.paused and self.pace.due(now) and self._next_at() <= now and await self.may_send():
-                await self.drain()
-                await self._look_again()
+                await self.once()
             self._rest = self._until_next()
         except Exception as error:  # whatever it is, it concerns this source alone
             self._rest = IDLE
@@ -79,6 +80,12 @@ class Sender:
         """Something was put into the outbox, or a person wants it tried now."""
         self.pace = pace.at_once(self.pace, self.frame.now())
         self.wake.set()
+
+    async def once(self) -> int:
+        """Handle what is due and read again what was to be read again; returns how many entries were sent."""
+        sent = await self.drain()
+        await self._look_again()
+        return sent
 
     async def drain(self) -> int:
         """Handle every entry that is due, in order within each conversation; returns how many were sent."""
@@ -206,6 +213,8 @@ class Sender:
         now, self._misses = self.frame.now(), 0
         self.pace = pace.after_success(self.pace, now, more=True)
         self._doubt.forget(entry)
+        if entry.kind in (OutKind.TICKET, OutKind.DM):
+            self._looks += [(now + wait, ref) for ref in self._book.unread() for wait in (0, SETTLED)]
         if entry.kind is OutKind.REPLY and entry.out is not None:
             lag = self.connector.caps.consistency_lag_s * SECOND
             self._looks += [(now + lag + wait, entry.out.conversation_ref) for wait in LATER_LOOKS]
@@ -230,7 +239,10 @@ class Sender:
             await self._troubled(error)
 
     async def _look_again(self) -> None:
-        """Read threads once more some time after a reply: a colleague's answer may have crossed it."""
+        """Read threads once more some time after a reply, and what began with a ticket or a private message.
+
+        A colleague's answer may have crossed a reply; a new ticket has a number, an owner and a first message.
+        """
         now = self.frame.now()
         for ref in dict.fromkeys(ref for at, ref in self._looks if at <= now):
             if not self.pace.due(self.frame.now()):

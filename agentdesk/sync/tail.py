@@ -32,7 +32,8 @@ def look(db: Db, entry: OutboxEntry) -> Tail:
         " WHERE conversation_id = ? AND id > ? AND created_at >= ? AND deleted_at IS NULL AND direction <> 'note'"
         " ORDER BY created_at, id", entry.conversation_id, entry.seen_message_id, since)
     own = {str(key): str(agent) for client_id, remote_ref, agent in db.rows(
-        "SELECT client_id, remote_ref, agent FROM outbox WHERE conversation_id = ?", entry.conversation_id)
+        "SELECT client_id, remote_ref, agent FROM outbox WHERE conversation_id = ? AND kind NOT IN ('ticket', 'dm')",
+        entry.conversation_id)
         for key in (client_id, remote_ref) if key}
     stop = "The part before it has not gone" if _part_before_stands_still(db, entry) else ""
     for ref, client_id, direction, name, text in rows:

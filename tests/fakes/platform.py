@@ -115,6 +115,8 @@ class Platform:
     acts: list[Action] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)
+    begun: dict[str, Outgoing] = field(default_factory=dict)
+    """The conversations that tickets and private messages began."""
     number: int = 0
 
     def write(self, conversation: str, text: str, *, author: Author | None = None, at: Millis | None = None,
@@ -149,8 +151,12 @@ class Platform:
         if known:
             self.history.append(Event(now, "merged", out.client_id, known, by))
             return known
+        where = out.conversation_ref
+        if out.kind in (OutKind.TICKET, OutKind.DM):
+            where = f"{'t' if out.kind is OutKind.TICKET else 'd'}{len(self.begun) + 1}"
+            self.begun[where] = out
         message = Message(
-            ref=self._ref(), conversation_ref=out.conversation_ref, author=US, direction=_direction(out),
+            ref=self._ref(), conversation_ref=where, author=US, direction=_direction(out),
             text=inert(out.text), created_at=now, parent_ref=out.reply_to_ref,
             client_id=out.client_id if self.echo else "")
         self._keep(message, out.client_id, by)
@@ -186,9 +192,9 @@ class Platform:
             case SendStrength.KEY | SendStrength.CLIENT_KEY:
                 return out.client_id
             case SendStrength.PUT | SendStrength.ONCE:
-                return f"slot {out.conversation_ref} {out.reply_to_ref}"
+                return f"slot {out.kind} {out.conversation_ref} {out.reply_to_ref}"
             case SendStrength.CONTENT:
-                return f"text {out.conversation_ref} {out.text}"
+                return f"text {out.kind} {out.conversation_ref} {out.text}"
             case _:
                 return ""
 
@@ -250,7 +256,7 @@ class FakeConnector(Connector):
     def __post_init__(self) -> None:
         self.caps = msgspec.structs.replace(
             self.caps, send_strength=self.platform.strength, replay_s=self.platform.replay_s,
-            consistency_lag_s=self.platform.lag_s, can_assign=True)
+            consistency_lag_s=self.platform.lag_s, can_assign=True, can_open=True, can_dm=True, can_note=True)
 
     async def verify(self) -> Account:
         self._call("verify")
@@ -315,7 +321,13 @@ class FakeConnector(Connector):
             self.platform.late.append((now + 30 * SECOND, out, self.agent))
         await self._end(fault)
         self.platform.history.append(Event(now, "answered", out.client_id, ref, self.agent))
-        return Receipt(ref=ref, created_at=self.platform.posts[ref].message.created_at)
+        return self._receipt(self.platform.posts[ref], out)
+
+    def _receipt(self, post: Post, out: Outgoing) -> Receipt:
+        begins = out.kind in (OutKind.TICKET, OutKind.DM)
+        return Receipt(ref=post.message.ref, created_at=post.message.created_at,
+                       conversation_ref=post.message.conversation_ref if begins else "",
+                       url=f"https://fake.example/{post.message.conversation_ref}" if begins else "")
 
     async def _end(self, fault: Fault) -> None:
         match fault:
@@ -351,9 +363,12 @@ class FakeConnector(Connector):
                 raise instead
             if instead is not None:
                 return instead
-        for post in self.platform.visible(out.conversation_ref):
+        begins = out.kind in (OutKind.TICKET, OutKind.DM)
+        for post in self.platform.visible("" if begins else out.conversation_ref):
+            if begins and post.message.conversation_ref not in self.platform.begun:
+                continue
             if post.message.direction is not Direction.IN and self._is(post, out, first_try_at):
-                return Found(Receipt(ref=post.message.ref, created_at=post.message.created_at))
+                return Found(self._receipt(post, out))
         if self.platform.clock.now() - first_try_at < self.platform.lag_s * SECOND:
             return Unsure("Too early to tell")
         return Absent()
