@@ -76,8 +76,8 @@ async def settled(app: DeskApp, pilot: Pilot[int]) -> None:
 
 
 USUAL = ("done praise", "undo")
-OTHERS = ("claim", "assign bob", "tag lost", "incident depot", "promise 2h call", 'customer-note "be kind"',
-          "customer-vip", "snooze 2h", "undo", "release")
+OTHERS = ("claim", "release", "assign bob", "tag lost", "incident depot", "promise 2h call", 'customer-note "be kind"',
+          "customer-vip", "snooze 2h", "undo")
 
 
 @pytest.mark.parametrize("acts", [USUAL, pytest.param(OTHERS, marks=pytest.mark.nightly)], ids=["usual", "others"])
