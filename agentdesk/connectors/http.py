@@ -11,12 +11,12 @@ import re
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 import agentdesk
 from agentdesk.connectors.answers import Answer, describe, failure
-from agentdesk.errors import Ambiguous, BadAnswer, ConfigError, SourceError, Unavailable
+from agentdesk.errors import Ambiguous, BadAnswer, ConfigError, Rejected, SourceError, Unavailable
 from agentdesk.model.clock import Clock
 from agentdesk.model.text import inert_line
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 JSON_LIMIT = 8 * 1024 * 1024
 MAX_REDIRECTS = 4
 POOL = 2
+SAVE_LIMIT_S = 600.0
+"""The longest that fetching a file may take."""
 KEEP_ALIVE_S = 1.0
 """Idle connections are dropped early: a reply must not be written to one that the server is about to close."""
 HIDDEN = "•••"
@@ -121,6 +123,60 @@ class Http:
                 raise failure(answer, name=self.name, host=self.host, safe=safe, now=self.clock.now())
             address = self.local(urljoin(address, answer.headers.get("location", "")))
         raise BadAnswer(f"{self.name}: {self.host} redirects in circles", remedy="Check the address in url:")
+
+    async def save(self, link: str, out: BinaryIO, limit: int, *, elsewhere: bool = False) -> None:
+        """Write a file that the server names into ``out``; Rejected when it is larger than ``limit`` bytes.
+
+        The token goes to the configured origin only. ``elsewhere`` lets the file lie on another public https host.
+        """
+        address = urljoin(self.base_url + "/", link)
+        for _ in range(MAX_REDIRECTS):
+            if not (elsewhere and _public(urlsplit(address))):
+                address = self.local(address)
+            goes_on = await self._save_once(address, out, limit)
+            if not goes_on:
+                return
+            address = urljoin(address, goes_on)
+        raise BadAnswer(f"{self.name}: {self.host} redirects in circles", remedy="Open the file on the platform")
+
+    async def _save_once(self, address: str, out: BinaryIO, limit: int) -> str:
+        """Fetch one address into ``out``; returns where it is redirected to, empty when the file is there."""
+        import httpx
+
+        client = await self._open()
+        ours = _origin(urlsplit(address)) == self.origin
+        own = dict(self._headers()) if self._headers and ours else {}
+        request = client.build_request("GET", address, headers={**own, "Accept": "*/*"})
+        try:
+            async with asyncio.timeout(max(SAVE_LIMIT_S, self._timeout_s)):
+                response = await client.send(request, stream=True, follow_redirects=False)
+                try:
+                    if response.status_code in (301, 302, 303, 307, 308):
+                        return str(response.headers.get("location", ""))
+                    if not response.is_success:
+                        answer = Answer(status=response.status_code, headers=_lower(response.headers),
+                                        body=await self._read(response), url=address)
+                        raise failure(_without(_secrets(own), answer), name=self.name,
+                                      host=str(request.url.host), safe=True, now=self.clock.now())
+                    await self._copy(response, out, limit)
+                finally:
+                    await response.aclose()
+                    client.cookies.clear()
+        except (httpx.HTTPError, TimeoutError, _TooMuch) as error:
+            raise self._lost(describe(error), safe=True) from error
+        return ""
+
+    async def _copy(self, response: httpx.Response, out: BinaryIO, limit: int) -> None:
+        """Write the body as it comes, never more than ``limit`` bytes, also after unpacking."""
+        unpack = _unpacker(response.headers.get("content-encoding", ""))
+        written = 0
+        async for chunk in _raw(response):
+            data = unpack(chunk, limit + 1 - written) if unpack else chunk
+            written += len(data)
+            if written > limit:
+                raise Rejected(f"{self.name}: the file is larger than {limit // 1024} KiB",
+                               remedy="Open it on the platform")
+            out.write(data)
 
     async def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], safe: bool) -> Answer:
         import httpx
@@ -324,6 +380,13 @@ def _origin(parts: SplitResult) -> tuple[str, str, int]:
         port = -1
     scheme = parts.scheme.lower()
     return scheme, (parts.hostname or "").lower(), port or {"https": 443, "http": 80}.get(scheme, 0)
+
+
+def _public(parts: SplitResult) -> bool:
+    """True for an https address of a named host: never this machine, nor one in the local network by its number."""
+    host = (parts.hostname or "").rstrip(".").lower()
+    named = "." in host and not host.rpartition(".")[2].isdigit() and not host.endswith((".local", ".localhost"))
+    return parts.scheme == "https" and named and parts.username is None
 
 
 def _secrets(headers: Mapping[str, str]) -> list[str]:
