@@ -11,6 +11,7 @@ from typing import BinaryIO, Protocol, TypeAlias
 
 from agentdesk.errors import Rejected
 from agentdesk.model.capability import Caps
+from agentdesk.model.clock import Millis
 from agentdesk.model.customer import Profile
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, Receipt, Unsure
 from agentdesk.model.page import Account, Budget, Page, RemoteCanned
@@ -82,6 +83,10 @@ class Connector(Protocol):
 
     def budget(self) -> Budget | None:
         """How much the server still allows, as its last answer said; None when it does not say."""
+        return None
+
+    def skew(self) -> Millis | None:
+        """How far the server's clock is ahead of ours, as its last answer said; None when it does not say."""
         return None
 
     def hints(self) -> AsyncIterator[None] | None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 import agentdesk
 from agentdesk.connectors.answers import Answer, describe, failure
+from agentdesk.connectors.body import TooMuch, raw, unpacker
+from agentdesk.connectors.meter import Meter
 from agentdesk.errors import Ambiguous, BadAnswer, ConfigError, Rejected, SourceError, Unavailable
 from agentdesk.model.clock import Clock
 from agentdesk.model.text import inert_line
@@ -67,6 +68,7 @@ class Http:
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
         self._opening = asyncio.Lock()
+        self.meter = Meter()
 
     def url(self, path: str, params: Params | None = None) -> str:
         """The full address of ``path`` below the configured one."""
@@ -162,15 +164,15 @@ class Http:
                 finally:
                     await response.aclose()
                     client.cookies.clear()
-        except (httpx.HTTPError, TimeoutError, _TooMuch) as error:
+        except (httpx.HTTPError, TimeoutError, TooMuch) as error:
             raise self._lost(describe(error), safe=True) from error
         return ""
 
     async def _copy(self, response: httpx.Response, out: BinaryIO, limit: int) -> None:
         """Write the body as it comes, never more than ``limit`` bytes, also after unpacking."""
-        unpack = _unpacker(response.headers.get("content-encoding", ""))
+        unpack = unpacker(response.headers.get("content-encoding", ""))
         written = 0
-        async for chunk in _raw(response):
+        async for chunk in raw(response):
             data = unpack(chunk, limit + 1 - written) if unpack else chunk
             written += len(data)
             if written > limit:
@@ -202,21 +204,22 @@ class Http:
             raise self._lost(cause, safe or progress.only_connecting) from error
         except httpx.HTTPError as error:
             raise self._lost(describe(error), safe) from error
-        except _TooMuch as error:
+        except TooMuch as error:
             raise self._unreadable(str(error), safe) from error
-        return _without(_secrets(own), Answer(status=response.status_code, headers=_lower(response.headers), body=data,
-                                              url=url))
+        told = _lower(response.headers)
+        self.meter.note(told, self.clock.now())
+        return _without(_secrets(own), Answer(status=response.status_code, headers=told, body=data, url=url))
 
     async def _read(self, response: httpx.Response) -> bytes:
         """Read the body as it comes over the wire, never more than the limit, also after unpacking."""
-        unpack = _unpacker(response.headers.get("content-encoding", ""))
+        unpack = unpacker(response.headers.get("content-encoding", ""))
         data = bytearray()
         packed = 0
-        async for chunk in _raw(response):
+        async for chunk in raw(response):
             packed += len(chunk)
             data += unpack(chunk, self._limit + 1 - len(data)) if unpack else chunk
             if max(packed, len(data)) > self._limit:
-                raise _TooMuch(f"the answer is larger than {self._limit // 1024} KiB")
+                raise TooMuch(f"the answer is larger than {self._limit // 1024} KiB")
         return bytes(data)
 
     def _unreachable(self, cause: str) -> SourceError:
@@ -312,10 +315,6 @@ def ssl_context(ca_file: str, name: str) -> ssl.SSLContext:
     return context
 
 
-class _TooMuch(Exception):
-    """The answer is larger than we read, or packed in a way we do not unpack."""
-
-
 class _Progress:
     """How far a request got, told by the transport; without such news it is taken to have been sent."""
 
@@ -327,33 +326,6 @@ class _Progress:
             self.only_connecting = True
         elif "send_request" in event:
             self.only_connecting = False
-
-
-async def _raw(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body's bytes as sent; an in-memory answer has them already."""
-    if response.is_stream_consumed:
-        yield response.content
-        return
-    async for chunk in response.aiter_raw():
-        yield chunk
-
-
-def _unpacker(encoding: str) -> Callable[[bytes, int], bytes] | None:
-    """A bounded decompressor for servers that pack although we ask them not to."""
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
-        return None
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise _TooMuch(f"it is packed as {inert_line(encoding, limit=40)}, which was not asked for")
-    engine = zlib.decompressobj(zlib.MAX_WBITS | 32)
-
-    def unpack(chunk: bytes, room: int) -> bytes:
-        try:
-            return engine.decompress(chunk, max(1, room))
-        except zlib.error as error:
-            raise _TooMuch("it is packed and damaged") from error
-
-    return unpack
 
 
 def _checked(base_url: str, name: str) -> SplitResult:
