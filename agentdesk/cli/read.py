@@ -12,14 +12,19 @@ from agentdesk.cli.session import desk_for, numbers, run
 from agentdesk.desk import find
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import NotFound
+from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import QueueRow
 from agentdesk.model.message import StoredMessage
 from agentdesk.rules.sla import left, standing
-from agentdesk.rules.times import say
+from agentdesk.rules.times import length_words, say
 
 FORMAT = click.option("--format", "style", type=click.Choice(["table", "json", "csv"]), default="table",
                       help="How to write it; json is one object a line.")
 JSON = click.option("--json", "style", flag_value="json", help="The same as --format json.")
+
+
+def _span(length: Millis | None) -> str:
+    return length_words(length) if length is not None else ""
 
 
 def _write(style: str, values: Sequence[object], rows: Sequence[dict[str, object]], empty: str,
@@ -185,12 +190,14 @@ def _entry(desk: Desk, entry: dict[str, Any]) -> dict[str, object]:
 @JSON
 @click.pass_context
 def sources(ctx: click.Context, style: str) -> None:
-    """List the sources: state, last success, last error."""
+    """List the sources: state, last success, last error, how late messages come in, requests left."""
     with desk_for(ctx) as desk:
         found = find.sources(desk)
         rows: list[dict[str, object]] = [
             {"source": s.name, "state": s.state, "trouble": s.title, "why": s.cause, "next": s.remedy,
-             "last ok": say(s.last_ok_at, desk.now(), desk.zone) if s.last_ok_at else "never"} for s in found]
+             "last ok": say(s.last_ok_at, desk.now(), desk.zone) if s.last_ok_at else "never",
+             "lag": _span(find.lag(desk, s.name)),
+             "budget": f"{s.budget.left} of {s.budget.limit}" if s.budget is not None else ""} for s in found]
         _write(style, found, rows, "No sources yet: agentdesk config init shows how to add one")
 
 

@@ -18,6 +18,7 @@ from agentdesk.store import search as search_rows
 if TYPE_CHECKING:
     from agentdesk.config.schema import ViewConfig
     from agentdesk.desk.desk import Desk
+    from agentdesk.model.clock import Millis
     from agentdesk.model.conversation import Conversation, ConversationBrief, Link, Promise, QueueRow
     from agentdesk.model.customer import Customer
     from agentdesk.model.ledger import LedgerEntry
@@ -142,6 +143,13 @@ def sources(desk: Desk) -> list[SourceState]:
     from agentdesk.store import sources as source_rows
 
     return source_rows.all(desk.store.reader)
+
+
+def lag(desk: Desk, source: str) -> Millis | None:
+    """How long after they were written a source's latest messages came in; None without any."""
+    from agentdesk.store import sources as source_rows
+
+    return source_rows.lag(desk.store.reader, source)
 
 
 def why(desk: Desk, conversation_id: int) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from agentdesk.model.clock import Millis
-from agentdesk.model.page import Account
+from agentdesk.model.page import Account, Budget
 
 
 class SourceState(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +34,10 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     """Stretches that it could not show and that are still open."""
     rejects: int = 0
     """Items that could not be understood and lie in quarantine."""
+    budget: Budget | None = None
+    """The requests that the server still allows; None when it does not say."""
+    skew: Millis | None = None
+    """How far the server's clock is ahead of ours; None when it does not say."""
 
 
 class OpenGap(msgspec.Struct, frozen=True, kw_only=True):

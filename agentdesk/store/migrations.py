@@ -15,10 +15,14 @@ CREATE TABLE source (
   cursor TEXT, cursor_at INTEGER,
   backfilled INTEGER NOT NULL DEFAULT 0,        -- 1 once the history of the first connect is in
   account TEXT NOT NULL DEFAULT '',             -- JSON of Account
+  caps TEXT NOT NULL DEFAULT '',                -- JSON of Caps as last known, for when it is not connected
+  canned_at INTEGER,                            -- when the canned replies it holds were fetched
   state TEXT NOT NULL DEFAULT 'new',            -- new | ok | retry | offline | auth | stopped | paused
   last_try_at INTEGER, last_ok_at INTEGER, next_try_at INTEGER,
   title TEXT NOT NULL DEFAULT '', cause TEXT NOT NULL DEFAULT '', remedy TEXT NOT NULL DEFAULT '',
-  failures INTEGER NOT NULL DEFAULT 0
+  failures INTEGER NOT NULL DEFAULT 0,
+  budget TEXT NOT NULL DEFAULT '',              -- JSON of Budget: the requests the server still allows
+  skew INTEGER                                  -- how far its clock is ahead of ours
 ) WITHOUT ROWID;
 
 CREATE TABLE gap (
@@ -42,6 +46,10 @@ CREATE TABLE identity (
 ) WITHOUT ROWID;
 CREATE INDEX identity_customer ON identity (customer_id);
 CREATE INDEX identity_handle ON identity (handle COLLATE NOCASE);
+-- what two identities of one person may share: a mail address, a verified page, a name; may hold more than is true now
+CREATE TABLE identity_key (
+  key TEXT NOT NULL, source TEXT NOT NULL, ref TEXT NOT NULL, PRIMARY KEY (key, source, ref)
+) WITHOUT ROWID;
 
 CREATE TABLE conversation (
   id INTEGER PRIMARY KEY,
@@ -128,11 +136,16 @@ CREATE INDEX message_unhandled ON message (conversation_id, created_at) WHERE di
 CREATE INDEX message_at ON message (created_at, direction);
 CREATE INDEX message_thread ON message (conversation_id, created_at, id);
 CREATE INDEX message_client ON message (client_id) WHERE client_id <> '';
+CREATE INDEX message_heard ON message (url) WHERE indirect = 1 AND url <> '';
 CREATE TABLE message_edit (
   id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL REFERENCES message(id), text TEXT NOT NULL,
   replaced_at INTEGER NOT NULL
 );
 CREATE INDEX message_edit_message ON message_edit (message_id);
+CREATE TABLE canned (                           -- canned replies that help desks hold
+  source TEXT NOT NULL, ref TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL,
+  actions TEXT NOT NULL DEFAULT '[]', PRIMARY KEY (source, ref)
+) WITHOUT ROWID;
 CREATE VIRTUAL TABLE message_text USING fts5 (
   text, author_name, content='message', content_rowid='id', prefix='2 3 4', tokenize='unicode61 remove_diacritics 2'
 );
@@ -142,6 +155,8 @@ CREATE TABLE draft (
   conversation_id INTEGER NOT NULL, agent TEXT NOT NULL, kind TEXT NOT NULL,
   text TEXT NOT NULL, visibility TEXT NOT NULL, canned TEXT NOT NULL DEFAULT '', canned_text TEXT NOT NULL DEFAULT '',
   reply_to_ref TEXT NOT NULL DEFAULT '', seen_message_id INTEGER NOT NULL DEFAULT 0,
+  uploads TEXT NOT NULL DEFAULT '',             -- JSON of the files that go with it
+  calls TEXT NOT NULL DEFAULT '',               -- JSON of the verb calls to carry out once it is sent
   started_at INTEGER NOT NULL, saved_at INTEGER NOT NULL, hash BLOB NOT NULL,
   PRIMARY KEY (conversation_id, agent, kind)
 ) WITHOUT ROWID;
@@ -190,6 +205,17 @@ CREATE TABLE link (
   kind TEXT NOT NULL, made_at INTEGER NOT NULL, agent TEXT NOT NULL
 );
 CREATE INDEX link_conversation ON link (conversation_id);
+-- what we did to a message (its ref) or a person (theirs) where it is: like, boost, follow
+CREATE TABLE reaction (
+  source TEXT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL, conversation_id INTEGER NOT NULL,
+  agent TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (source, kind, ref)
+) WITHOUT ROWID;
+CREATE INDEX reaction_conversation ON reaction (conversation_id);
+-- identities that a person said are not one customer, each pair both ways round
+CREATE TABLE stranger (
+  source TEXT NOT NULL, ref TEXT NOT NULL, other_source TEXT NOT NULL, other_ref TEXT NOT NULL,
+  agent TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (source, ref, other_source, other_ref)
+) WITHOUT ROWID;
 CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE import_job (
   path TEXT PRIMARY KEY, source TEXT NOT NULL, size INTEGER NOT NULL, offset INTEGER NOT NULL,
@@ -198,5 +224,13 @@ CREATE TABLE import_job (
 ) WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (SCHEMA_1,)
+SCHEMA_2 = """
+ALTER TABLE conversation ADD COLUMN review INTEGER NOT NULL DEFAULT 0;  -- 1 while its source closed it and no person has looked
+CREATE INDEX conversation_review ON conversation (rank, id) WHERE review <> 0;
+ALTER TABLE link ADD COLUMN solved_at INTEGER;                          -- of a ticket: since when it is known to be solved
+CREATE INDEX link_other ON link (other_id) WHERE other_id IS NOT NULL;
+ALTER TABLE promise ADD COLUMN link_id INTEGER;                         -- the solved ticket of which the customer is to hear
+"""
+
+STEPS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2)
 """Step n brings a file from version n to n + 1."""

@@ -7,14 +7,14 @@ from typing import Any
 
 from agentdesk.errors import NotFound
 from agentdesk.model.clock import Millis
-from agentdesk.model.page import Account, Gap
+from agentdesk.model.page import Account, Budget, Gap
 from agentdesk.model.source import OpenGap, Quarantined, SourceState
 from agentdesk.store.codec import pack, unpack
 from agentdesk.store.db import Db
 from agentdesk.store.trouble import reading
 
 _SELECT = ("SELECT name, kind, letter, state, account, cursor, cursor_at, backfilled, last_try_at, last_ok_at, "
-           "next_try_at, title, cause, remedy, failures, "
+           "next_try_at, title, cause, remedy, failures, budget, skew, "
            "(SELECT count(*) FROM gap WHERE gap.source = source.name AND closed_at IS NULL), "
            "(SELECT count(*) FROM quarantine AS q WHERE q.source = source.name) FROM source")
 
@@ -50,6 +50,20 @@ def note_ok(db: Db, name: str, now: Millis, next_try_at: Millis | None = None) -
     """Remember that the source answered."""
     db.run("UPDATE source SET state = 'ok', last_try_at = ?1, last_ok_at = ?1, next_try_at = ?2, title = '', "
            "cause = '', remedy = '', failures = 0 WHERE name = ?3", now, next_try_at, name)
+
+
+def note_meter(db: Db, name: str, budget: Budget | None, skew: Millis | None) -> None:
+    """Remember what the source's answers told of its limits and its clock."""
+    db.run("UPDATE source SET budget = ?, skew = ? WHERE name = ?", pack(budget) if budget else "", skew, name)
+
+
+def lag(db: Db, name: str, latest: int = 20) -> Millis | None:
+    """How long after they were written the latest messages of customers came in, the middle one; None without any."""
+    waits = sorted(row[0] for row in db.rows(
+        "SELECT max(0, m.seen_at - m.created_at) FROM message AS m JOIN conversation AS c ON c.id = m.conversation_id "
+        "WHERE m.id IN (SELECT id FROM message WHERE source = ?1 AND direction = 'in' ORDER BY id DESC LIMIT ?2) "
+        "AND NOT c.backfill", name, latest))
+    return int(waits[len(waits) // 2]) if waits else None
 
 
 def note_failure(db: Db, name: str, state: str, title: str, cause: str, remedy: str, now: Millis,
@@ -113,8 +127,9 @@ def quarantined(db: Db, name: str | None = None, limit: int = 200) -> builtins.l
 
 def _state(row: tuple[Any, ...]) -> SourceState:
     (name, kind, letter, state, account, cursor, cursor_at, backfilled, last_try_at, last_ok_at, next_try_at, title,
-     cause, remedy, failures, gaps, rejects) = row
+     cause, remedy, failures, budget, skew, gaps, rejects) = row
     return SourceState(
         name=name, kind=kind, letter=letter, state=state, account=unpack(account, Account) if account else None,
         cursor=cursor, cursor_at=cursor_at, backfilled=bool(backfilled), last_try_at=last_try_at, last_ok_at=last_ok_at,
-        next_try_at=next_try_at, title=title, cause=cause, remedy=remedy, failures=failures, gaps=gaps, rejects=rejects)
+        next_try_at=next_try_at, title=title, cause=cause, remedy=remedy, failures=failures, gaps=gaps, rejects=rejects,
+        budget=unpack(budget, Budget) if budget else None, skew=skew)

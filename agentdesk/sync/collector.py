@@ -11,6 +11,7 @@ from agentdesk.errors import NotFound
 from agentdesk.model.clock import MINUTE, SECOND, Millis
 from agentdesk.model.events import Notice, Progress, SourceChanged
 from agentdesk.model.page import Gap, Page
+from agentdesk.rules.times import length_words
 from agentdesk.store import sources
 from agentdesk.store.db import Db
 from agentdesk.sync import pace
@@ -26,6 +27,8 @@ LONGEST_REST: Millis = 5 * MINUTE
 QUIET_OK: Millis = 30 * SECOND
 """A source that answers all the time is noted as well at most this often."""
 KNOWN_CURSORS = 10_000
+SKEW: Millis = 2 * MINUTE
+"""A difference between our clock and a server's that is told."""
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -57,6 +60,7 @@ class Collector:
         self._backfilling = False
         self._last_at: Millis = 0
         self._noted_ok_at: Millis | None = None
+        self._skewed = False
         self._busy = asyncio.Lock()
 
     async def run(self) -> None:
@@ -154,11 +158,26 @@ class Collector:
         """Write that the source answered; one that answers all the time is not written about each time."""
         if self._noted_ok_at is not None and self.connector.caps.live and now - self._noted_ok_at < QUIET_OK:
             return
-        next_at = self.pace.next_at
-        await self.frame.store.write(lambda db: sources.note_ok(db, self.name, now, next_at))
+        next_at, budget, skew = self.pace.next_at, self.connector.budget(), self.connector.skew()
+
+        def note(db: Db) -> None:
+            sources.note_ok(db, self.name, now, next_at)
+            sources.note_meter(db, self.name, budget, skew)
+
+        await self.frame.store.write(note)
+        self._tell_skew(skew)
         changed, self._noted_ok_at = self._noted_ok_at is None, now
         if changed:
             self.frame.emit(SourceChanged(source=self.name))
+
+    def _tell_skew(self, skew: Millis | None) -> None:
+        """Say once that our clock and the server's differ: times on screen and due times are then off."""
+        far = skew is not None and abs(skew) > SKEW
+        if far and not self._skewed and skew is not None:
+            way = "behind" if skew > 0 else "ahead of"
+            self.frame.emit(Notice(level="warning", remedy="Set the clock of this machine",
+                                   text=f"This machine's clock is {length_words(abs(skew))} {way} that of {self.name}"))
+        self._skewed = far
 
     async def failed(self, error: Exception) -> None:
         """Slow down, and write down what went wrong where the screen can read it."""

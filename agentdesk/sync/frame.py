@@ -46,9 +46,11 @@ class Frame:
     async def bring_in(self, source: str, page: Page, purpose: Purpose, *, first: bool = False) -> Applied:
         """Plan and apply one page in one transaction together with its cursor, then say what happened."""
         now = self.now()
+        connector = self.connectors.get(source)
+        skew = connector.skew() if connector is not None else None
 
         def work(db: Db) -> Applied:
-            it = plan(source, page, intake.held(db, source, page), purpose, now, first=first)
+            it = plan(source, page, intake.held(db, source, page), purpose, now, first=first, skew=skew or 0)
             applied = intake.apply(db, it, now, self.rulebook)
             for conversation_id in applied.answered_twice:
                 ledger.write(db, at=now, agent="", action="answered_twice", conversation_id=conversation_id,

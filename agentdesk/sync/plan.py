@@ -31,14 +31,18 @@ _SILENT = frozenset({"customer_ref", "subject", "url", "queue"})
 """Fields of a conversation whose empty text says nothing."""
 
 
-def plan(source: str, page: Page, held: Held, purpose: Purpose, now: Millis, *, first: bool = False) -> Plan:
-    """Return what ``page`` changes in what is held; ``first`` says that it was asked for without a cursor."""
+def plan(source: str, page: Page, held: Held, purpose: Purpose, now: Millis, *, first: bool = False,
+         skew: Millis = 0) -> Plan:
+    """Return what ``page`` changes in what is held; ``first`` says that it was asked for without a cursor.
+
+    ``skew`` is how far the server's clock is ahead of ours: what is not in the future there is none here either.
+    """
     rejects = list(page.rejects)
     usable = _usable(page.messages, rejects)
     work = _Work(now)
     ours = {ref: client_id for client_id, ref in held.own_sends.items() if ref}
     for newest, gone in _versions(usable):
-        message = _clamped(_recognised(newest, held, ours), now)
+        message = _clamped(_recognised(newest, held, ours), now, max(0, skew))
         work.place(message, gone, held.messages.get(message.ref))
     gap = page.gap or _suspicious(page, held, purpose, first)
     told = work.touched()
@@ -47,7 +51,7 @@ def plan(source: str, page: Page, held: Held, purpose: Purpose, now: Millis, *, 
     return Plan(
         source=source, conversations=_conversations(page.conversations, usable, rejects),
         profiles=_profiles(page.profiles, rejects), add=tuple(work.add), edit=tuple(work.edit),
-        delete=tuple(work.delete), same=len(usable) - len(told), rejects=_distinct(rejects), gap=gap,
+        delete=tuple(work.delete), direct=tuple(work.direct) if purpose == "pull" else (), same=len(usable) - len(told), rejects=_distinct(rejects), gap=gap,
         cursor=page.cursor if purpose == "pull" else None, backfill=page.backfill or purpose == "history",
         purpose=purpose)
 
@@ -60,12 +64,15 @@ class _Work:
     add: list[Message] = field(default_factory=list)
     edit: list[Message] = field(default_factory=list)
     delete: list[str] = field(default_factory=list)
+    direct: list[str] = field(default_factory=list)
 
     def place(self, message: Message, gone: bool, held: HeldMessage | None) -> None:
         """Put one message where it belongs; one that we know as it is goes nowhere."""
         if held is None:
             self.add.append(msgspec.structs.replace(message, deleted=gone))
             return
+        if held.indirect and not message.indirect:
+            self.direct.append(message.ref)
         if gone and not held.deleted:
             self.delete.append(message.ref)
         if message.deleted and held.text:
@@ -107,10 +114,13 @@ def _versions(messages: list[Message]) -> list[tuple[Message, bool]]:
 
 
 def _newer(one: Message, other: Message) -> Message:
-    """The later of two tellings of a message; words win over a tombstone."""
+    """The later of two tellings of a message; words win over a tombstone, being addressed over being heard."""
     if one.deleted != other.deleted:
-        return other if one.deleted else one
-    return other if (other.edited_at or 0) >= (one.edited_at or 0) else one
+        newer = other if one.deleted else one
+    else:
+        newer = other if (other.edited_at or 0) >= (one.edited_at or 0) else one
+    return newer if newer.indirect <= (one.indirect and other.indirect) else msgspec.structs.replace(
+        newer, indirect=False)
 
 
 def _recognised(message: Message, held: Held, ours: dict[str, str]) -> Message:
@@ -121,9 +131,9 @@ def _recognised(message: Message, held: Held, ours: dict[str, str]) -> Message:
     return message if client_id == message.client_id else msgspec.structs.replace(message, client_id=client_id)
 
 
-def _clamped(message: Message, now: Millis) -> Message:
+def _clamped(message: Message, now: Millis, ahead: Millis) -> Message:
     """The message with a beginning that is not in the future, and with ours where the source gave none."""
-    if 0 < message.created_at <= now:
+    if 0 < message.created_at <= now + ahead:
         return message
     return msgspec.structs.replace(message, created_at=now)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.terminal.harness import Terminal, run
+from tests.terminal.rt_server import serving
 
 FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/local/lib", "/usr/lib")
 LIBRARY = next((path for folder in FOLDERS for path in [Path(folder, "faketime", "libfaketime.so.1")] if path.exists()),
@@ -140,12 +141,9 @@ def clock_of(terminal: Terminal) -> str:
     return line[4:14].strip().rsplit(":", 1)[0] if line[4:14].count(":") == 2 else line[4:14].strip()
 
 
-@pytest.mark.parametrize("skew", [
-    timedelta(days=1), pytest.param(timedelta(days=-1), marks=pytest.mark.xfail(
-        strict=True, reason="posts from the future are brought back to now, and a machine that is behind is wrong"))])
-def test_a_machine_whose_clock_is_a_day_off_changes_no_deadline(tmp_path: Path, skew: timedelta) -> None:
+def test_a_machine_whose_clock_runs_a_day_ahead_changes_no_deadline(tmp_path: Path) -> None:
     found = []
-    for number, off in enumerate((timedelta(seconds=5), skew)):
+    for number, off in enumerate((timedelta(seconds=5), timedelta(days=1))):
         folder = tmp_path / str(number)
         folder.mkdir()
         machine = Machine(folder, "UTC")
@@ -154,3 +152,25 @@ def test_a_machine_whose_clock_is_a_day_off_changes_no_deadline(tmp_path: Path, 
         assert run("sync", home=home, env=machine.env).returncode == 0
         found.append([row[:4] for row in deadlines(home)])
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("skew", [timedelta(), timedelta(days=1), timedelta(days=-1)], ids=["right", "ahead", "behind"])
+def test_a_server_tells_a_machine_that_its_clock_is_off(tmp_path: Path, skew: timedelta) -> None:
+    machine = Machine(tmp_path, "UTC")
+    with serving("Where is my parcel?", "And mine?") as server:
+        home = tmp_path / "home"
+        (home / "config").mkdir(parents=True)
+        (home / "config" / "config.yaml").write_text(
+            "agent: {name: ann, zone: UTC}\npolicies: [{name: rest, first: 6h}]\nsources:\n" + server.config())
+        for folder in (home, home / "config"):
+            folder.chmod(0o700)
+        token = server.rt.users["agent1"].token
+        created = datetime.now(UTC)
+        machine.set(created + skew)
+        done = run("sync", home=home, env={**machine.env, "RT_TOKEN": token})
+        assert done.returncode == 0, done.stderr
+        for due_at in (row[1] for row in deadlines(home)):
+            assert abs(int(str(due_at)) - round(created.timestamp() * 1_000) - 6 * 3_600_000) < 60_000
+        told = run("sources", "--json", home=home)
+        assert ("clock is" in done.stderr + done.stdout) == bool(skew), done.stderr
+        assert abs(json.loads(told.stdout)["skew"] + skew.total_seconds() * 1_000) < 60_000

@@ -9,7 +9,7 @@ import pytest
 from agentdesk.errors import AuthError, BadAnswer, RateLimited, Unavailable
 from agentdesk.model.clock import MINUTE, SECOND, ManualClock
 from agentdesk.model.events import Arrived, Progress, SourceChanged
-from agentdesk.model.page import Page
+from agentdesk.model.page import Budget, Page
 from agentdesk.store import sources
 from tests.fakes.desk import SOURCE, LittleDesk
 from tests.fakes.platform import Platform, circle, hole
@@ -215,3 +215,30 @@ async def test_hints_make_it_sooner_but_not_more_than_once_a_second(desk: Little
         await desk.collector.turn()
         clock.advance(100)
     assert pulls(desk) <= 3
+
+
+async def test_the_budget_and_a_clock_that_is_off_are_noted_and_told_once(
+        desk: LittleDesk, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    left, skew = Budget(left=7, limit=300), [3 * MINUTE]
+    monkeypatch.setattr(desk.connector, "budget", lambda: left)
+    monkeypatch.setattr(desk.connector, "skew", lambda: skew[0])
+    for _ in range(3):
+        await desk.pull()
+    state = sources.state(desk.store.reader, SOURCE)
+    assert (state.budget, state.skew) == (left, 3 * MINUTE)
+    told = [text for text in desk.notices() if "clock" in text]
+    assert told == [f"This machine's clock is 3 minutes behind that of {SOURCE}"]
+    skew[0] = SECOND
+    await desk.pull()
+    skew[0] = -3 * MINUTE
+    await desk.pull()
+    assert [text for text in desk.notices() if "ahead of" in text]
+
+
+async def test_the_lag_is_how_late_messages_come_in(desk: LittleDesk, platform: Platform, clock: ManualClock) -> None:
+    assert sources.lag(desk.store.reader, SOURCE) is None
+    for number in range(5):
+        platform.write(f"c{number}", "Hello")
+        clock.advance(number * MINUTE)
+        await desk.pull()
+    assert sources.lag(desk.store.reader, SOURCE) == 2 * MINUTE

@@ -20,11 +20,11 @@ from agentdesk.connectors.rt.speak import Speaker, profile
 from agentdesk.connectors.rt.wire import NOBODY, Person, Transaction, instant
 from agentdesk.errors import Ambiguous, AuthError, Conflict, Gone, Rejected
 from agentdesk.model.capability import Caps, SendStrength
-from agentdesk.model.clock import SECOND, Clock
+from agentdesk.model.clock import SECOND, Clock, Millis
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Receipt, Unsure
-from agentdesk.model.page import Account, Page
+from agentdesk.model.page import Account, Budget, Page
 from agentdesk.model.text import inert_line
 
 STATUSES = ("new", "open", "stalled", "resolved", "rejected")
@@ -155,6 +155,14 @@ class RtConnector(Connector):
         await self._ready()
         self._ticket_number(action.conversation_ref)
         await self._actor.act(action, self._speaker.me)
+
+    def budget(self) -> Budget | None:
+        """What RT, or a proxy before it, tells of its limits."""
+        return self._client.http.meter.budget
+
+    def skew(self) -> Millis | None:
+        """How far the clock of RT's machine is ahead of ours."""
+        return self._client.http.meter.skew
 
     def hints(self) -> AsyncIterator[None] | None:
         """RT cannot call us."""

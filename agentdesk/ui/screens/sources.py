@@ -8,6 +8,7 @@ from textual import events
 
 from agentdesk.commands.registry import quote
 from agentdesk.desk import find
+from agentdesk.model.clock import MINUTE
 from agentdesk.model.source import SourceState
 from agentdesk.ui.present import line
 from agentdesk.ui.screens.listing import ListScreen, empty, heading, paragraph
@@ -21,6 +22,10 @@ WORDS = {"new": "not asked yet", "ok": "answers", "retry": "trying again", "offl
 INKS = {"ok": "ok", "new": "dim", "paused": "dim", "retry": "soon", "offline": "soon", "auth": "late",
         "stopped": "late"}
 """The ink of each state."""
+
+
+SKEW = 2 * MINUTE
+"""A difference between our clock and a server's that is shown."""
 
 
 class SourcesScreen(ListScreen):
@@ -92,6 +97,10 @@ class SourcesScreen(ListScreen):
         if it.account is not None:
             facts.append(f"as {line(it.account.handle or it.account.name, 40, pad=False)}")
         facts.append(f"last answer {length(now - it.last_ok_at)} ago" if it.last_ok_at else "no answer yet")
+        if it.budget is not None:
+            facts.append(f"{it.budget.left:,} of {it.budget.limit:,} requests left")
+        if it.skew is not None and abs(it.skew) > SKEW:
+            facts.append(f"our clock is {length(abs(it.skew))} {'behind' if it.skew > 0 else 'ahead'}")
         if it.failures > 1:
             facts.append(f"{it.failures} failures in a row")
         rows.extend(paragraph(" · ".join(facts), self.room, "dim", 5, 2))
