@@ -41,6 +41,7 @@ COMMANDS = {
     "doctor": "agentdesk.cli.doctor:doctor",
     "config": "agentdesk.cli.config:config",
     "secret": "agentdesk.cli.secret:secret",
+    "forget": "agentdesk.cli.forget:forget",
     "keys": "agentdesk.cli.keys:keys",
     "verbs": "agentdesk.cli.keys:verbs",
 }
