@@ -13,12 +13,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentdesk.desk.desk import Desk
-from agentdesk.errors import Refused
+from agentdesk.errors import NotFound, Refused
 from agentdesk.model.conversation import Conversation
 from agentdesk.model.events import Changed, Notice
+from agentdesk.model.ledger import LedgerEntry
 from agentdesk.model.outgoing import Action, SendState, Verb
-from agentdesk.store import conversations, decisions, ledger, outbox, standing
+from agentdesk.store import (
+    conversations,
+    customers,
+    decisions,
+    effects,
+    identities,
+    ledger,
+    outbox,
+    reactions,
+    standing,
+)
 from agentdesk.store.db import Db
+from agentdesk.store.reactions import Reaction
 
 
 @dataclass
@@ -29,6 +41,8 @@ class Decision:
     code: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
     actions: list[Action] = field(default_factory=list)
+    reactions: list[Reaction] = field(default_factory=list)
+    """Marks to set or to take away."""
 
 
 Judge = Callable[[Db, Conversation], Decision | None]
@@ -58,7 +72,7 @@ async def decide(desk: Desk, ids: Sequence[int], action: str, judge: Judge, *, u
     changed = await desk.store.write(work)
     if changed:
         desk.emit(Changed(conversation_ids=tuple(changed)))
-        _poke(desk)
+        poke(desk)
     return changed
 
 
@@ -69,6 +83,8 @@ def _carry_out(db: Db, desk: Desk, conversation_id: int, action: str, decision: 
     source = str(db.value("SELECT source FROM conversation WHERE id = ?", conversation_id))
     if decision.changes:
         decisions.write(db, conversation_id, decision.changes)
+    for mark in decision.reactions:
+        reactions.put(db, source, mark, conversation_id, desk.agent, now)
     hold = desk.config.replies.hold if batch else 0
     entries = [outbox.freeze_action(db, conversation_id, source, act, desk.agent, now, hold_until=now + hold)
                for act in decision.actions]
@@ -76,6 +92,8 @@ def _carry_out(db: Db, desk: Desk, conversation_id: int, action: str, decision: 
     if batch:
         kept = {name: before[name] for name in decision.changes}
         detail |= {"batch": batch, "before": kept, "after": decision.changes, "entries": entries}
+        if decision.reactions:
+            detail["reactions"] = [[mark.kind.value, mark.ref, mark.on] for mark in decision.reactions]
     ledger.write(db, at=now, agent=desk.agent, action=action, conversation_id=conversation_id, source=source,
                  code=decision.code, detail=detail)
 
@@ -91,22 +109,33 @@ async def undo(desk: Desk) -> str:
         rows = ledger.of_batch(db, last.detail["batch"])
         ids, kept = [], []
         for row in rows:
-            if row.conversation_id is None:
-                continue
-            kept += _put_back(db, desk, row.conversation_id, row.detail, now)
-            ids.append(row.conversation_id)
+            if row.conversation_id is not None:
+                kept += _put_back(db, desk, row.conversation_id, row.detail, now)
+                ids.append(row.conversation_id)
+            elif row.customer_id is not None:
+                ids += _put_customer_back(db, desk, row, row.customer_id, kept, now)
             ledger.write(db, at=now, agent=desk.agent, action="undone", conversation_id=row.conversation_id,
-                         source=row.source, code=row.action, undoes=row.uid)
+                         customer_id=row.customer_id, source=row.source, code=row.action, undoes=row.uid)
         standing.refresh(db, ids, desk.rulebook, now)
         return last.action, ids, kept
 
     action, ids, kept = await desk.store.write(work)
     desk.emit(Changed(conversation_ids=tuple(ids)))
-    _poke(desk)
+    poke(desk)
     words = f"Undone: {action.replace('_', ' ')}" + (f" on {len(ids)} conversations" if len(ids) > 1 else "")
     for name in kept:
         desk.emit(Notice(level="warning", text=f"{name} was changed by somebody since and stays as it is"))
     return words
+
+
+def _put_customer_back(db: Db, desk: Desk, row: LedgerEntry, customer_id: int, kept: list[str], now: int) -> list[int]:
+    """Take back a decision about a customer; returns the conversations that look different."""
+    try:
+        touched = identities.put_back(db, row.action, row.detail, customer_id, desk.agent, now)
+    except (Refused, NotFound) as error:
+        kept.append(f"A customer: {error.title[0].lower()}{error.title[1:]};")
+        return []
+    return [number for each in touched for number in customers.open_conversation_ids(db, each)]
 
 
 def _put_back(db: Db, desk: Desk, conversation_id: int, detail: dict[str, Any], now: int) -> list[str]:
@@ -116,12 +145,14 @@ def _put_back(db: Db, desk: Desk, conversation_id: int, detail: dict[str, Any], 
     changed_since = [name for name, value in after.items() if current[name] != value]
     decisions.write(db, conversation_id, {n: v for n, v in before.items() if n not in changed_since})
     source = str(db.value("SELECT source FROM conversation WHERE id = ?", conversation_id))
+    for kind, ref, on in detail.get("reactions", []):
+        reactions.put(db, source, Reaction(Verb(kind), ref, not on), conversation_id, desk.agent, now)
     for entry_id in detail.get("entries", []):
         entry = outbox.get(db, entry_id)
         if entry.state in (SendState.HELD, SendState.QUEUED):
             outbox.drop_action(db, entry_id, desk.agent, now)
         elif entry.action is not None:
-            inverse = _inverse(entry.action, before)
+            inverse = _inverse(entry.action, before) or effects.inverse(db, source, entry.action)
             if inverse is not None:
                 outbox.freeze_action(db, conversation_id, source, inverse, desk.agent, now, hold_until=now)
     return changed_since
@@ -141,6 +172,10 @@ def _inverse(action: Action, before: dict[str, Any]) -> Action | None:
             return Action(verb=Verb.STATUS, conversation_ref=ref, value=str(before["status"]))
         case Verb.PRIORITY if before.get("priority"):
             return Action(verb=Verb.PRIORITY, conversation_ref=ref, value=str(before["priority"]))
+        case Verb.LIKE | Verb.BOOST | Verb.FOLLOW:
+            off = "" if action.value == reactions.OFF else reactions.OFF
+            return Action(verb=action.verb, conversation_ref=ref, value=off, message_ref=action.message_ref,
+                          customer_ref=action.customer_ref)
         case Verb.TAGS:
             change = json.loads(action.value)
             value = json.dumps({"add": change.get("remove", []), "remove": change.get("add", [])})
@@ -149,7 +184,7 @@ def _inverse(action: Action, before: dict[str, Any]) -> Action | None:
             return None
 
 
-def _poke(desk: Desk) -> None:
+def poke(desk: Desk) -> None:
     """Let the engine look at the outbox at once."""
     if desk.engine is not None:
         desk.engine.poke_outbox()

@@ -27,6 +27,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     lang: str = ""
     contacts: tuple[Inert, ...] = ()
     """Mail addresses and telephone numbers."""
+    links: tuple[Inert, ...] = ()
+    """Addresses of pages that the platform has proven to be this person's."""
     blocked: bool = False
 
 
@@ -36,6 +38,20 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     profile: Profile
     seen_at: Millis
+    followed: bool = False
+    """True when we follow this person there."""
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """Another customer who may be the same person; only a person's word puts the two together."""
+
+    customer_id: int
+    name: Inert
+    identities: tuple[Identity, ...]
+    why: str
+    """What the two have in common, in words."""
+    weight: int
+    """3: a proven page, 2: a mail address, 1: no more than the same handle."""
 
 
 class Customer(msgspec.Struct, frozen=True, kw_only=True):

@@ -100,6 +100,11 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
     deleted_at: Millis | None = None
     earlier_texts: tuple[Inert, ...] = ()
     """What it said before its author edited it, oldest first."""
+    ours: bool = False
+    """True when it left through this desk."""
+    liked: bool = False
+    """True when we like it, where it is; so is ``boosted``."""
+    boosted: bool = False
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,18 +1,18 @@
-"""Customers: who they are, what they wrote before, and putting identities together or apart."""
+"""Customers: who they are, what they wrote before, and what colleagues noted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
-from agentdesk.errors import NotFound, Refused
+from agentdesk.errors import NotFound
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import ConversationBrief, Disposition, Severity, State
 from agentdesk.model.customer import Customer, Identity, Profile
 from agentdesk.store.codec import pack, unpack
 from agentdesk.store.db import Db
-from agentdesk.store.people import called
 from agentdesk.store.trouble import reading
 
 _strings = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -25,11 +25,12 @@ def get(db: Db, customer_id: int) -> Customer:
     if row is None:
         raise NotFound(f"There is no customer {customer_id}")
     name, vip, note, tags, first_seen_at, number = row
-    known = db.rows("SELECT source, profile, seen_at FROM identity WHERE customer_id = ? ORDER BY source, ref",
-                    customer_id)
+    known = db.rows("SELECT i.source, i.profile, i.seen_at, r.ref IS NOT NULL FROM identity AS i "
+                    "LEFT JOIN reaction AS r ON r.source = i.source AND r.kind = 'follow' AND r.ref = i.ref "
+                    "WHERE i.customer_id = ? ORDER BY i.source, i.ref", customer_id)
     with reading(db.path):
-        identities = tuple(Identity(source=source, profile=unpack(profile, Profile), seen_at=seen_at)
-                           for source, profile, seen_at in known)
+        identities = tuple(Identity(source=source, profile=unpack(profile, Profile), seen_at=seen_at,
+                                    followed=bool(followed)) for source, profile, seen_at, followed in known)
         return Customer(id=customer_id, name=name, identities=identities, vip=bool(vip), note=note,
                         tags=_strings(tags), first_seen_at=first_seen_at, conversations=number)
 
@@ -81,50 +82,29 @@ def update_profile(db: Db, source: str, profile: Profile, now: Millis) -> int | 
 
 def set_note(db: Db, customer_id: int, note: str) -> None:
     """Replace what colleagues should know."""
-    _set(db, customer_id, "note", note)
+    put_column(db, customer_id, "note", note)
 
 
 def set_vip(db: Db, customer_id: int, vip: bool) -> None:
     """Mark as VIP or not."""
-    _set(db, customer_id, "vip", int(vip))
+    put_column(db, customer_id, "vip", int(vip))
 
 
 def set_tags(db: Db, customer_id: int, tags: Sequence[str]) -> None:
     """Replace the tags."""
-    _set(db, customer_id, "tags", pack(list(dict.fromkeys(tags))))
+    put_column(db, customer_id, "tags", pack(list(dict.fromkeys(tags))))
 
 
-def merge(db: Db, keep: int, other: int) -> None:
-    """Make one customer of two: identities, conversations, notes and tags of ``other`` go to ``keep``."""
-    if keep == other:
-        raise Refused("This is the same customer already")
-    one, two = get(db, keep), get(db, other)
-    note = "\n".join(dict.fromkeys(part for part in (one.note, two.note) if part))
-    db.run("UPDATE customer SET note = ?, tags = ?, vip = ?, first_seen_at = ? WHERE id = ?", note,
-           pack(list(dict.fromkeys([*one.tags, *two.tags]))), int(one.vip or two.vip),
-           min(one.first_seen_at, two.first_seen_at), keep)
-    db.run("UPDATE identity SET customer_id = ? WHERE customer_id = ?", keep, other)
-    db.run("UPDATE conversation SET customer_id = ?, version = version + 1 WHERE customer_id = ?", keep, other)
-    db.run("DELETE FROM customer WHERE id = ?", other)
-
-
-def split(db: Db, source: str, ref: str) -> int:
-    """Give an identity a customer of its own, with the conversations it took part in; returns the new customer."""
-    row = db.row("SELECT customer_id, name, handle FROM identity WHERE source = ? AND ref = ?", source, ref)
+def column(db: Db, customer_id: int, name: Literal["name", "vip", "note", "tags"]) -> str | int:
+    """One column of a customer as it is stored; NotFound when there is none."""
+    row = db.row(f"SELECT {name} FROM customer WHERE id = ?", customer_id)
     if row is None:
-        raise NotFound(f"Nobody on {source} has the id {ref}")
-    customer_id, name, handle = row
-    if db.value("SELECT count(*) FROM identity WHERE customer_id = ?", customer_id) < 2:
-        raise Refused("This customer has only one identity", "There is nothing to split")
-    first = db.value("SELECT first_seen_at FROM customer WHERE id = ?", customer_id)
-    fresh = db.insert("INSERT INTO customer (name, first_seen_at) VALUES (?, ?)", called(name, handle, ref), first)
-    db.run("UPDATE identity SET customer_id = ? WHERE source = ? AND ref = ?", fresh, source, ref)
-    db.run("UPDATE conversation SET customer_id = ?1, version = version + 1 WHERE customer_id = ?2 AND source = ?3 "
-           "AND EXISTS (SELECT 1 FROM message AS m WHERE m.conversation_id = conversation.id AND m.direction = 'in' "
-           "AND m.author_ref = ?4)", fresh, customer_id, source, ref)
-    return fresh
+        raise NotFound(f"There is no customer {customer_id}")
+    found: str | int = row[0]
+    return found
 
 
-def _set(db: Db, customer_id: int, column: str, value: str | int) -> None:
+def put_column(db: Db, customer_id: int, column: str, value: str | int) -> None:
+    """Write one column of a customer; NotFound when there is none."""
     if not db.run(f"UPDATE customer SET {column} = ? WHERE id = ?", value, customer_id):
         raise NotFound(f"There is no customer {customer_id}")

@@ -10,13 +10,16 @@ import msgspec
 from agentdesk.errors import StoreDamaged
 from agentdesk.model.clock import Millis
 from agentdesk.model.message import Visibility
-from agentdesk.model.outgoing import Draft, OutKind
-from agentdesk.store.codec import row_hash, storable
+from agentdesk.model.outgoing import Draft, OutKind, Upload
+from agentdesk.store.codec import pack, row_hash, storable
 from agentdesk.store.db import Db
 from agentdesk.store.trouble import reading
 
 _COLUMNS = ("d.conversation_id, d.agent, d.kind, d.text, d.visibility, d.canned, d.canned_text, d.reply_to_ref, "
-            "d.seen_message_id, d.started_at, d.saved_at, d.hash, coalesce(c.name, ''), coalesce(c.source, '')")
+            "d.seen_message_id, d.uploads, d.calls, d.started_at, d.saved_at, d.hash, coalesce(c.name, ''), "
+            "coalesce(c.source, '')")
+_UPLOADS = msgspec.json.Decoder(tuple[Upload, ...]).decode
+_CALLS = msgspec.json.Decoder(tuple[str, ...]).decode
 _FROM = "FROM draft AS d LEFT JOIN conversation AS c ON c.id = d.conversation_id"
 
 
@@ -24,12 +27,14 @@ def save(db: Db, draft: Draft, now: Millis) -> None:
     """Store the text as it is now, in the place of what was stored before."""
     values = tuple(storable(v) for v in (
         draft.conversation_id, draft.agent, draft.kind.value, draft.text, draft.visibility.value, draft.canned,
-        draft.canned_text, draft.reply_to_ref, draft.seen_message_id, draft.started_at or now, now))
-    db.run("INSERT INTO draft VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        draft.canned_text, draft.reply_to_ref, draft.seen_message_id, pack(draft.uploads) if draft.uploads else "",
+        pack(draft.calls) if draft.calls else "", draft.started_at or now, now))
+    db.run("INSERT INTO draft VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
            "text = excluded.text, visibility = excluded.visibility, canned = excluded.canned, "
            "canned_text = excluded.canned_text, reply_to_ref = excluded.reply_to_ref, "
-           "seen_message_id = excluded.seen_message_id, started_at = excluded.started_at, "
-           "saved_at = excluded.saved_at, hash = excluded.hash", *values, row_hash(*values))
+           "seen_message_id = excluded.seen_message_id, uploads = excluded.uploads, calls = excluded.calls, "
+           "started_at = excluded.started_at, saved_at = excluded.saved_at, hash = excluded.hash", *values,
+           row_hash(*values))
     _mark(db, draft.conversation_id)
 
 
@@ -79,20 +84,26 @@ def _mark(db: Db, conversation_id: int) -> None:
 
 
 def _is_whole(row: tuple[Any, ...]) -> bool:
-    values, told = row[:11], row[11]
+    values, told = row[:13], row[13]
     return bool(told == row_hash(*values))
 
 
 def _draft(row: tuple[Any, ...]) -> Draft:
-    (conversation_id, agent, kind, text, visibility, canned, canned_text, reply_to_ref, seen, started_at, saved_at, _,
-     name, source) = row
+    (conversation_id, agent, kind, text, visibility, canned, canned_text, reply_to_ref, seen, uploads, calls,
+     started_at, saved_at, _, name, source) = row
     return Draft(conversation_id=conversation_id, agent=agent, kind=OutKind(kind), text=text,
                  visibility=Visibility(visibility), canned=canned, canned_text=canned_text, reply_to_ref=reply_to_ref,
-                 seen_message_id=seen, started_at=started_at, saved_at=saved_at, name=name, source=source)
+                 seen_message_id=seen, uploads=_UPLOADS(uploads) if uploads else (),
+                 calls=_CALLS(calls) if calls else (), started_at=started_at, saved_at=saved_at, name=name,
+                 source=source)
 
 
 def joined(old: Draft | None, back: Draft) -> Draft:
     """``back`` as the draft to keep, with what was begun since below it: nothing of either is lost."""
-    if old is None or not old.text.strip() or old.text == back.text:
+    if old is None:
+        return back
+    back = msgspec.structs.replace(back, uploads=tuple(dict.fromkeys((*back.uploads, *old.uploads))),
+                                   calls=tuple(dict.fromkeys((*back.calls, *old.calls))))
+    if not old.text.strip() or old.text == back.text:
         return back
     return msgspec.structs.replace(back, text=f"{back.text}\n\n{old.text}")

@@ -24,7 +24,7 @@ from agentdesk.model.outgoing import (
     SendState,
 )
 from agentdesk.rules import letter
-from agentdesk.store import decisions, drafts, ledger, standing
+from agentdesk.store import decisions, drafts, effects, ledger, standing
 from agentdesk.store.codec import pack, row_hash, unpack
 from agentdesk.store.db import Db
 from agentdesk.store.delivery import deliver
@@ -168,6 +168,8 @@ def sent(db: Db, entry_id: int, receipt: Receipt, now: Millis) -> bool:
     if entry.out is not None:
         twice = deliver(db, entry, entry.out, receipt, at, now)
         _mark(db, entry.conversation_id)
+    else:
+        effects.done(db, entry, now)
     return twice
 
 
@@ -178,6 +180,7 @@ def refused(db: Db, entry_id: int, title: str, remedy: str, now: Millis) -> None
     ledger.write(db, at=now, agent=entry.agent, action="refused", conversation_id=entry.conversation_id,
                  source=entry.source, code=entry.kind.value, rule=entry.source,
                  detail={"entry": entry_id, "why": title})
+    effects.refused(db, entry, now)
     _come_back(db, entry, now, "was refused")
 
 
@@ -228,8 +231,8 @@ def cancel(db: Db, entry_id: int, agent: str, now: Millis) -> Draft:
     text = entry.out.text if entry.kind is not OutKind.TICKET else letter.of(entry.out, entry.source).written
     back = Draft(conversation_id=entry.conversation_id, agent=agent, kind=entry.kind, text=text,
                  visibility=entry.out.visibility, reply_to_ref=entry.out.reply_to_ref,
-                 seen_message_id=entry.seen_message_id, started_at=entry.created_at, saved_at=now, name=entry.name,
-                 source=entry.source)
+                 seen_message_id=entry.seen_message_id, uploads=entry.out.uploads, started_at=entry.created_at,
+                 saved_at=now, name=entry.name, source=entry.source)
     draft = drafts.joined(drafts.get(db, entry.conversation_id, agent, entry.kind), back)
     drafts.save(db, draft, now)
     _mark(db, entry.conversation_id)

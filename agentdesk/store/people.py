@@ -8,6 +8,7 @@ from agentdesk.model.clock import Millis
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Author
 from agentdesk.model.text import Inert, inert_line
+from agentdesk.store import matches
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
 
@@ -38,6 +39,7 @@ class People:
         fresh = self._load(told, full)
         if fresh:
             self._create(fresh)
+        matches.remember(self._db, self._source, [*fresh, *full.values()])
 
     def customer(self, ref: str) -> int:
         """The customer behind an identity that was brought in."""

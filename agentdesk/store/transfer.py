@@ -13,9 +13,12 @@ from agentdesk.store.migrations import STEPS
 FORMAT = 1
 _TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("setting", ("name",)), ("source", ("name",)), ("gap", ("id",)), ("quarantine", ("id",)), ("customer", ("id",)),
-    ("identity", ("source", "ref")), ("conversation", ("id",)), ("message", ("id",)), ("message_edit", ("id",)),
+    ("identity", ("source", "ref")), ("identity_key", ("key", "source", "ref")), ("conversation", ("id",)),
+    ("message", ("id",)), ("message_edit", ("id",)),
     ("draft", ("conversation_id", "agent", "kind")), ("outbox", ("id",)), ("ledger", ("id",)), ("promise", ("id",)),
-    ("link", ("id",)), ("import_job", ("path",)))
+    ("link", ("id",)), ("reaction", ("source", "kind", "ref")),
+    ("stranger", ("source", "ref", "other_source", "other_ref")), ("canned", ("source", "ref")),
+    ("import_job", ("path",)))
 """All tables that hold something of their own, in an order in which they can be filled, with their keys.
 
 Left out are what belongs to running processes (lease) and what is made of the rest (tally, the full-text index).

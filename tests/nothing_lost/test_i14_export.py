@@ -13,10 +13,23 @@ from agentdesk.config.schema import Config
 from agentdesk.errors import Refused, UsageError
 from agentdesk.model.clock import DAY, MINUTE, ManualClock
 from agentdesk.model.message import Direction
-from agentdesk.model.outgoing import OutKind
-from agentdesk.model.page import Gap, Reject
+from agentdesk.model.outgoing import OutKind, Verb
+from agentdesk.model.page import Gap, Reject, RemoteCanned
 from agentdesk.rules.rulebook import Rulebook
-from agentdesk.store import conversations, customers, integrity, ledger, links, outbox, promises, search, transfer
+from agentdesk.store import (
+    canned,
+    conversations,
+    customers,
+    integrity,
+    ledger,
+    links,
+    matches,
+    outbox,
+    promises,
+    reactions,
+    search,
+    transfer,
+)
 from agentdesk.store.db import Db, Store
 from tests.bench.made import Maker
 from tests.store.scene import SAM, Scene, changed
@@ -50,6 +63,9 @@ def lived_in(path: Path) -> Store:
         conversations.set_snooze(db, number, clock.now() + MINUTE, clock.now())
         conversations.set_tags(db, number, ["lost", "vip"])
         ledger.write(db, at=1, agent="ann", action="praise", conversation_id=number, detail={"batch": "b"})
+        reactions.put(db, "mastodon:acme", reactions.Reaction(Verb.LIKE, "m1"), number, "ann", 7)
+        matches.part(db, customers.get(db, 1).identities, customers.get(db, 2).identities, "ann", 8)
+        canned.replace(db, "rt:help", [RemoteCanned(ref="1", name="hello", title="Hello", text="Hi")], 9)
         db.run("INSERT INTO setting VALUES ('last_handover', '5')")
         db.run("INSERT INTO import_job VALUES ('/x', 'file:x', 1, 1, 1, 1, 0, 1, NULL)")
         db.run("INSERT INTO lease VALUES ('collect:x', 'me', 5)")

@@ -7,7 +7,7 @@ import pytest
 from agentdesk.errors import NotFound, Refused
 from agentdesk.model.customer import Profile
 from agentdesk.model.text import inert_line
-from agentdesk.store import conversations, customers, integrity, sources
+from agentdesk.store import conversations, customers, identities, integrity, sources
 from agentdesk.store.db import Store
 from tests.store.scene import JANE, SOURCE, Scene
 
@@ -49,23 +49,23 @@ def test_together_and_apart_again(scene: Scene) -> None:
     keep, other = two_sources(scene)
     scene.store.write_now(lambda db: (customers.set_note(db, keep, "one"), customers.set_note(db, other, "two"),
                                       customers.set_vip(db, other, True)))
-    scene.store.write_now(lambda db: customers.merge(db, keep, other))
+    scene.store.write_now(lambda db: identities.merge(db, keep, other))
     it = customers.get(scene.db, keep)
     assert (len(it.identities), it.conversations, it.note, it.vip) == (2, 2, "one\ntwo", True)
     with pytest.raises(NotFound):
         customers.get(scene.db, other)
     scene.take(scene.message(thread="b"), source="rt:help")
     assert customers.get(scene.db, keep).conversations == 2
-    apart = scene.store.write_now(lambda db: customers.split(db, "rt:help", "jane"))
+    apart = scene.store.write_now(lambda db: identities.split(db, "rt:help", "jane").fresh)
     assert [b.source for b in customers.conversations_of(scene.db, apart)] == ["rt:help"]
     assert [b.source for b in customers.conversations_of(scene.db, keep)] == [SOURCE]
     assert integrity.check(scene.store) == []
     with pytest.raises(Refused):
-        scene.store.write_now(lambda db: customers.split(db, "rt:help", "jane"))
+        scene.store.write_now(lambda db: identities.split(db, "rt:help", "jane"))
     with pytest.raises(NotFound):
-        scene.store.write_now(lambda db: customers.split(db, "rt:help", "nobody"))
+        scene.store.write_now(lambda db: identities.split(db, "rt:help", "nobody"))
     with pytest.raises(Refused):
-        scene.store.write_now(lambda db: customers.merge(db, keep, keep))
+        scene.store.write_now(lambda db: identities.merge(db, keep, keep))
 
 
 def test_people_are_found_by_identity_and_handle(scene: Scene) -> None:
