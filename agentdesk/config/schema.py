@@ -182,7 +182,11 @@ DEFAULT_VIEWS = (
     ViewConfig(key="8", name="drafts", query="draft state:open,waiting,snoozed,done"),
     ViewConfig(key="9", name="done", query="state:done"),
 )
-DEFAULT_POLICIES = (PolicyConfig(name="default"),)
+DEFAULT_POLICIES = (
+    PolicyConfig(name="heard", when="indirect", first=DAY, next=12 * HOUR, resolution=None, expectation=None),
+    PolicyConfig(name="default"),
+)
+"""What nobody addressed to us can wait longer, and need not be brought to an end."""
 
 KeyMap: TypeAlias = dict[
     Annotated[str, Text(1, 60), Checked("keys")], Annotated[str, Text(1, 400), Checked("call")] | None

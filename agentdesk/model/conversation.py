@@ -131,6 +131,8 @@ class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
     incident: str
     version: int
     """Grows with every change; a drawn line is kept while it stays the same."""
+    indirect: bool = False
+    """True while it was only heard by listening: nobody in it has addressed us, and we have not spoken."""
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +180,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     remote_closed: bool = False
     """True while its source holds it closed."""
     has_draft: bool = False
+    indirect: bool = False
+    """True while it was only heard by listening."""
 
     @property
     def has_unsent(self) -> bool:

@@ -20,6 +20,7 @@ class HeldMessage(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     edited_at: int | None
     deleted: bool
+    indirect: bool = False
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +44,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Stored already, with another text now: the earlier text is kept."""
     delete: tuple[str, ...] = ()
     """Refs of messages that their authors deleted: marked, never removed."""
+    direct: tuple[str, ...] = ()
+    """Refs of messages that were only heard so far and turn out to be addressed to us."""
     same: int = 0
     rejects: tuple[Reject, ...] = ()
     gap: Gap | None = None

@@ -15,7 +15,10 @@ ADVANCE: dict[Severity, Millis] = {
     Severity.NORMAL: 0,
     Severity.PRAISE: 0,
 }
-"""How much earlier than its due time a conversation is sorted; nothing is ever put back."""
+"""How much earlier than its due time a conversation is sorted; nothing that is addressed to us is ever put back."""
+
+HEARD: Millis = HOUR
+"""How much later a conversation is sorted that was only heard by listening: what is addressed to us goes first."""
 
 NO_CLOCK = 4_000_000_000_000_000
 """Added to the rank of conversations without a running clock, so that they follow all that have one."""
@@ -29,11 +32,12 @@ KIND_WORDS = {
 """What a clock is called on screen."""
 
 
-def rank(first_due: Millis | None, severity: Severity, last_in_at: Millis | None) -> int:
+def rank(first_due: Millis | None, severity: Severity, last_in_at: Millis | None, *, indirect: bool = False) -> int:
     """The sort key, smaller first: due instant less severity's advance; without a clock, oldest last message first."""
+    later = (HEARD if indirect else 0) - ADVANCE[severity]
     if first_due is None:
-        return NO_CLOCK + (last_in_at or 0) - ADVANCE[severity]
-    return first_due - ADVANCE[severity]
+        return NO_CLOCK + (last_in_at or 0) + later
+    return first_due + later
 
 
 def why(conversation: Conversation, now: Millis, zone: ZoneInfo) -> list[str]:
@@ -49,8 +53,11 @@ def why(conversation: Conversation, now: Millis, zone: ZoneInfo) -> list[str]:
         out.append(f"Severity is {conversation.severity.value}{reasons}: sorted {length_words(advance)} earlier.")
     else:
         out.append(f"Severity is {conversation.severity.value}{reasons}: no change to its place.")
-    if lead and advance:
-        out.append(f"So it stands as if due {say(lead.due_at - advance, now, zone)}.")
+    later = HEARD if conversation.indirect else 0
+    if later:
+        out.append(f"It was heard by listening, not addressed to us: sorted {length_words(later)} later.")
+    if lead and advance != later:
+        out.append(f"So it stands as if due {say(lead.due_at - advance + later, now, zone)}.")
     out.extend(_other_words(clock, now, zone) for clock in conversation.clocks if clock is not lead)
     return out
 

@@ -148,7 +148,8 @@ class Rulebook:
         )  # fmt: skip
         found = clocks(self._policy(facts, text, weight), facts)
         lead = leading(found)
-        place = rank(None if lead is None else lead.due_at, weight.severity, facts.last_in_at)
+        due_at = None if lead is None else lead.due_at
+        place = rank(due_at, weight.severity, facts.last_in_at, indirect=facts.indirect)
         return Stand(found, weight.severity, weight.reasons, place, lead)
 
     def first_due(self, *, source: str, tags: tuple[str, ...], severity: str, at: Millis) -> tuple[Millis, Millis]:

@@ -40,7 +40,7 @@ COUNT_CAP = 20_000
 
 _ROW = ("c.id, c.source, c.name, c.preview, c.state, c.severity, c.rank, c.due_at, c.soon_at, c.clock_kind, "
         "c.calendar, c.last_in_at, c.snoozed_until, c.unread, c.burst, c.assignee, c.claim_agent, c.claim_until, "
-        "c.has_draft, c.unsent, c.tags, c.incident, c.version")
+        "c.has_draft, c.unsent, c.tags, c.incident, c.version, c.indirect")
 _FIRST, _LAST = -(2**62), 2**62
 _STATES = {state.value: state for state in State}
 _SEVERITIES = {severity.value: severity for severity in Severity}
@@ -216,20 +216,21 @@ def _set(db: Db, conversation_id: int, column: str, value: Any) -> None:
 
 def _queue_row(row: tuple[Any, ...], letters: dict[str, str]) -> QueueRow:
     (number, source, name, preview, state, severity, rank, due_at, soon_at, kind, calendar, last_in_at, snoozed_until,
-     unread, burst, assignee, claim_agent, claim_until, has_draft, unsent, tags, incident, version) = row
+     unread, burst, assignee, claim_agent, claim_until, has_draft, unsent, tags, incident, version, indirect) = row
     return QueueRow(
         id=number, source=source, letter=letters.get(source, "?"), name=name, preview=preview, state=_STATES[state],
         severity=_SEVERITIES[severity], rank=rank, due_at=due_at, soon_at=soon_at, clock_kind=_KINDS[kind],
         calendar=calendar, last_in_at=last_in_at, snoozed_until=snoozed_until, unread=unread, burst=burst,
         assignee=assignee, claim_agent=claim_agent, claim_until=claim_until, has_draft=has_draft > 0, unsent=unsent,
-        tags=() if tags == "[]" else _strings(tags), incident=incident, version=version)
+        tags=() if tags == "[]" else _strings(tags), incident=incident, version=version,
+        indirect=bool(indirect))
 
 
 _HEAD = ("id", "source", "ref", "customer_id", "name", "subject", "url", "state", "severity", "reasons", "status",
          "assignee", "priority", "remote_queue", "tags", "incident", "fields", "clocks", "claim_agent", "claim_until",
          "snoozed_until", "created_at", "first_in_at", "unanswered_since", "last_in_at", "last_out_at", "unread",
          "messages", "disposition", "disposition_code", "locked_reason", "version", "backfill", "unsent", "burst",
-         "first_out_at", "disposed_at", "remote_closed", "has_draft")
+         "first_out_at", "disposed_at", "remote_closed", "has_draft", "indirect")
 _strings = msgspec.json.Decoder(tuple[str, ...]).decode
 _clocks = msgspec.json.Decoder(tuple[DueClock, ...]).decode
 
@@ -243,7 +244,7 @@ def _conversation(row: tuple[Any, ...]) -> Conversation:
         "fields": unpack(values["fields"], dict[str, str]), "clocks": _clocks(values["clocks"]),
         "disposition": Disposition(values["disposition"]) if values["disposition"] else None,
         "backfill": bool(values["backfill"]), "remote_closed": bool(values["remote_closed"]),
-        "has_draft": values["has_draft"] > 0}
+        "has_draft": values["has_draft"] > 0, "indirect": bool(values["indirect"])}
     return Conversation(**values)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from agentdesk.errors import NotFound, StoreError
 from agentdesk.store.db import Db
-from agentdesk.store.where import resting_rank
+from agentdesk.store.where import OWED, resting_rank
 
 COLUMNS = ("state", "snoozed_until", "disposition", "disposition_code", "disposed_at", "claim_agent", "claim_until",
            "assignee", "status", "priority", "tags", "incident", "unread")
@@ -65,5 +65,4 @@ def _cover(db: Db, conversation_id: int, before: dict[str, Any], after: dict[str
     if after["state"] == "done" and after["disposed_at"] is not None:
         db.run("UPDATE message SET handled_at = ? WHERE conversation_id = ? AND direction = 'in' "
                "AND handled_at IS NULL", after["disposed_at"], conversation_id)
-    db.run("UPDATE conversation SET (unanswered_since, burst) = (SELECT min(created_at), count(*) FROM message "
-           "WHERE conversation_id = ?1 AND direction = 'in' AND handled_at IS NULL) WHERE id = ?1", conversation_id)
+    db.run(f"UPDATE conversation SET (unanswered_since, burst) = ({OWED}) WHERE id = ?1", conversation_id)

@@ -11,6 +11,7 @@ from agentdesk.model.text import inert
 from agentdesk.store import begun, decisions, ledger
 from agentdesk.store.codec import unpack
 from agentdesk.store.db import Db
+from agentdesk.store.where import OWED
 
 OWN_REF = "client:"
 """Begins the ref of an own message whose source did not say its id."""
@@ -77,8 +78,7 @@ def answered(db: Db, conversation_id: int, seen_message_id: int, at: Millis) -> 
     """Our reply left at ``at``: it covers what its writer had seen; what is newer stays unanswered."""
     db.run("UPDATE message SET handled_at = ? WHERE conversation_id = ? AND direction = 'in' AND handled_at IS NULL "
            "AND id <= ?", at, conversation_id, seen_message_id)
-    db.run("UPDATE conversation SET (unanswered_since, burst) = (SELECT min(created_at), count(*) FROM message "
-           "WHERE conversation_id = ?1 AND direction = 'in' AND handled_at IS NULL), "
+    db.run(f"UPDATE conversation SET (unanswered_since, burst) = ({OWED}), indirect = 0, "
            "first_out_at = coalesce(first_out_at, ?2), last_out_at = max(coalesce(last_out_at, 0), ?2), "
            "version = version + 1 WHERE id = ?1", conversation_id, at)
     state, since = db.rows("SELECT state, unanswered_since FROM conversation WHERE id = ?", conversation_id)[0]

@@ -23,7 +23,7 @@ _STORED = ("ref", "customer_id", "subject", "url", "state", "status", "assignee"
 class Head:
     """One conversation's row, and what the page does to it."""
 
-    __slots__ = ("_before", "answerers", "fresh", "id", "is_new", "was_closed", *_STORED)
+    __slots__ = ("_before", "_turned", "answerers", "fresh", "id", "is_new", "was_closed", *_STORED)
 
     def __init__(self, number: int, values: tuple[Any, ...], *, is_new: bool) -> None:
         self.id = number
@@ -36,6 +36,8 @@ class Head:
         """Colleagues who answered on this page."""
         self.was_closed = bool(values[-1])
         self._before = None if is_new else values
+        self._turned = False
+        """True once it is addressed to us, until the clock of that begins."""
 
     ref: str
     customer_id: int
@@ -114,20 +116,23 @@ class Head:
                 self.last_in_at = at
                 self.lang = message.lang or self.lang
                 self.preview = one_line(message.text) or self.preview
-            if not message.indirect:
-                self.indirect = 0
+            if self.indirect and not message.indirect:
+                self.indirect, self._turned = 0, True
         elif message.direction is Direction.OUT:
+            self.indirect = 0
             self.last_out_at = at if self.last_out_at is None else max(self.last_out_at, at)
             if self.first_in_at is not None and at >= self.first_in_at:
                 self.first_out_at = at if self.first_out_at is None else min(self.first_out_at, at)
         self.created_at = min(self.created_at, at)
 
     def arrive(self, at: Millis) -> None:
-        """An inbound message that nobody has answered."""
+        """An inbound message that nobody has answered; what was only heard before it starts no clock any more."""
         self.fresh += 1
         self.unread += 1
         self.burst += 1
-        self.unanswered_since = at if self.unanswered_since is None else min(self.unanswered_since, at)
+        starts = self.unanswered_since is None or self._turned
+        self.unanswered_since = at if starts else min(self.unanswered_since or at, at)
+        self._turned = False
 
 
 def _says_anything(told: RemoteConversation) -> bool:
@@ -183,6 +188,9 @@ class Heads:
 
     def write(self) -> list[Head]:
         """Write what is new or changed; returns those heads."""
+        for head in self.by_ref.values():
+            if head.first_in_at is None:
+                head.indirect = 0  # nothing was heard in it
         changed = [head for head in self.by_ref.values() if head.is_new or head.changed]
         self._db.many(f"INSERT INTO conversation (id, source, {', '.join(_STORED)}, version) "
                       f"VALUES (?, ?{', ?' * len(_STORED)}, 0)",

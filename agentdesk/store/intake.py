@@ -11,7 +11,7 @@ from agentdesk.model.message import Direction, Message
 from agentdesk.model.outgoing import Receipt, SendState
 from agentdesk.model.page import Page
 from agentdesk.model.plan import Applied, Held, HeldMessage, Plan
-from agentdesk.store import outbox, sources, standing
+from agentdesk.store import heard, outbox, sources, standing
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
 from agentdesk.store.delivery import OWN_REF, crossed
@@ -19,6 +19,7 @@ from agentdesk.store.heads import Head, Heads, one_line
 from agentdesk.store.own import Match, OwnSends
 from agentdesk.store.people import UNKNOWN, People
 from agentdesk.store.transitions import Transitions
+from agentdesk.store.where import OWED
 
 if TYPE_CHECKING:
     from agentdesk.rules.rulebook import Rulebook
@@ -35,9 +36,9 @@ def held(db: Db, source: str, page: Page) -> Held:
     refs = pack([m.ref for m in page.messages] + list(page.removed))
     messages = {
         ref: HeldMessage(id=number, conversation_ref=conversation_ref, text=text, edited_at=edited_at,
-                         deleted=deleted_at is not None)
-        for ref, number, conversation_ref, text, edited_at, deleted_at in db.rows(
-            "SELECT m.ref, m.id, c.ref, m.text, m.edited_at, m.deleted_at FROM json_each(?) AS w "
+                         deleted=deleted_at is not None, indirect=bool(indirect))
+        for ref, number, conversation_ref, text, edited_at, deleted_at, indirect in db.rows(
+            "SELECT m.ref, m.id, c.ref, m.text, m.edited_at, m.deleted_at, m.indirect FROM json_each(?) AS w "
             "CROSS JOIN message AS m ON m.source = ? AND m.ref = w.value "
             "JOIN conversation AS c ON c.id = m.conversation_id", refs, source)}
     open_there = int(db.value("SELECT count(*) FROM (SELECT 1 FROM conversation WHERE state = 'open' AND source = ? "
@@ -60,11 +61,12 @@ def apply(db: Db, plan: Plan, now: Millis, rulebook: Rulebook) -> Applied:
     intake = _Intake(db, plan, now)
     intake.people()
     intake.conversations()
+    intake.mentions()
     intake.deletions()
     intake.answers()
     intake.arrivals()
     changed = intake.settle()
-    intake.store()
+    merged = intake.store()
     edited = intake.edits()
     twice = intake.arrived_after_all()
     for gap in (plan.gap,) if plan.gap else ():
@@ -75,10 +77,11 @@ def apply(db: Db, plan: Plan, now: Millis, rulebook: Rulebook) -> Applied:
         sources.set_cursor(db, plan.source, plan.cursor, now)
         if not plan.backfill:
             db.run("UPDATE source SET backfilled = 1 WHERE name = ? AND backfilled = 0", plan.source)
-    touched = tuple(dict.fromkeys([*(head.id for head in changed), *edited, *intake.marked]))
+    touched = tuple(dict.fromkeys([*(head.id for head in changed), *edited, *intake.marked, *merged]))
     standing.refresh(db, touched, rulebook, now)
-    return Applied(arrived=tuple(h.id for h in changed if h.fresh), touched=touched,
-                   messages=sum(h.fresh for h in changed), reopened=tuple(intake.moves.reopened),
+    arrived = [head for head in changed if head.fresh and head.id not in merged]
+    return Applied(arrived=tuple(head.id for head in arrived), touched=touched,
+                   messages=sum(head.fresh for head in arrived), reopened=tuple(intake.moves.reopened),
                    answered_twice=twice)
 
 
@@ -143,6 +146,10 @@ class _Intake:
         return self._heads.create(ref, self._people.customer(person), self._people.name(person),
                                   backfill=self._plan.backfill)
 
+    def mentions(self) -> None:
+        """What was heard before and came as a mention now."""
+        heard.turn_direct(self._db, self._plan, self._heads)
+
     def deletions(self) -> None:
         """Mark what its authors deleted; a colleague's deleted answer answers nothing any more."""
         if not self._plan.delete:
@@ -201,9 +208,7 @@ class _Intake:
         if head.answered_at is not None:
             self._db.run("UPDATE message SET handled_at = ?1 WHERE conversation_id = ?2 AND direction = 'in' "
                          "AND handled_at IS NULL AND created_at < ?1", head.answered_at, head.id)
-        head.unanswered_since, head.burst = self._db.rows(
-            "SELECT min(created_at), count(*) FROM message WHERE conversation_id = ? AND direction = 'in' "
-            "AND handled_at IS NULL", head.id)[0]
+        head.unanswered_since, head.burst = self._db.rows(OWED, head.id)[0]
 
     def arrivals(self) -> None:
         """Make a row of every new message and let it into its conversation's figures."""
@@ -221,6 +226,7 @@ class _Intake:
             if match is not None and self._adopt(message, match):
                 continue
             number += 1
+            message = heard.placed(message, head, self._plan)
             handled_at = self._handled_at(head, message)
             head.count(message)
             if message.direction is Direction.IN and handled_at is None:
@@ -266,11 +272,12 @@ class _Intake:
                          "AND name <> ?1", name, customer_id)
         return changed
 
-    def store(self) -> None:
-        """Write the new messages and their words."""
+    def store(self) -> Sequence[int]:
+        """Write the new messages and their words; returns conversations that turn out to stand elsewhere too."""
         self._db.many(_INSERT, self._rows)
         self._db.many("INSERT INTO message_text (rowid, text, author_name) VALUES (?, ?, ?)",
                       [(row[0], row[11], row[6]) for row in self._rows])
+        return heard.merge(self._db, self._plan.source, [row[0] for row in self._rows], self._now)
 
     def edits(self) -> Sequence[int]:
         """Replace texts that their authors changed; what they said before is kept. Returns the conversations."""

@@ -137,6 +137,7 @@ CREATE INDEX message_at ON message (created_at, direction);
 CREATE INDEX message_thread ON message (conversation_id, created_at, id);
 CREATE INDEX message_client ON message (client_id) WHERE client_id <> '';
 CREATE INDEX message_heard ON message (url) WHERE indirect = 1 AND url <> '';
+CREATE INDEX message_heard ON message (url) WHERE indirect = 1 AND url <> '';
 CREATE TABLE message_edit (
   id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL REFERENCES message(id), text TEXT NOT NULL,
   replaced_at INTEGER NOT NULL

@@ -24,6 +24,10 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
     """True when rows take long to judge (words, names, kinds): read such a view in a thread."""
 
 
+OWED = ("SELECT coalesce(min(created_at) FILTER (WHERE indirect = 0), min(created_at)), count(*) FROM message "
+        "WHERE conversation_id = ?1 AND direction = 'in' AND handled_at IS NULL")
+"""What is unanswered in conversation ?1: since when and how much. Being addressed starts the clock, not being heard."""
+
 OPEN = Where()
 """Everything that needs us."""
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agentdesk.model.clock import DAY, HOUR, MINUTE, Millis
 from agentdesk.model.conversation import ClockKind, Conversation, DueClock, Severity, State
 from agentdesk.model.text import Inert
-from agentdesk.rules.order import ADVANCE, NO_CLOCK, rank, why
+from agentdesk.rules.order import ADVANCE, HEARD, NO_CLOCK, rank, why
 
 NOW = 1_780_300_800_000  # Mon 2026-06-01 08:00 UTC
 UTC = ZoneInfo("UTC")
@@ -43,6 +43,15 @@ def test_advances() -> None:
     assert rank(NOW, Severity.CRITICAL, None) == NOW - 4 * HOUR
     assert rank(NOW, Severity.PRAISE, None) == NOW
     assert set(ADVANCE) == set(Severity)
+
+
+@given(instants, severities, instants)
+def test_what_was_only_heard_comes_later_than_what_is_addressed_to_us(
+    due: Millis, severity: Severity, last: Millis
+) -> None:  # fmt: skip
+    for first_due in (due, None):
+        assert rank(first_due, severity, last, indirect=True) == rank(first_due, severity, last) + HEARD
+    assert rank(due, severity, last, indirect=True) < NO_CLOCK
 
 
 def test_without_clocks_who_wrote_longest_ago_comes_first() -> None:
@@ -81,6 +90,14 @@ def test_why_says_every_number() -> None:
         "Resolution: due Thu 08:00 (set by the help desk).",
         "Promise «call back»: due today 12:00 (promised).",
     ]
+
+
+def test_why_says_that_it_was_heard() -> None:
+    heard = clock(ClockKind.FIRST, NOW + 2 * HOUR, policy="heard")
+    later = "It was heard by listening, not addressed to us: sorted 1 hour later."
+    assert why(conversation((heard,), indirect=True), NOW, UTC)[2:] == [later, "So it stands as if due today 11:00."]
+    assert why(conversation((heard,), indirect=True, severity=Severity.HIGH), NOW, UTC)[2:] == [later]
+    assert why(conversation((), indirect=True), NOW, UTC)[2:] == [later]
 
 
 def test_why_says_that_it_is_late_or_paused() -> None:
