@@ -60,13 +60,14 @@ class Glyphs(msgspec.Struct, frozen=True, kw_only=True):
     file: str = "▣"
     caret: str = "▏"
     incident: str = "▚"
+    heard: str = "◌"
     reply: str = "↳"
 
 
 UNICODE = Glyphs()
 ASCII = Glyphs(bar=">", critical="!!", high="!", normal=".", praise="<3", draft="d", mine="*", other="o", unsent="^",
                selected="x", up="+", trouble="~", down="-", paused="||", dot="-", ellipsis="..", rule="-", check="v",
-               cross="x", arrow="->", warn="!", file="@", caret="|", incident="#", reply="`-")
+               cross="x", arrow="->", warn="!", file="@", caret="|", incident="#", reply="`-", heard="h")
 
 
 class Theme(msgspec.Struct, frozen=True, kw_only=True):

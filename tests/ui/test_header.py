@@ -87,6 +87,7 @@ def test_what_customers_expect_and_that_it_passed() -> None:
     ({"claim_agent": "sam", "claim_until": NOW + MINUTE}, "sam has it until 10:03"),
     ({"tags": ("lost-parcel", "vip")}, "#lost-parcel #vip"),
     ({"incident": "depot-north"}, "depot-north"),
+    ({"indirect": True}, "◌ heard, not addressed to us"),
     ({"status": "open", "assignee": "kim", "priority": "high"}, "open · with kim · priority high"),
     ({"subject": Inert("Parcel 4411")}, "Parcel 4411"),
     ({"locked_reason": "the window closed"}, "no reply can be sent: the window closed"),

@@ -81,7 +81,7 @@ def test_states_are_told_without_colour(glyphs: object, colour: bool) -> None:
     look = Look(palette, "ann", 80, "row", True)
     kinds = [row(1, severity=severity) for severity in Severity]
     kinds += [row(1, due=NOON - HOUR), row(1, claim_agent="ann"), row(1, claim_agent="sam"), row(1, has_draft=True),
-              row(1, unsent=1), row(1, unread=3), row(1, incident="depot")]
+              row(1, unsent=1), row(1, unread=3), row(1, incident="depot"), row(1, indirect=True)]
     said = set()
     for one in kinds:
         clock = countdown(one, NOON, FakeRows().closed, ZONE, palette.glyphs)

@@ -159,6 +159,8 @@ def _claim(it: Conversation, page: Page) -> list[Item]:
 def _facts(it: Conversation, page: Page, place: str) -> list[Item]:
     """Where it is when the title has no room for that, then help desk, tags and incident."""
     items: list[Item] = [(Run(line(place, len(place), pad=False), "dim"),)] if place else []
+    if it.indirect:
+        items.append((Run(f"{page.glyphs.heard} heard, not addressed to us", "accent"),))
     if it.status:
         items.append((Run(line(it.status, 20, pad=False), "text"),))
     if it.assignee:

@@ -88,6 +88,8 @@ def marks(row: QueueRow, agent: str, glyphs: Glyphs) -> list[tuple[str, str]]:
     more = max(row.unread, row.burst)
     if more > 1:
         found.append((f"+{min(more, 99)}", "dim"))
+    if row.indirect:
+        found.append((glyphs.heard, "dim"))
     if row.incident:
         found.append((glyphs.incident, "accent"))
     if row.unsent:

@@ -127,7 +127,7 @@ def _aside(message: Message, page: Page) -> list[Run]:
     if message.rating is not None:
         words.append(Run(f"{message.rating} of 5", "praise" if message.rating >= 4 else "soon"))
     if message.indirect:
-        words.append(Run("overheard", "dim"))
+        words.append(Run(f"{page.glyphs.heard} heard", "dim"))
     if message.kind is Kind.REVIEW:
         words.append(Run("review", "dim"))
     if message.direction is not Direction.NOTE and message.visibility is not page.visibility:
