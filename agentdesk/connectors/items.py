@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from agentdesk.connectors.foreign import reject
+from agentdesk.connectors.foreign import reject, storable
 from agentdesk.errors import Rejected
 from agentdesk.model.clock import Millis
 from agentdesk.model.page import Reject
@@ -70,7 +70,7 @@ def _without_nulls(item: Any, depth: int) -> Any:
     if depth > MAX_DEPTH:
         return None
     if isinstance(item, dict):
-        return {name: _without_nulls(value, depth + 1) for name, value in item.items() if value is not None}
+        return {storable(name): _without_nulls(value, depth + 1) for name, value in item.items() if value is not None}
     if isinstance(item, list):
         return [_without_nulls(value, depth + 1) for value in item if value is not None]
     return item

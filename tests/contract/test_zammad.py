@@ -1,0 +1,126 @@
+"""The fake Zammad keeps the connector to the contract, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from agentdesk.config.sources import ZammadSource
+from agentdesk.connectors.http import Http
+from agentdesk.connectors.zammad.connector import ZammadConnector
+from agentdesk.model.clock import SECOND, ManualClock
+from agentdesk.testing.suite import ConnectorContract, World
+from agentdesk.testing.wire import Fault, Line
+from tests.fakes.zammad import FakeZammad
+
+BASE = "https://zammad.example"
+JANE = "jane@example.test"
+
+
+class ZammadWorld(World):
+    """A fake Zammad as customers and colleagues move it."""
+
+    def __init__(self, clock: ManualClock, *, exact: bool = True) -> None:
+        self.clock = clock
+        self.zammad = FakeZammad(clock)
+        self.zammad.conditions = exact
+        self.line = Line(self.zammad.handle)
+        self.connector = self.connect()
+
+    def connect(self, who: str = "agent1@desk.example", **config: object) -> ZammadConnector:
+        """A connector for one agent."""
+        token = self.zammad.user(who).token
+        settings: dict[str, object] = {"name": "desk", "url": BASE, **config}
+        http = Http(f"{BASE}/api/v1", clock=self.clock, name="zammad:desk", transport=self.line.transport(),
+                    headers=lambda: {"Authorization": f"Token token={token}"})
+        return ZammadConnector(ZammadSource(**settings), self.clock, lambda: token, http)  # type: ignore[arg-type]
+
+    async def customer_posts(self, text: str, *, thread: str = "") -> str:
+        return str(self.zammad.write(JANE, text, ticket=int(thread or 0), name="Jane Doe", content_type="text/plain"))
+
+    async def colleague_answers(self, thread: str, text: str) -> None:
+        self.zammad.add(int(thread), self.zammad.agent2.id, text)
+
+    async def copies(self, text: str) -> int:
+        return self.zammad.copies(text)
+
+    async def notes(self, text: str) -> int:
+        return self.zammad.copies(text, internal=True)
+
+    async def restart(self) -> None:
+        await self.connector.close()
+        self.connector = self.connect()
+
+    async def hostile(self, text: str) -> None:
+        small = text[:5_000]
+        number = self.zammad.write(
+            JANE, text, title=small, name=f"{small} {small}", from_=small, subject=small, message_id=small,
+            files=[{"filename": small, "mime": small, "size": 1}], preferences={"agentdesk": small},
+        )
+        ticket = self.zammad.tickets[number]
+        ticket.tags = [small]
+        ticket.extra.update({small: small, "number": small, "pending_time": small, "order_no": small})
+        self.zammad.users[ticket.customer].extra = {"note": small, "phone": small, "preferences": {"locale": small}}
+        self.zammad.write(JANE, f"<p>{text}</p><a href='{small}'>{small}</a>", ticket=number)
+        self.zammad.add(number, self.zammad.agent2.id, text, type="note", internal=True,
+                        preferences={"agentdesk": small, "delivery_status": "fail", "delivery_status_message": small})
+
+    async def garbage(self) -> None:
+        number = min(self.zammad.tickets)
+        self.zammad.add(number, self.zammad.agent2.id, "", broken=True)
+
+    async def gap(self) -> None:
+        """Another database: tickets are counted from the beginning again."""
+        self.zammad.tickets.clear()
+        self.zammad.articles.clear()
+        self.zammad._next.update(ticket=0, article=0)
+        self.clock.advance(SECOND)
+        await self.restart()
+
+    async def colleague_claims(self, thread: str) -> str:
+        self.zammad.tickets[int(thread)].owner = self.zammad.agent2.id
+        self.zammad.touch(int(thread))
+        return self.zammad.agent2.login
+
+    async def delete_thread(self, thread: str) -> None:
+        del self.zammad.tickets[int(thread)]
+        self.zammad.reindex()
+
+    def unreachable(self) -> None:
+        self.line.faults.append(Fault("refuse", method="POST", path="/ticket_articles"))
+
+    def lose_request(self) -> None:
+        self.line.faults.append(Fault("lose", method="POST", path="/ticket_articles"))
+
+    def lose_answer(self) -> None:
+        self.line.faults.append(Fault("cut", method="POST", path="/ticket_articles"))
+
+    def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
+        self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def expire_token(self) -> None:
+        for user in self.zammad.users.values():
+            user.token = ""
+
+
+class TestZammad(ConnectorContract):
+    """Zammad as it is: tickets are found in its database."""
+
+    @pytest.fixture
+    async def world(self, clock: ManualClock) -> AsyncIterator[ZammadWorld]:
+        world = ZammadWorld(clock)
+        yield world
+        await world.connector.close()
+
+
+class TestZammadBySearchIndex(ConnectorContract):
+    """A Zammad that takes no conditions: tickets are found through its search index."""
+
+    test_hostile_text_is_inert_in_every_field = None  # type: ignore[assignment]  # the same words, read the same way
+
+    @pytest.fixture
+    async def world(self, clock: ManualClock) -> AsyncIterator[ZammadWorld]:
+        world = ZammadWorld(clock, exact=False)
+        yield world
+        await world.connector.close()
