@@ -11,11 +11,15 @@ from agentdesk.model.text import Inert
 
 
 class Direction(StrEnum):
-    """Who speaks: the customer (in), us (out), or us among ourselves (note)."""
+    """Who speaks: the customer (in), us (out), us among ourselves (note), or others around them in a thread (aside).
+
+    An aside is shown where it stands; nobody waits for an answer to it.
+    """
 
     IN = "in"
     OUT = "out"
     NOTE = "note"
+    ASIDE = "aside"
 
 
 class Visibility(StrEnum):

@@ -15,6 +15,7 @@ from agentdesk.store.likeness import likeness
 
 SKEW: Millis = 10 * MINUTE
 """A message counts as ours by its text although the server's clock put it this long before we wrote it."""
+_OURS = (Direction.OUT, Direction.NOTE)
 _MAY_HAVE_LANDED = (SendState.SENDING, SendState.UNKNOWN, SendState.NEEDS_HUMAN, SendState.SENT)
 _SELECT = ("SELECT id, client_id, remote_ref, state, likeness, conversation_id, created_at, kind FROM outbox "
            "WHERE kind <> 'action'")
@@ -49,7 +50,7 @@ class OwnSends:
     """The outbox entries that messages of a page may be."""
 
     def __init__(self, db: Db, source: str, messages: Iterable[Message], conversation_ids: Iterable[int]) -> None:
-        said = [m for m in messages if m.direction is not Direction.IN]
+        said = [m for m in messages if m.direction in _OURS]
         self._entries: list[OwnSend] = []
         if said:
             keys = pack([m.client_id for m in said if m.client_id])
@@ -67,7 +68,7 @@ class OwnSends:
 
     def find(self, message: Message, conversation_id: int) -> Match | None:
         """The entry that this message is; each entry is found by its text only once."""
-        if not self._entries:
+        if not self._entries or message.direction not in _OURS:
             return None
         entry = self._by_client.get(message.client_id) or self._by_ref.get(message.ref)
         if entry is not None:

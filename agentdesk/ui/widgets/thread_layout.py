@@ -99,7 +99,8 @@ def _continues(message: Message, before: StoredMessage | None) -> bool:
 def _ink(stored: StoredMessage) -> str:
     if stored.deleted_at is not None or stored.message.deleted:
         return "dim"
-    return {Direction.IN: "bright", Direction.OUT: "text", Direction.NOTE: "note"}[stored.message.direction]
+    inks = {Direction.IN: "bright", Direction.OUT: "text", Direction.NOTE: "note", Direction.ASIDE: "dim"}
+    return inks[stored.message.direction]
 
 
 def _heading(stored: StoredMessage, page: Page, before: StoredMessage | None) -> Row:
@@ -110,14 +111,16 @@ def _heading(stored: StoredMessage, page: Page, before: StoredMessage | None) ->
                                        == local(at, page.zone).date())
     label = "" if same_day else day(at, page.now, page.zone)
     stamp = f"{label:>{page.days}} {clock_time(at, page.zone)}" if page.days else clock_time(at, page.zone)
-    ink = {Direction.IN: "bright", Direction.OUT: "mine", Direction.NOTE: "note"}[message.direction]
+    inks = {Direction.IN: "bright", Direction.OUT: "mine", Direction.NOTE: "note", Direction.ASIDE: "dim"}
     name = line(message.author.name or message.author.handle or "unknown", max(8, page.width - 24), pad=False)
     runs = [Run(" "), Run(stamp, "dim"), Run("  ")]
     if message.direction is Direction.OUT:
         runs.append(Run(page.glyphs.arrow + " ", "mine"))
-    runs.append(Run(name, ink, bold=True))
+    runs.append(Run(name, inks[message.direction], bold=True))
     if message.direction is Direction.NOTE:
         runs.append(Run("  note", "note"))
+    elif message.direction is Direction.ASIDE:
+        runs.append(Run("  in the thread", "dim"))
     return Row(tuple(runs), tuple(_aside(message, page)), stored.id)
 
 
