@@ -7,6 +7,7 @@ text.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from agentdesk.connectors.html_tokens import Tag, tokens
@@ -21,16 +22,22 @@ _BLOCKS = _SPACED | {
 _CELLS = ("td", "th")
 _SKIPPED = frozenset(("title", "template", "svg"))
 _SPACE = re.compile(r"[ \t\r\n\f\u00a0]+")
+_HASHTAG = re.compile(r"#\w+")
+_IS_HANDLE = re.compile(r"@?[\w.:-]+(?:@[\w.:-]+)?")
 _QUOTE = "> "
 _DEEPEST = 10
 
 
-def html_to_text(html: str) -> str:
-    """Return ``html`` as text: blocks on their own lines, quotations marked, link targets shown where they differ."""
-    reader = _Reader(_SKIPPED)
+def html_to_text(html: str, known: Mapping[str, str] | None = None) -> str:
+    """Return ``html`` as text: blocks on their own lines, quotations marked, link targets shown where they differ.
+
+    ``known`` gives for link targets what stands for the whole link, such as the handle of who is mentioned; links that
+    say they are a hashtag are shown by their text.
+    """
+    reader = _Reader(_SKIPPED, known or {})
     reader.read(html[:MAX_HTML])
     if reader.skips:  # never closed: better to show too much than to lose what was said
-        reader = _Reader(frozenset())
+        reader = _Reader(frozenset(), known or {})
         reader.read(html[:MAX_HTML])
     return reader.text()
 
@@ -38,8 +45,12 @@ def html_to_text(html: str) -> str:
 class _Reader:
     """Walks through tags, keeping lines."""
 
-    def __init__(self, skipped: frozenset[str]) -> None:
+    def __init__(self, skipped: frozenset[str], known: Mapping[str, str]) -> None:
         self._skipped = skipped
+        self._known = known
+        self._handle: list[str] | None = None
+        self._stands_for = ""
+        self._hashtag = False
         self._skipping = ""
         self._depth = 0
         self._lines: list[str] = []
@@ -84,13 +95,17 @@ class _Reader:
             self._skipping, self._depth = name, 1
         elif name == "a":
             self._end_link()
-            self._link = "" if tag.closes else tag.attributes.get("href", "").strip()
+            if not tag.closes:
+                self._begin_link(tag.attributes)
         elif name in _BLOCKS:
+            self._end_handle()
             self._close(name) if tag.closes else self._open(name)
         elif not tag.closes:
             self._single(name, tag.attributes)
 
     def _single(self, name: str, attributes: dict[str, str]) -> None:
+        if name in ("br", "hr", "img"):
+            self._end_handle()
         if name == "br":
             self._newline()
         elif name == "hr":
@@ -106,6 +121,9 @@ class _Reader:
             self._write("  ")
 
     def _text(self, data: str) -> None:
+        if self._handle is not None:
+            self._handle.append(data)
+            return
         if self._link:
             self._shown.append(data)
         if self._pre:
@@ -168,14 +186,34 @@ class _Reader:
             self._lists[-1] += 1
         self._write(f"{indent}{number}. " if number else f"{indent}- ")
 
+    def _end_handle(self) -> None:
+        """Write what stands for a link, if its text is a handle and nothing else."""
+        if self._handle is None:
+            return
+        said, self._handle = "".join(self._handle), None
+        is_handle = _IS_HANDLE.fullmatch(said.strip()) is not None
+        if is_handle:
+            self._link = ""
+        self._text(self._stands_for if is_handle else said)
+
+    def _begin_link(self, attributes: dict[str, str]) -> None:
+        link = attributes.get("href", "").strip()
+        self._hashtag = "hashtag" in attributes.get("class", "").split()
+        self._link = link
+        if link in self._known:
+            self._handle, self._stands_for = [], self._known[link]
+
     def _end_link(self) -> None:
         """Show where a link leads when its text says something else."""
+        self._end_handle()
         link, shown = self._link, " ".join("".join(self._shown).split())
         self._link, self._shown = "", []
         if not link or link.startswith(("#", "cid:")):
             return
         target = link.removeprefix("mailto:").removeprefix("tel:")
         if shown and (shown == target or _bare(shown) == _bare(target)):
+            return
+        if self._hashtag and _HASHTAG.fullmatch(shown):
             return
         gap = " " if self._said and not self._line[-1].endswith(" ") else ""
         self._write(f"{gap}<{target}>")
