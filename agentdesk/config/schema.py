@@ -12,6 +12,7 @@ import msgspec
 
 from agentdesk.config.section import FilePath, Label, Line, Query, Section, Target
 from agentdesk.config.shape import (
+    ARGUMENT,
     DIGIT,
     HOLIDAYS,
     LABEL,
@@ -85,6 +86,8 @@ class PolicyConfig(Section, frozen=True, kw_only=True):
     """Until it is done; off for none."""
     expectation: Target | None = HOUR
     """When customers expect a reply, shown beside the target; off for none."""
+    tell: Target | None = 2 * HOUR
+    """Until the customer hears that a ticket opened for them is solved; off for no clock."""
     soon: Target | None = None
     """How long before the target a clock counts as soon; off for a quarter of the target."""
 
@@ -113,6 +116,15 @@ class RepliesConfig(Section, frozen=True, kw_only=True):
     """Warn before a canned reply goes out unedited."""
     claim_for: Annotated[Millis, Length(MINUTE, DAY)] = 15 * MINUTE
     """How long a claim lasts without work on it."""
+
+
+class FilesConfig(Section, frozen=True, kw_only=True):
+    """Where attachments of messages are saved."""
+
+    folder: FilePath = ""
+    """The folder they go to; empty for your own folder for downloads."""
+    limit_mb: Annotated[int, Between(1, 10_000)] = 25
+    """Larger files are not fetched; in millions of bytes."""
 
 
 class UiConfig(Section, frozen=True, kw_only=True):
@@ -162,6 +174,25 @@ SPAM = {
 }
 
 
+class CommandConfig(Section, frozen=True, kw_only=True):
+    """A program of yours as a command: it is handed the conversation as JSON on its standard input, never in words."""
+
+    name: Label
+    """How it is called: on the : line, on keys and after agentdesk do."""
+    title: Line = ""
+    """What the palette and the help say; empty for the name."""
+    run: tuple[Annotated[str, ARGUMENT], ...]
+    """The program and its arguments, as a list; no shell reads them, and nothing is put into them."""
+    on: Literal["one", "selection", "none"] = "one"
+    """What it is about: the conversation under the cursor, all that are marked, or nothing."""
+    output: Literal["none", "show", "draft"] = "none"
+    """What becomes of what it prints: nothing, a page to read, or text for the reply."""
+    timeout: Annotated[Millis, Length(SECOND, 10 * MINUTE)] = 20 * SECOND
+    """How long it may take."""
+    confirm: bool = False
+    """True asks before it runs."""
+
+
 class CodesConfig(Section, frozen=True, kw_only=True):
     """The reasons for closing without a reply: a code, then its title."""
 
@@ -179,7 +210,7 @@ DEFAULT_VIEWS = (
     ViewConfig(key="5", name="waiting", query="state:waiting"),
     ViewConfig(key="6", name="snoozed", query="state:snoozed"),
     ViewConfig(key="7", name="unsent", query="unsent state:open,waiting,snoozed,done"),
-    ViewConfig(key="8", name="drafts", query="draft state:open,waiting,snoozed,done"),
+    ViewConfig(key="8", name="review", query="review state:done"),
     ViewConfig(key="9", name="done", query="state:done"),
 )
 DEFAULT_POLICIES = (
@@ -210,6 +241,8 @@ class Config(Section, frozen=True, kw_only=True):
     """Saved queries on the keys 1 to 9."""
     replies: RepliesConfig = RepliesConfig()
     """How replies are written and sent."""
+    files: FilesConfig = FilesConfig()
+    """Where attachments of messages are saved."""
     ui: UiConfig = UiConfig()
     """How the screen looks and behaves."""
     keys: dict[Annotated[str, LABEL, Checked("context")], KeyMap] = msgspec.field(default_factory=dict)
@@ -219,5 +252,7 @@ class Config(Section, frozen=True, kw_only=True):
     """Words that raise (or, below zero, calm) a conversation's severity, added to the built-in ones; 0 removes one."""
     privacy: PrivacyConfig = PrivacyConfig()
     """What should not leave the desk by mistake."""
+    commands: Annotated[tuple[CommandConfig, ...], Unique("name")] = ()
+    """Programs of yours as commands."""
     codes: CodesConfig = CodesConfig()
     """The reasons for closing without a reply."""

@@ -28,6 +28,7 @@ from agentdesk.store import (
     outbox,
     reactions,
     standing,
+    tickets,
 )
 from agentdesk.store.db import Db
 from agentdesk.store.reactions import Reaction
@@ -41,6 +42,8 @@ class Decision:
     code: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
     actions: list[Action] = field(default_factory=list)
+    told: bool = False
+    """The customer needs not hear of a solved ticket any more."""
     reactions: list[Reaction] = field(default_factory=list)
     """Marks to set or to take away."""
 
@@ -57,21 +60,23 @@ async def decide(desk: Desk, ids: Sequence[int], action: str, judge: Judge, *, u
     if not ids:
         raise Refused("Nothing is selected", "", "Move to a conversation, or mark some with x")
     now = desk.now()
+    desk.learn()
 
-    def work(db: Db) -> list[int]:
-        batch, changed = uuid.uuid4().hex, []
+    def work(db: Db) -> tuple[list[int], list[int]]:
+        batch, changed = uuid.uuid4().hex, list[int]()
         for conversation_id in ids:
             decision = judge(db, conversations.get(db, conversation_id))
             if decision is None:
                 continue
             changed.append(conversation_id)
             _carry_out(db, desk, conversation_id, action, decision, batch if undoable else "", now)
-        standing.refresh(db, changed, desk.rulebook, now)
-        return changed
+        followed = tickets.follow(db, changed, desk.rulebook, now)
+        standing.refresh(db, [*changed, *followed], desk.rulebook, now)
+        return changed, followed
 
-    changed = await desk.store.write(work)
+    changed, followed = await desk.store.write(work)
     if changed:
-        desk.emit(Changed(conversation_ids=tuple(changed)))
+        desk.emit(Changed(conversation_ids=(*changed, *followed)))
         poke(desk)
     return changed
 
@@ -85,6 +90,7 @@ def _carry_out(db: Db, desk: Desk, conversation_id: int, action: str, decision: 
         decisions.write(db, conversation_id, decision.changes)
     for mark in decision.reactions:
         reactions.put(db, source, mark, conversation_id, desk.agent, now)
+    told = tickets.told(db, conversation_id, now, agent=desk.agent) if decision.told else []
     hold = desk.config.replies.hold if batch else 0
     entries = [outbox.freeze_action(db, conversation_id, source, act, desk.agent, now, hold_until=now + hold)
                for act in decision.actions]
@@ -92,6 +98,8 @@ def _carry_out(db: Db, desk: Desk, conversation_id: int, action: str, decision: 
     if batch:
         kept = {name: before[name] for name in decision.changes}
         detail |= {"batch": batch, "before": kept, "after": decision.changes, "entries": entries}
+        if told:
+            detail["told"] = told
         if decision.reactions:
             detail["reactions"] = [[mark.kind.value, mark.ref, mark.on] for mark in decision.reactions]
     ledger.write(db, at=now, agent=desk.agent, action=action, conversation_id=conversation_id, source=source,
@@ -116,7 +124,8 @@ async def undo(desk: Desk) -> str:
                 ids += _put_customer_back(db, desk, row, row.customer_id, kept, now)
             ledger.write(db, at=now, agent=desk.agent, action="undone", conversation_id=row.conversation_id,
                          customer_id=row.customer_id, source=row.source, code=row.action, undoes=row.uid)
-        standing.refresh(db, ids, desk.rulebook, now)
+        followed = tickets.follow(db, ids, desk.rulebook, now)
+        standing.refresh(db, [*ids, *followed], desk.rulebook, now)
         return last.action, ids, kept
 
     action, ids, kept = await desk.store.write(work)
@@ -144,6 +153,7 @@ def _put_back(db: Db, desk: Desk, conversation_id: int, detail: dict[str, Any], 
     after, before = detail.get("after", {}), detail.get("before", {})
     changed_since = [name for name, value in after.items() if current[name] != value]
     decisions.write(db, conversation_id, {n: v for n, v in before.items() if n not in changed_since})
+    tickets.untold(db, detail.get("told", []))
     source = str(db.value("SELECT source FROM conversation WHERE id = ?", conversation_id))
     for kind, ref, on in detail.get("reactions", []):
         reactions.put(db, source, Reaction(Verb(kind), ref, not on), conversation_id, desk.agent, now)

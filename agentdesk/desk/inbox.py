@@ -16,8 +16,11 @@ from agentdesk.model.conversation import Conversation, Disposition, State
 from agentdesk.model.events import Changed
 from agentdesk.model.outgoing import Action, OutKind, SendState, Verb
 from agentdesk.rules.times import say
-from agentdesk.store import claims, conversations, ledger, outbox, promises, standing
+from agentdesk.store import claims, conversations, ledger, links, outbox, promises, standing, tickets
 from agentdesk.store.db import Db
+
+CALLED = {OutKind.REPLY: "reply", OutKind.TICKET: "ticket", OutKind.DM: "direct message"}
+"""What is on its way, in words."""
 
 
 def _count(changed: Sequence[int], one: str, many: str) -> str:
@@ -105,6 +108,7 @@ async def dispose(desk: Desk, ids: Sequence[int], how: Disposition, *, code: str
         if it.state is State.DONE and it.disposition is how and it.disposition_code == code:
             return None
         _refuse_unsettled(db, it, how)
+        _refuse_untold(db, it, how)
         caps = desk.caps(it.source)
         actions = []
         if caps.can_status and caps.closed_status and it.status != caps.closed_status:
@@ -112,21 +116,37 @@ async def dispose(desk: Desk, ids: Sequence[int], how: Disposition, *, code: str
         changes = {"state": State.DONE.value, "snoozed_until": None, "disposition": how.value,
                    "disposition_code": code, "disposed_at": now, "claim_agent": "", "claim_until": None}
         detail = {"reason": reason} if reason else {}
-        return Decision(changes, code=code, actions=actions, detail=detail | ({"of": of} if of else {}))
+        return Decision(changes | _looked_at(it), code=code, actions=actions, told=True,
+                        detail=detail | ({"of": of} if of else {}))
 
     changed = await decide(desk, ids, how.value, judge)
     return _count(changed, f"Done: {how.value.replace('_', ' ')}",
                   "{n} conversations done: " + how.value.replace("_", " "))
 
 
+def _looked_at(it: Conversation) -> dict[str, int]:
+    """What changes beside when a person decides about a conversation that its source closed."""
+    return {"review": 0} if it.review else {}
+
+
+def _refuse_untold(db: Db, it: Conversation, how: Disposition) -> None:
+    """A ticket that is solved carries nothing on: the customer must hear of it, or a person says why not."""
+    if how is not Disposition.LINKED:
+        return
+    solved = tickets.untold_links(db, it.id)
+    if solved and not any(link.kind == "ticket" and not link.back and not link.closed for link in links.of(db, it.id)):
+        raise Refused(f"{solved[0].label} is solved, and {it.name} does not know", "No open ticket carries it on",
+                      "Reply with r, or finish it another way: done answered")
+
+
 def _refuse_unsettled(db: Db, it: Conversation, how: Disposition) -> None:
-    """A reply on its way may end as answered; one that failed, or any other way out, must be looked at first."""
+    """What is on its way may end as answered or linked; what failed, or any other way out, is looked at first."""
     for entry in outbox.of_conversation(db, it.id):
         if entry.kind is OutKind.ACTION:
             continue
         on_its_way = entry.state in (SendState.HELD, SendState.QUEUED, SendState.SENDING)
-        if not (on_its_way and how is Disposition.ANSWERED):
-            raise Refused(f"#{it.id} {it.name} has a reply that is not settled",
+        if not (on_its_way and how in (Disposition.ANSWERED, Disposition.LINKED)):
+            raise Refused(f"#{it.id} {it.name} has a {CALLED.get(entry.kind, 'note')} that is not settled",
                           f"In the outbox it is {entry.state.value.replace('_', ' ')}",
                           "Look at it with O, then finish the conversation")
 
@@ -152,7 +172,7 @@ async def reopen(desk: Desk, ids: Sequence[int]) -> str:
             return None
         changes = {"state": State.OPEN.value, "snoozed_until": None, "disposition": None, "disposition_code": "",
                    "disposed_at": None}
-        return Decision(changes, detail={"was": it.state.value})
+        return Decision(changes | _looked_at(it), detail={"was": it.state.value})
 
     changed = await decide(desk, ids, "reopened", judge)
     return _count(changed, "Open again", "{n} conversations open again") if changed else "Already open"

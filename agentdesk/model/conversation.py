@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from agentdesk.model.clock import Millis
+from agentdesk.model.message import Direction
 from agentdesk.model.text import Inert
 
 
@@ -131,6 +132,8 @@ class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
     incident: str
     version: int
     """Grows with every change; a drawn line is kept while it stays the same."""
+    review: bool = False
+    """Closed by its source, and nobody here has looked at that."""
     indirect: bool = False
     """True while it was only heard by listening: nobody in it has addressed us, and we have not spoken."""
 
@@ -179,6 +182,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     disposed_at: Millis | None = None
     remote_closed: bool = False
     """True while its source holds it closed."""
+    review: bool = False
+    """True while its source closed it and no person has looked at that."""
     has_draft: bool = False
     indirect: bool = False
     """True while it was only heard by listening."""
@@ -235,5 +240,22 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     agent: str = ""
     name: Inert = Inert("")
     """The other conversation's customer."""
+    customer_id: int = 0
     state: State | None = None
     status: str = ""
+    source: str = ""
+    ref: str = ""
+    label: str = ""
+    """How the other one is called: ``rt#5512``."""
+    queue: str = ""
+    assignee: str = ""
+    back: bool = False
+    """True when the tie was made from the other side: this one is its ticket."""
+    closed: bool = False
+    """True while the other one is done, or its source holds it closed."""
+    solved_at: Millis | None = None
+    last_direction: Direction | None = None
+    """Of the newest message on the other side; None while there is none but what we opened it with."""
+    last_by: Inert = Inert("")
+    last_at: Millis | None = None
+    last_text: Inert = Inert("")

@@ -46,6 +46,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     draft: bool = False
     vip: bool = False
     indirect: bool = False
+    review: bool = False
     created_at: Millis | None = None
     unanswered_since: Millis | None = None
     due_at: Millis | None = None

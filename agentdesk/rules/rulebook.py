@@ -87,6 +87,8 @@ class PolicyLike(Protocol):
     @property
     def expectation(self) -> Millis | None: ...
     @property
+    def tell(self) -> Millis | None: ...
+    @property
     def soon(self) -> Millis | None: ...
 
 
@@ -152,6 +154,13 @@ class Rulebook:
         place = rank(due_at, weight.severity, facts.last_in_at, indirect=facts.indirect)
         return Stand(found, weight.severity, weight.reasons, place, lead)
 
+    def tell_by(self, facts: Facts, text: str, now: Millis) -> Millis | None:
+        """By when the customer should hear of what became known ``now``; None where no clock is wanted."""
+        weight = weigh(text, followers=facts.followers, vip=facts.vip, server_priority=facts.priority,
+                       burst=facts.burst, signals=self.signals)
+        policy = self._policy(facts, text, weight)
+        return None if policy.tell is None else policy.calendar.add(now, policy.tell)
+
     def first_due(self, *, source: str, tags: tuple[str, ...], severity: str, at: Millis) -> tuple[Millis, Millis]:
         """When the first reply to a conversation begun ``at`` was due, and expected; ``NEVER`` where nothing is set."""
         subject = Subject(source=source, tags=tags, severity=severity)
@@ -216,7 +225,7 @@ def _rule(given: PolicyLike, calendars: Mapping[str, Calendar]) -> Rule:
         raise UsageError(f"There is no calendar «{given.calendar}»", remedy=f"Known are: {', '.join(calendars)}.")
     policy = Policy(
         name=given.name, calendar=calendars[given.calendar], first=given.first, next=given.next,
-        resolution=given.resolution, expectation=given.expectation, soon=given.soon,
+        resolution=given.resolution, expectation=given.expectation, tell=given.tell, soon=given.soon,
     )  # fmt: skip
     return Rule(policy_query(given.when), policy)
 

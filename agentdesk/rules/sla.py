@@ -68,6 +68,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     resolution: Millis | None = None
     expectation: Millis | None = None
     """When customers expect a reply."""
+    tell: Millis | None = 2 * HOUR
+    """Until the customer hears that a ticket elsewhere is solved; None for no clock."""
     soon: Millis | None = None
     """How long before it is due a clock is «soon»; None for a quarter of the target."""
 

@@ -34,7 +34,7 @@ NUMBERS = ("followers", "unread", "unsent", "burst", "messages")
 """Fields that are compared with a whole number."""
 LENGTHS = ("age", "wait", "left")
 """Fields that are compared with a length of time: since it began, since the first unanswered message, until due."""
-FLAGS = ("mine", "late", "soon", "draft", "vip", "indirect")
+FLAGS = ("mine", "late", "soon", "draft", "vip", "indirect", "review")
 """Words that are true or not and stay so in the tree."""
 SHORTHANDS = ("praise", "unread", "unsent", "unassigned", "claimed")
 """Words that the parser turns into a field's value."""

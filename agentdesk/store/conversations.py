@@ -20,8 +20,9 @@ from agentdesk.model.conversation import (
     State,
 )
 from agentdesk.model.message import Attachment, Author, Direction, Kind, Message, StoredMessage, Visibility
+from agentdesk.model.outgoing import Verb
 from agentdesk.model.text import Inert
-from agentdesk.store import decisions
+from agentdesk.store import decisions, reactions
 from agentdesk.store.codec import pack, unpack
 from agentdesk.store.db import Db
 from agentdesk.store.trouble import reading
@@ -40,7 +41,7 @@ COUNT_CAP = 20_000
 
 _ROW = ("c.id, c.source, c.name, c.preview, c.state, c.severity, c.rank, c.due_at, c.soon_at, c.clock_kind, "
         "c.calendar, c.last_in_at, c.snoozed_until, c.unread, c.burst, c.assignee, c.claim_agent, c.claim_until, "
-        "c.has_draft, c.unsent, c.tags, c.incident, c.version, c.indirect")
+        "c.has_draft, c.unsent, c.tags, c.incident, c.version, c.indirect, c.review")
 _FIRST, _LAST = -(2**62), 2**62
 _STATES = {state.value: state for state in State}
 _SEVERITIES = {severity.value: severity for severity in Severity}
@@ -125,8 +126,9 @@ def thread(db: Db, conversation_id: int, *, before: int | None = None, limit: in
                    "ORDER BY m.created_at DESC, m.id DESC LIMIT ?", conversation_id, *key, limit)
     edited = [row[0] for row in rows if row[_EDITED_AT] is not None]
     earlier = _earlier_texts(db, edited)
+    marks = reactions.of_conversation(db, conversation_id)
     with reading(db.path):
-        return [stored_message(row, earlier.get(row[0], ())) for row in reversed(rows)]
+        return [stored_message(row, earlier.get(row[0], ()), marks) for row in reversed(rows)]
 
 
 def message(db: Db, message_id: int) -> StoredMessage:
@@ -135,7 +137,8 @@ def message(db: Db, message_id: int) -> StoredMessage:
                  "WHERE m.id = ?", message_id)
     if row is None:
         raise NotFound(f"There is no message {message_id}")
-    return stored_message(row, _earlier_texts(db, [message_id]).get(message_id, ()))
+    marks = reactions.of_conversation(db, row[1])
+    return stored_message(row, _earlier_texts(db, [message_id]).get(message_id, ()), marks)
 
 
 def last_message_id(db: Db, conversation_id: int) -> int:
@@ -216,21 +219,22 @@ def _set(db: Db, conversation_id: int, column: str, value: Any) -> None:
 
 def _queue_row(row: tuple[Any, ...], letters: dict[str, str]) -> QueueRow:
     (number, source, name, preview, state, severity, rank, due_at, soon_at, kind, calendar, last_in_at, snoozed_until,
-     unread, burst, assignee, claim_agent, claim_until, has_draft, unsent, tags, incident, version, indirect) = row
+     unread, burst, assignee, claim_agent, claim_until, has_draft, unsent, tags, incident, version, indirect,
+     review) = row
     return QueueRow(
         id=number, source=source, letter=letters.get(source, "?"), name=name, preview=preview, state=_STATES[state],
         severity=_SEVERITIES[severity], rank=rank, due_at=due_at, soon_at=soon_at, clock_kind=_KINDS[kind],
         calendar=calendar, last_in_at=last_in_at, snoozed_until=snoozed_until, unread=unread, burst=burst,
         assignee=assignee, claim_agent=claim_agent, claim_until=claim_until, has_draft=has_draft > 0, unsent=unsent,
         tags=() if tags == "[]" else _strings(tags), incident=incident, version=version,
-        indirect=bool(indirect))
+        indirect=bool(indirect), review=review > 0)
 
 
 _HEAD = ("id", "source", "ref", "customer_id", "name", "subject", "url", "state", "severity", "reasons", "status",
          "assignee", "priority", "remote_queue", "tags", "incident", "fields", "clocks", "claim_agent", "claim_until",
          "snoozed_until", "created_at", "first_in_at", "unanswered_since", "last_in_at", "last_out_at", "unread",
          "messages", "disposition", "disposition_code", "locked_reason", "version", "backfill", "unsent", "burst",
-         "first_out_at", "disposed_at", "remote_closed", "has_draft", "indirect")
+         "first_out_at", "disposed_at", "remote_closed", "has_draft", "indirect", "review")
 _strings = msgspec.json.Decoder(tuple[str, ...]).decode
 _clocks = msgspec.json.Decoder(tuple[DueClock, ...]).decode
 
@@ -244,22 +248,24 @@ def _conversation(row: tuple[Any, ...]) -> Conversation:
         "fields": unpack(values["fields"], dict[str, str]), "clocks": _clocks(values["clocks"]),
         "disposition": Disposition(values["disposition"]) if values["disposition"] else None,
         "backfill": bool(values["backfill"]), "remote_closed": bool(values["remote_closed"]),
-        "has_draft": values["has_draft"] > 0, "indirect": bool(values["indirect"])}
+        "has_draft": values["has_draft"] > 0, "indirect": bool(values["indirect"]),
+        "review": values["review"] > 0}
     return Conversation(**values)
 
 
 _MESSAGE = ("m.id, m.conversation_id, m.source, m.ref, c.ref, m.parent_ref, m.author_ref, m.author_name, "
             "m.author_handle, m.direction, m.kind, m.visibility, m.text, m.raw, m.created_at, m.seen_at, m.edited_at, "
-            "m.deleted_at, m.attachments, m.url, m.lang, m.rating, m.client_id, m.can_reply, m.indirect")
+            "m.deleted_at, m.attachments, m.url, m.lang, m.rating, m.client_id, m.can_reply, m.indirect, m.ours")
 _EDITED_AT = 16
 _attachments = msgspec.json.Decoder(tuple[Attachment, ...]).decode
 
 
-def stored_message(row: tuple[Any, ...], earlier: tuple[Inert, ...]) -> StoredMessage:
-    """A message's row as the model has it."""
+def stored_message(row: tuple[Any, ...], earlier: tuple[Inert, ...],
+                   marks: frozenset[tuple[str, str]] = frozenset()) -> StoredMessage:
+    """A message's row as the model has it; ``marks`` are what we did to the messages of its conversation."""
     (number, conversation_id, source, ref, conversation_ref, parent_ref, author_ref, author_name, author_handle,
      direction, kind, visibility, text, raw, created_at, seen_at, edited_at, deleted_at, attachments, url, lang, rating,
-     client_id, can_reply, indirect) = row
+     client_id, can_reply, indirect, ours) = row
     told = Message(
         ref=ref, conversation_ref=conversation_ref, parent_ref=parent_ref,
         author=Author(ref=author_ref, name=author_name, handle=author_handle), direction=Direction(direction),
@@ -268,7 +274,8 @@ def stored_message(row: tuple[Any, ...], earlier: tuple[Inert, ...]) -> StoredMe
         attachments=_attachments(attachments) if attachments else (), url=url, lang=lang, rating=rating,
         client_id=client_id, can_reply=bool(can_reply), indirect=bool(indirect))
     return StoredMessage(id=number, conversation_id=conversation_id, source=source, message=told, seen_at=seen_at,
-                         deleted_at=deleted_at, earlier_texts=earlier)
+                         deleted_at=deleted_at, earlier_texts=earlier, ours=bool(ours),
+                         liked=(Verb.LIKE.value, ref) in marks, boosted=(Verb.BOOST.value, ref) in marks)
 
 
 def _earlier_texts(db: Db, ids: Sequence[int]) -> dict[int, tuple[Inert, ...]]:

@@ -9,7 +9,7 @@ from agentdesk.store.db import Db
 from agentdesk.store.where import OWED, resting_rank
 
 COLUMNS = ("state", "snoozed_until", "disposition", "disposition_code", "disposed_at", "claim_agent", "claim_until",
-           "assignee", "status", "priority", "tags", "incident", "unread")
+           "assignee", "status", "priority", "tags", "incident", "unread", "review")
 """The columns that persons change."""
 
 
@@ -24,7 +24,8 @@ def snapshot(db: Db, conversation_id: int) -> dict[str, Any]:
 def write(db: Db, conversation_id: int, changes: dict[str, Any]) -> None:
     """Change columns. Being done covers the messages that were unanswered; coming back uncovers them.
 
-    What is to wait for the customer while a message is unanswered is open instead: it waits for us.
+    What is to wait for the customer while a message is unanswered is open instead: it waits for us. Whoever names a
+    disposition, or brings it back, has looked at what its source closed.
     """
     if not changes:
         return
@@ -33,6 +34,8 @@ def write(db: Db, conversation_id: int, changes: dict[str, Any]) -> None:
         raise StoreError("A decision cannot change that", ", ".join(sorted(strange)))
     before = snapshot(db, conversation_id)
     after = before | changes
+    if before["review"] and (after["state"] != "done" or after["disposition"]):
+        changes = changes | {"review": 0}
     if (before["state"], before["disposed_at"]) != (after["state"], after["disposed_at"]):
         _cover(db, conversation_id, before, after)
     names = ", ".join(f"{name} = ?" for name in changes)

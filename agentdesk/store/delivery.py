@@ -8,7 +8,7 @@ from agentdesk.model.clock import DAY, Millis
 from agentdesk.model.outgoing import OutboxEntry, Outgoing, OutKind, Receipt
 from agentdesk.model.page import Account
 from agentdesk.model.text import inert
-from agentdesk.store import begun, decisions, ledger
+from agentdesk.store import begun, decisions, ledger, tickets
 from agentdesk.store.codec import unpack
 from agentdesk.store.db import Db
 from agentdesk.store.where import OWED
@@ -30,6 +30,7 @@ def deliver(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, at: Mil
     if not is_reply:
         return False
     answered(db, entry.conversation_id, entry.seen_message_id, at)
+    tickets.told(db, entry.conversation_id, now, agent=entry.agent, before=entry.created_at)
     twice = crossed(db, entry.conversation_id, message_id, entry.seen_message_id)
     if twice:
         ledger.write(db, at=now, agent=entry.agent, action="answered_twice", conversation_id=entry.conversation_id,

@@ -17,7 +17,7 @@ _STORED = ("ref", "customer_id", "subject", "url", "state", "status", "assignee"
            "locked_reason", "tags", "fields", "server_due", "name", "preview", "created_at", "first_in_at",
            "first_out_at", "unanswered_since", "last_in_at", "last_out_at", "answered_at", "lang", "messages", "unread",
            "burst", "snoozed_until", "disposition", "disposition_code", "disposed_at", "backfill", "indirect",
-           "remote_closed")
+           "remote_closed", "review")
 
 
 class Head:
@@ -34,7 +34,7 @@ class Head:
         """Inbound messages of this page that nobody has answered."""
         self.answerers: list[str] = []
         """Colleagues who answered on this page."""
-        self.was_closed = bool(values[-1])
+        self.was_closed = bool(values[_STORED.index("remote_closed")])
         self._before = None if is_new else values
         self._turned = False
         """True once it is addressed to us, until the clock of that begins."""
@@ -72,6 +72,7 @@ class Head:
     backfill: int
     indirect: int
     remote_closed: int
+    review: int
 
     def values(self) -> tuple[Any, ...]:
         """The stored columns as they are now."""
@@ -169,7 +170,7 @@ class Heads:
             self._next = int(self._db.value("SELECT max(id) FROM conversation") or 0)
         self._next += 1
         values = (ref, customer_id, "", "", "waiting", "", "", "", "", "", "[]", "{}", "[]", name, "", self._now, None,
-                  None, None, None, None, None, "", 0, 0, 0, None, None, "", None, int(backfill), 1, 0)
+                  None, None, None, None, None, "", 0, 0, 0, None, None, "", None, int(backfill), 1, 0, 0)
         head = self.by_ref[ref] = Head(self._next, values, is_new=True)
         return head
 

@@ -11,10 +11,11 @@ from agentdesk.model.message import Direction, Message
 from agentdesk.model.outgoing import Receipt, SendState
 from agentdesk.model.page import Page
 from agentdesk.model.plan import Applied, Held, HeldMessage, Plan
-from agentdesk.store import heard, outbox, sources, standing
+from agentdesk.store import heard, outbox, sources, standing, tickets
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
 from agentdesk.store.delivery import OWN_REF, crossed
+from agentdesk.store.effects import put_text
 from agentdesk.store.heads import Head, Heads, one_line
 from agentdesk.store.own import Match, OwnSends
 from agentdesk.store.people import UNKNOWN, People
@@ -69,6 +70,7 @@ def apply(db: Db, plan: Plan, now: Millis, rulebook: Rulebook) -> Applied:
     merged = intake.store()
     edited = intake.edits()
     twice = intake.arrived_after_all()
+    followed = intake.tickets(changed, rulebook)
     for gap in (plan.gap,) if plan.gap else ():
         sources.add_gap(db, plan.source, gap, now)
     db.many("INSERT INTO quarantine (source, place, reason, raw, found_at) VALUES (?, ?, ?, ?, ?) "
@@ -77,7 +79,7 @@ def apply(db: Db, plan: Plan, now: Millis, rulebook: Rulebook) -> Applied:
         sources.set_cursor(db, plan.source, plan.cursor, now)
         if not plan.backfill:
             db.run("UPDATE source SET backfilled = 1 WHERE name = ? AND backfilled = 0", plan.source)
-    touched = tuple(dict.fromkeys([*(head.id for head in changed), *edited, *intake.marked, *merged]))
+    touched = tuple(dict.fromkeys([*(head.id for head in changed), *edited, *intake.marked, *merged, *followed]))
     standing.refresh(db, touched, rulebook, now)
     arrived = [head for head in changed if head.fresh and head.id not in merged]
     return Applied(arrived=tuple(head.id for head in arrived), touched=touched,
@@ -292,18 +294,19 @@ class _Intake:
             message = new[ref]
             if message.text == text:
                 continue
-            self._db.run("INSERT INTO message_edit (message_id, text, replaced_at) VALUES (?, ?, ?)", number, text,
-                         self._now)
-            self._db.run("INSERT INTO message_text (message_text, rowid, text, author_name) "
-                         "VALUES ('delete', ?, ?, ?)", number, text, author)
-            self._db.run("UPDATE message SET text = ?, raw = ?, edited_at = ? WHERE id = ?", message.text, message.raw,
-                         message.edited_at or self._now, number)
-            self._db.run("INSERT INTO message_text (rowid, text, author_name) VALUES (?, ?, ?)", number, message.text,
-                         author)
+            put_text(self._db, number, text, message.text, author, self._now, raw=message.raw,
+                     edited_at=message.edited_at or self._now)
             if direction == Direction.IN and at == last_in_at:
                 self._db.run("UPDATE conversation SET preview = ? WHERE id = ?", one_line(message.text),
                              conversation_id)
         return [row[1] for row in rows]
+
+    def tickets(self, changed: Sequence[Head], rulebook: Rulebook) -> Sequence[int]:
+        """Let posts follow their tickets, and end the wait of customers whom a colleague has told."""
+        for head in changed:
+            if head.answerers:
+                tickets.told(self._db, head.id, self._now, rule=self._plan.source)
+        return tickets.follow(self._db, [head.id for head in changed], rulebook, self._now)
 
     def arrived_after_all(self) -> tuple[int, ...]:
         """Settle replies that turn out to have arrived; returns the conversations that were answered twice."""

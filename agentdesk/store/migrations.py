@@ -137,7 +137,6 @@ CREATE INDEX message_at ON message (created_at, direction);
 CREATE INDEX message_thread ON message (conversation_id, created_at, id);
 CREATE INDEX message_client ON message (client_id) WHERE client_id <> '';
 CREATE INDEX message_heard ON message (url) WHERE indirect = 1 AND url <> '';
-CREATE INDEX message_heard ON message (url) WHERE indirect = 1 AND url <> '';
 CREATE TABLE message_edit (
   id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL REFERENCES message(id), text TEXT NOT NULL,
   replaced_at INTEGER NOT NULL
@@ -226,11 +225,14 @@ CREATE TABLE import_job (
 """
 
 SCHEMA_2 = """
-ALTER TABLE conversation ADD COLUMN review INTEGER NOT NULL DEFAULT 0;  -- 1 while its source closed it and no person has looked
+-- review: 1 while its source closed it and no person has looked
+ALTER TABLE conversation ADD COLUMN review INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX conversation_review ON conversation (rank, id) WHERE review <> 0;
-ALTER TABLE link ADD COLUMN solved_at INTEGER;                          -- of a ticket: since when it is known to be solved
+-- solved_at, of a ticket: since when it is known to be solved
+ALTER TABLE link ADD COLUMN solved_at INTEGER;
 CREATE INDEX link_other ON link (other_id) WHERE other_id IS NOT NULL;
-ALTER TABLE promise ADD COLUMN link_id INTEGER;                         -- the solved ticket of which the customer is to hear
+-- link_id: the solved ticket of which the customer is to hear
+ALTER TABLE promise ADD COLUMN link_id INTEGER;
 """
 
 STEPS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2)

@@ -12,12 +12,12 @@ from agentdesk.store.db import Db
 def empty_done(db: Db, before: Millis, limit: int = 200) -> int:
     """Remove the texts of up to ``limit`` conversations that have been done since before an instant.
 
-    Left alone are those with a draft, an unsettled reply or an open promise. Returns how many were emptied; call again
-    until it is 0.
+    Left alone are those with a draft, an unsettled reply or an open promise, and what nobody has looked at. Returns
+    how many were emptied; call again until it is 0.
     """
     ids = [row[0] for row in db.rows(
         "SELECT id FROM conversation AS c WHERE state = 'done' AND emptied = 0 AND disposed_at < ? AND has_draft = 0 "
-        "AND unsent = 0 "
+        "AND unsent = 0 AND review = 0 "
         "AND NOT EXISTS (SELECT 1 FROM promise AS p WHERE p.conversation_id = c.id AND p.kept_at IS NULL) "
         "ORDER BY disposed_at LIMIT ?", before, limit)]
     for number in ids:

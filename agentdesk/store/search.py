@@ -95,7 +95,7 @@ def _is_quick(node: Node) -> bool:
 def _is_narrow(term: Node, open_only: bool) -> bool:
     """A condition that few conversations meet, with an index over them."""
     if isinstance(term, Flag):
-        return term.name in ("draft", "vip") or (term.name == "mine" and open_only)
+        return term.name in ("draft", "vip", "review") or (term.name == "mine" and open_only)
     if isinstance(term, Compare):
         return term.field == "unsent" and term.op == ">"
     return isinstance(term, Is) and term.field == "id"

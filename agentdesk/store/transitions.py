@@ -93,13 +93,15 @@ class Transitions:
             detail |= {"disposition": head.disposition, "code": head.disposition_code}
         head.state = State.OPEN.value if head.burst else State.WAITING.value
         head.snoozed_until, head.disposed_at, head.disposition, head.disposition_code = None, None, None, ""
+        head.review = 0
         self.reopened.append(head.id)
         self._note(head, "reopened", rule, detail)
 
     def _finish(self, head: Head) -> None:
-        """Closed by its source, and nothing is unanswered: done, without a disposition of ours."""
+        """Closed by its source, and nothing is unanswered: done, without a disposition of ours, until one looks."""
         head.state, head.disposed_at, head.disposition, head.snoozed_until = State.DONE.value, self._now, None, None
         if not (head.is_new and self._plan.backfill):
+            head.review = 1
             self._note(head, "closed_elsewhere", self._plan.source, {"status": head.status})
 
     def _note_answers(self, head: Head) -> None:

@@ -9,7 +9,7 @@ from agentdesk.errors import Conflict
 from agentdesk.model.clock import Millis
 from agentdesk.model.events import Changed, ClaimLost, Notice, OutboxChanged
 from agentdesk.model.outgoing import OutboxEntry, OutKind, Receipt, SendState, Verb
-from agentdesk.store import begun, claims, outbox, standing
+from agentdesk.store import begun, claims, links, outbox, standing, tickets
 from agentdesk.store.db import Db
 from agentdesk.sync import outcome, tail
 from agentdesk.sync.frame import Frame, Words, words
@@ -76,7 +76,10 @@ class Book:
             if outbox.get(db, entry.id).state in (SendState.SENT, SendState.CANCELLED):
                 return False
             twice = outbox.sent(db, entry.id, receipt, now)
-            note_back(db, self.frame, entry, receipt, now)
+            if entry.kind is OutKind.TICKET:
+                note_back(db, self.frame, entry, receipt, now)
+                others = [link.other_id for link in links.of(db, entry.conversation_id) if link.other_id is not None]
+                tickets.follow(db, others, self.frame.rulebook, now)
             standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
             return twice
 

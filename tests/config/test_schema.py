@@ -33,7 +33,7 @@ def test_the_default_targets() -> None:
 def test_the_default_views_stand_on_the_nine_keys_and_can_be_read() -> None:
     views = Config().views
     assert [view.key for view in views] == list("123456789")
-    names = ["all", "mine", "late", "praise", "waiting", "snoozed", "unsent", "drafts", "done"]
+    names = ["all", "mine", "late", "praise", "waiting", "snoozed", "unsent", "review", "done"]
     assert [view.name for view in views] == names
     for view in views:
         assert parse(view.query).names("state")
