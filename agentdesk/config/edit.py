@@ -31,10 +31,10 @@ EMPTY = "version: 1\n"
 def append_source(text: str, source: Mapping[str, Any]) -> str:
     """Return the configuration's ``text`` with one more source; its values are texts, numbers, lists and maps."""
     root = parse(text, "config.yaml").root
-    expected = _as_map(root.to_plain())
+    expected = as_map(root.to_plain())
     expected["sources"] = [*(expected.get("sources") or []), _as_read(source)]
     section = root.entries.get("sources") if isinstance(root, Map) else None
-    lines, end = _lines(text)
+    lines, end = split_lines(text)
     if section is None:
         lines += [*([""] if lines else []), "sources:", *_block(source, 2)]
     elif isinstance(root, Map) and (is_blank(section) or (isinstance(section, List) and not section.items)):
@@ -43,33 +43,33 @@ def append_source(text: str, source: Mapping[str, Any]) -> str:
         lines[root.keys["sources"].line : root.keys["sources"].line] = _block(source, 2)
     elif isinstance(section, List) and not section.flow:
         indent = section.column - 1
-        at = _after(lines, _last_line(section), indent)
+        at = after_block(lines, last_line(section), indent)
         lines[at:at] = _block(source, indent)
     else:
-        raise _cannot("sources is not written as a list with dashes")
-    return _checked(lines, end, expected)
+        raise cannot("sources is not written as a list with dashes")
+    return checked(lines, end, expected)
 
 
 def set_value(text: str, path: str, value: Value) -> str:
     """Return the configuration's ``text`` with the value at a dotted ``path`` (of sections only) set."""
     keys = path.split(".")
     root = parse(text, "config.yaml").root
-    expected = _as_map(root.to_plain())
+    expected = as_map(root.to_plain())
     _plant(expected, keys, value)
-    lines, end = _lines(text)
+    lines, end = split_lines(text)
     node: Node | None = root
     for depth, key in enumerate(keys):
         if not isinstance(node, Map) or key not in node.entries:
-            _insert(lines, node, keys[depth:], value)
-            return _checked(lines, end, expected)
+            insert_key(lines, node, keys[depth:], value)
+            return checked(lines, end, expected)
         above, node = node, node.entries[key]
         if is_blank(node) and depth + 1 < len(keys):
             where = above.keys[key]
             indent = where.column + 1
             lines[where.line : where.line] = _nested(keys[depth + 1 :], value, indent)
-            return _checked(lines, end, expected)
+            return checked(lines, end, expected)
     _replace(lines, above, keys[-1], value)
-    return _checked(lines, end, expected)
+    return checked(lines, end, expected)
 
 
 def save(
@@ -92,32 +92,35 @@ def save(
     return config
 
 
-def _cannot(cause: str) -> Refused:
+def cannot(cause: str) -> Refused:
+    """The refusal of a change that only a person can make."""
     return Refused("The configuration cannot be changed from here", cause, "Change the file by hand")
 
 
-def _checked(lines: list[str], end: str, expected: dict[str, Any]) -> str:
+def checked(lines: list[str], end: str, expected: dict[str, Any]) -> str:
+    """The lines as a text, once reading it gives exactly what is expected; refused otherwise."""
     text = end.join(lines) + end
     try:
         same = parse(text, "config.yaml").plain == expected
     except ConfigError:
         same = False
     if not same:
-        raise _cannot("The file is written in a way that does not let this be put in safely")
+        raise cannot("The file is written in a way that does not let this be put in safely")
     return text
 
 
-def _lines(text: str) -> tuple[list[str], str]:
+def split_lines(text: str) -> tuple[list[str], str]:
     """The lines without their ends, and the end that they have."""
     end = "\r\n" if "\r\n" in text else "\n"
     return text.removesuffix("\n").removesuffix("\r").split(end) if text else [], end
 
 
-def _as_map(plain: Any) -> dict[str, Any]:
+def as_map(plain: Any) -> dict[str, Any]:
+    """A copy of what the file holds."""
     if plain is None:
         return {}
     if not isinstance(plain, dict):
-        raise _cannot("The file does not hold keys with values")
+        raise cannot("The file does not hold keys with values")
     return copy.deepcopy(plain)
 
 
@@ -133,36 +136,36 @@ def _plant(tree: dict[str, Any], keys: list[str], value: Value) -> None:
         if below is None:
             below = tree[key] = {}
         if not isinstance(below, dict):
-            raise _cannot(f"{'.'.join(keys)} does not lie in a section")
+            raise cannot(f"{'.'.join(keys)} does not lie in a section")
         tree = below
     if isinstance(tree.get(keys[-1]), dict | list):
-        raise _cannot(f"{'.'.join(keys)} is not a single value")
+        raise cannot(f"{'.'.join(keys)} is not a single value")
     tree[keys[-1]] = value
 
 
-def _insert(lines: list[str], section: Node | None, keys: list[str], value: Value) -> None:
+def insert_key(lines: list[str], section: Node | None, keys: list[str], value: Any) -> None:
     """Put a key that is not there at the end of its section."""
     if isinstance(section, Map) and section.flow:
-        raise _cannot("The section is written in braces")
+        raise cannot("The section is written in braces")
     if not isinstance(section, Map) or section.column == 1:
         lines += [*([""] if len(keys) > 1 and lines else []), *_nested(keys, value, 0)]
         return
     indent = section.column - 1
-    at = _after(lines, _last_line(section), indent - 1)
+    at = after_block(lines, last_line(section), indent - 1)
     lines[at:at] = _nested(keys, value, indent)
 
 
 def _replace(lines: list[str], section: Map, key: str, value: Value) -> None:
     node, where = section.entries[key], section.keys[key]
     if not isinstance(node, Scalar):
-        raise _cannot(f"{key} is not a single value")
+        raise cannot(f"{key} is not a single value")
     if is_blank(node):
         line, at = where.line - 1, where.end[1] - 1
         colon = lines[line].index(":", at) + 1
         lines[line] = f"{lines[line][:colon]} {render(value)}{lines[line][colon:]}"
         return
     if node.end[0] != node.line:
-        raise _cannot(f"{key} is written over several lines")
+        raise cannot(f"{key} is written over several lines")
     text = lines[node.line - 1]
     lines[node.line - 1] = text[: node.column - 1] + render(value) + text[node.end[1] - 1 :]
 
@@ -172,7 +175,7 @@ def _without(line: str, section: List) -> str:
     return (line[: section.column - 1].rstrip() + line[section.end[1] - 1 :]).rstrip()
 
 
-def _nested(keys: list[str], value: Value, indent: int) -> list[str]:
+def _nested(keys: list[str], value: Any, indent: int) -> list[str]:
     out = [f"{' ' * (indent + 2 * depth)}{render(key)}:" for depth, key in enumerate(keys)]
     out[-1] += f" {render(value)}"
     return out
@@ -183,16 +186,16 @@ def _block(source: Mapping[str, Any], indent: int) -> list[str]:
     return [" " * indent + ("  " if at else "- ") + pair for at, pair in enumerate(pairs)]
 
 
-def _last_line(node: Node) -> int:
+def last_line(node: Node) -> int:
     """The last line on which something of ``node`` stands."""
     if isinstance(node, Scalar) or node.flow:
         line, column = node.end
         return line - 1 if column == 1 and line > node.line else line
     below = node.items if isinstance(node, List) else [*node.entries.values(), *node.keys.values()]
-    return max((_last_line(each) for each in below), default=node.line)
+    return max((last_line(each) for each in below), default=node.line)
 
 
-def _after(lines: list[str], line: int, indent: int) -> int:
+def after_block(lines: list[str], line: int, indent: int) -> int:
     """The position behind ``line`` and the comments below it that are indented deeper than ``indent``."""
     at = line
     for position in range(line, len(lines)):
