@@ -175,6 +175,8 @@ class BlueskySource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag
     """The account, such as acme.bsky.social; its app password is the token."""
     url: Annotated[str, Url()] = "https://bsky.social"
     """The server that holds the account."""
+    chat: Annotated[str, Text(0, 300)] = "did:web:api.bsky.chat#bsky_chat"
+    """The service that carries direct messages; empty to leave them alone."""
     listen: Annotated[tuple[ListenConfig, ...], Unique("name")] = ()
     """What to listen for besides mentions."""
 
@@ -189,6 +191,8 @@ class ChatwootSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", ta
     """The account's number, as in /app/accounts/1."""
     inboxes: tuple[Line, ...] = ()
     """The inboxes to watch, by name; none for all that the token may see."""
+    ticket_inbox: Line = ""
+    """The inbox in which tickets are opened for conversations elsewhere; empty for the first of the kind API."""
 
 
 class ZammadSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="zammad"):

@@ -1,0 +1,44 @@
+"""Chatwoot over its application API: conversations of every inbox, replies, private notes and what belongs to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from agentdesk.config.sources import ChatwootSource
+from agentdesk.connectors.login import Ask, SignIn
+from agentdesk.connectors.places import label, site
+from agentdesk.model.clock import Clock
+
+if TYPE_CHECKING:
+    from agentdesk.connectors.chatwoot.connector import ChatwootConnector
+
+_ACCOUNT = re.compile(r"/accounts/(\d+)")
+
+
+def connect(config: ChatwootSource, *, clock: Clock, token: Callable[[], str] | None = None) -> ChatwootConnector:
+    """Make the connector; opens nothing."""
+    from agentdesk.connectors.chatwoot.connector import ChatwootConnector
+
+    return ChatwootConnector(config, clock, token or (lambda: ""))
+
+
+async def sign_in(ask: Ask, clock: Clock) -> SignIn:
+    """Ask for the address, the account's number unless the address names it, and the agent's access token."""
+    given = await ask.text(
+        "Chatwoot's address", hint="copy it from the browser, such as https://app.chatwoot.com/app/accounts/1/dashboard"
+    )
+    url = site(given, ("/app/", "/api/"))
+    found = _ACCOUNT.search(given)
+    number = found.group(1) if found else ""
+    while not number.isdigit():
+        hint = "the number after /app/accounts/ in the browser's address"
+        number = (await ask.text("Account number", hint=hint)).strip()
+    ask.tell(
+        f"In Chatwoot open your profile settings: {url}/app/accounts/{number}/profile/settings\n"
+        "The access token stands at the end of that page. It acts as you: replies carry your name.\n"
+        "A bot's or platform token does not do: it reaches too little."
+    )
+    token = await ask.secret("Access token", hint="from the end of your profile settings")
+    return SignIn(name=label(url), settings={"url": url, "account": int(number)}, secret=token.strip())

@@ -1,0 +1,383 @@
+"""Pulling from Chatwoot: which conversations changed since we last looked, and what in them is new.
+
+What changed is asked for as «within the last so many seconds», a length of time and not an instant, so that the two
+clocks need not agree; what was handled already is recognised by the server's own time of change. After a long absence
+the list is walked in pages instead, the latest activity first: that order only ever shows something twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from agentdesk.config.sources import ChatwootSource
+from agentdesk.connectors.chatwoot.client import ALL, NEWEST_FIRST, ChatwootClient
+from agentdesk.connectors.chatwoot.speak import CLOSED, Speaker, digest
+from agentdesk.connectors.chatwoot.wire import ACTIVITY, Talk, Word, instant
+from agentdesk.connectors.items import read
+from agentdesk.errors import BadAnswer, Gone
+from agentdesk.model.clock import DAY, MINUTE, SECOND, Clock, Millis
+from agentdesk.model.conversation import RemoteConversation
+from agentdesk.model.customer import Profile
+from agentdesk.model.message import Message
+from agentdesk.model.page import Gap, Page, Reject
+from agentdesk.model.text import inert_line
+
+NO_PAGE = 1_000_000
+"""A page that no list has."""
+OVERLAP: Millis = 10 * MINUTE
+KEPT: Millis = 30 * MINUTE
+"""How long a conversation's last change is remembered: longer than the overlap, for clocks that differ."""
+ROLL: Millis = 5 * MINUTE
+LONG_AWAY: Millis = DAY
+TALKS_PER_PULL = 25
+BACK_PAGES = 10
+THREAD_PAGES = 150
+LIST_PAGES = 400
+OPEN = ("open", "pending", "snoozed")
+PHASES = (*OPEN, "missed", CLOSED, "live")
+MISSED_ROUNDS = 20
+TOLD_KEPT = 20_000
+BACKWARDS: Millis = 2 * MINUTE
+"""Ids are handed out in order of time, but for requests that run at once."""
+
+
+class Cursor(msgspec.Struct, omit_defaults=True):
+    """Where we are."""
+
+    v: int = 1
+    phase: str = "live"
+    """open, pending, snoozed, missed and resolved while the backfill runs; catchup after a long absence; then live."""
+    page: int = 1
+    since: Millis = 0
+    """When we first connected."""
+    at: Millis = 0
+    """When the last complete look began."""
+    began: Millis = 0
+    """When the present walk through pages began."""
+    low: int = 0
+    """Messages of conversations that nothing is remembered of are known up to this id."""
+    marks: dict[int, tuple[str, int]] = {}
+    """By conversation: its last change as the server wrote it, and its last message that was handed over."""
+    top: tuple[int, Millis] = (0, 0)
+    """The highest message id and its time: a later message with a lower id comes from another database."""
+    left: int = 0
+    """How many closed conversations the backfill may still bring."""
+    done: int = 0
+    total: int = 0
+
+
+class Haul:
+    """What one pull has gathered."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, Message] = {}
+        self.heads: dict[str, RemoteConversation] = {}
+        self.people: dict[str, Profile] = {}
+        self.rejects: list[Reject] = []
+        self.told: dict[int | str, int] = {}
+        self.newest = (0, 0)
+        self.backwards = False
+
+    def page(self) -> Page:
+        """All of it, oldest message first."""
+        return Page(
+            messages=tuple(sorted(self.messages.values(), key=lambda m: (m.created_at, m.ref))),
+            conversations=tuple(self.heads.values()), profiles=tuple(self.people.values()),
+            rejects=tuple(self.rejects),
+        )
+
+
+class Reader:
+    """One account's pulls."""
+
+    def __init__(self, config: ChatwootSource, client: ChatwootClient, speaker: Speaker, clock: Clock) -> None:
+        self._config = config
+        self._client = client
+        self._speaker = speaker
+        self._clock = clock
+        self._told: dict[int | str, int] = {}
+        self._pending: tuple[str, dict[int | str, int]] = ("", {})
+        self._windows: bool | None = None
+        self.watched: frozenset[int] | None = None
+        """The inboxes to watch; None for all."""
+
+    async def pull(self, text: str | None, limit: int) -> Page:
+        """Bring what is new since the cursor."""
+        if text is not None and text == self._pending[0]:
+            self._told.update(self._pending[1])
+            if len(self._told) > TOLD_KEPT:
+                self._told.clear()
+        self._pending = ("", {})
+        cursor = _read_cursor(text)
+        if cursor is None:
+            return await self._begin()
+        if cursor.phase in ("live", "catchup"):
+            return await self._news(cursor, text or "", max(1, limit))
+        return await self._backfill(cursor)
+
+    async def thread(self, number: int) -> Page:
+        """One whole conversation, read backwards from its end."""
+        talk = await self._client.talk(number)
+        words, bad, whole = await self._client.tail(number, 0, THREAD_PAGES)
+        haul = Haul()
+        haul.rejects += bad
+        self._add(haul, talk, words, words)
+        page = haul.page()
+        if whole or not page.messages:
+            return page
+        reason = "The conversation is longer than can be read at once: its beginning is in Chatwoot only"
+        return msgspec.structs.replace(page, gap=Gap(reason=reason, until=page.messages[0].created_at))
+
+    async def recent(self, talk: Talk) -> Page:
+        """The last messages of a conversation whose head is at hand."""
+        words, bad, _ = await self._client.tail(talk.id, 0, 1)
+        haul = Haul()
+        haul.rejects += bad
+        self._add(haul, talk, words, words)
+        return haul.page()
+
+    def heads(self, talks: Sequence[Talk]) -> Page:
+        """Conversations with the last messages that their heads carry."""
+        haul = Haul()
+        for talk in talks:
+            words, bad = read(talk.last_told, Word, "message")
+            haul.rejects += bad
+            self._add(haul, talk, words, words)
+        return msgspec.structs.replace(haul.page(), backfill=True)
+
+    async def _begin(self) -> Page:
+        """First connect."""
+        now = self._clock.now()
+        self._told = {}
+        return await self._backfill(Cursor(
+            phase=OPEN[0], since=now, at=now, began=now,
+            left=self._config.backfill_items if self._config.backfill > 0 else 0,
+        ))
+
+    # history --------------------------------------------------------------------------------------------------------
+
+    async def _backfill(self, cursor: Cursor) -> Page:
+        """Everything that is open, then what was closed lately, a page of the server's list at a time."""
+        if cursor.phase == "missed":
+            talks, bad, last = await self._missed(cursor)
+        elif cursor.phase == CLOSED and cursor.left <= 0:
+            talks, bad, last = [], [], True
+        else:
+            talks, bad, last = await self._listed(cursor)
+        haul = Haul()
+        haul.rejects += self._fresh(bad, haul)
+        for talk in talks:
+            await self._take(haul, talk, cursor, floor=0)
+        cursor.done += len(talks)
+        cursor.page += 1
+        if last:
+            cursor.page = 1
+            cursor.phase = PHASES[PHASES.index(cursor.phase) + 1]
+        if cursor.phase == "live":
+            _forget(cursor)
+        return self._turned(haul, cursor, more=cursor.phase != "live", backfill=True)
+
+    async def _listed(self, cursor: Cursor) -> tuple[list[Talk], list[Reject], bool]:
+        """One page of the conversations with one status: (those to bring, not understood, whether it was the last)."""
+        talks, bad, total = await self._client.talks(self._params(status=cursor.phase, page=cursor.page))
+        size = len(talks)
+        if cursor.page == 1:
+            cursor.total = cursor.done + min(total or size, cursor.left if cursor.phase == CLOSED else total or size)
+        if cursor.phase == CLOSED:
+            horizon = cursor.since - self._config.backfill
+            talks = [talk for talk in talks if (instant(talk.last_activity_at) or 0) >= horizon][: cursor.left]
+            cursor.left -= len(talks)
+        last = not size or cursor.page >= LIST_PAGES or (cursor.page == 1 and size + len(bad) >= (total or size + 1))
+        last = last or (cursor.phase == CLOSED and (len(talks) < size or cursor.left <= 0))
+        return [talk for talk in talks if self._past(talk, cursor)], bad, last
+
+    async def _missed(self, cursor: Cursor) -> tuple[list[Talk], list[Reject], bool]:
+        """Open conversations that slipped from one page to another while the pages were read."""
+        found: dict[int, Talk] = {}
+        for status in OPEN:
+            for page in range(1, LIST_PAGES):
+                talks, _, total = await self._client.talks(self._params(status=status, page=page))
+                found.update((t.id, t) for t in talks if self._past(t, cursor))
+                if not talks or len(found) >= TALKS_PER_PULL or (page == 1 and len(talks) >= (total or 0)):
+                    break
+        some = list(found.values())[:TALKS_PER_PULL]
+        return some, [], not some or cursor.page > MISSED_ROUNDS
+
+    # news -----------------------------------------------------------------------------------------------------------
+
+    async def _news(self, cursor: Cursor, text: str, limit: int) -> Page:
+        """What changed since the last complete look."""
+        now = self._clock.now()
+        if cursor.phase == "live" and now - cursor.at > LONG_AWAY:
+            cursor.phase, cursor.page, cursor.began = "catchup", 1, now
+        if cursor.phase == "live":
+            talks, bad, last = await self._changed(cursor, now)
+        else:
+            talks, bad, last = await self._walked(cursor)
+        haul = Haul()
+        haul.rejects += self._fresh(bad, haul)
+        touched = [t for t in talks if self._ours(t) and cursor.marks.get(t.id, ("", 0))[0] != t.stamp]
+        touched.sort(key=lambda t: (instant(t.updated_at) or 0, t.id))
+        marks = dict(cursor.marks)
+        for count, talk in enumerate(touched):
+            if count >= TALKS_PER_PULL or len(haul.messages) >= limit:
+                last = False
+                break
+            await self._take(haul, talk, cursor, floor=cursor.low)
+            if haul.backwards:
+                return await self._restarted()
+        else:
+            if cursor.phase == "catchup":
+                cursor.page += 1
+        if last:
+            self._settle(cursor, now, quiet=cursor.marks == marks)
+        if last and not haul.told and cursor == _read_cursor(text):
+            return Page(cursor=text)
+        return self._turned(haul, cursor, more=not last)
+
+    async def _changed(self, cursor: Cursor, now: Millis) -> tuple[list[Talk], list[Reject], bool]:
+        """Every conversation that changed within a window; a server that knows no window is walked in pages."""
+        if self._windows is None:
+            self._windows = await self._knows_windows(now)
+        if self._windows:
+            try:
+                talks, bad, _ = await self._client.talks(self._window(max(0, now - cursor.at)))
+            except BadAnswer as error:
+                if "larger than" not in error.cause:
+                    raise
+            else:
+                return talks, bad, True
+        cursor.phase, cursor.page, cursor.began = "catchup", 1, now
+        return await self._walked(cursor)
+
+    async def _knows_windows(self, now: Millis) -> bool:
+        """Whether the server looks at ``updated_within``: with it, the number of a page means nothing."""
+        talks, _, _ = await self._client.talks(self._params(page=1))
+        newest = max((instant(talk.updated_at) or 0 for talk in talks), default=0)
+        if not newest:
+            return False
+        skew = self._client.http.meter.skew or 0
+        talks, _, _ = await self._client.talks(self._window(max(0, now + skew - newest)))
+        return bool(talks)
+
+    def _window(self, age: Millis) -> dict[str, str | int]:
+        return self._params(updated_within=(age + OVERLAP) // SECOND, page=NO_PAGE)
+
+    async def _walked(self, cursor: Cursor) -> tuple[list[Talk], list[Reject], bool]:
+        """One page of everything, the latest activity first, until what was there at the last look."""
+        talks, bad, _ = await self._client.talks(self._params(page=cursor.page))
+        horizon = cursor.at - OVERLAP
+        last = not talks or cursor.page >= LIST_PAGES or (instant(talks[-1].last_activity_at) or 0) < horizon
+        return [t for t in talks if (instant(t.last_activity_at) or 0) >= horizon], bad, last
+
+    def _settle(self, cursor: Cursor, now: Millis, *, quiet: bool) -> None:
+        """A complete look: the next one begins where this one began."""
+        began = cursor.began if cursor.phase == "catchup" else now
+        if cursor.phase == "catchup" or not quiet or began - cursor.at >= ROLL:
+            cursor.at = max(cursor.at, began)
+            _forget(cursor)
+        cursor.phase, cursor.page, cursor.began = "live", 1, 0
+
+    async def _restarted(self) -> Page:
+        page = await self._begin()
+        reason = "Chatwoot counts from the beginning again: it is another database now"
+        return msgspec.structs.replace(page, gap=Gap(reason=reason))
+
+    # one conversation -----------------------------------------------------------------------------------------------
+
+    async def _take(self, haul: Haul, talk: Talk, cursor: Cursor, floor: int) -> None:
+        """Read what is new in one conversation, and remember that it was."""
+        known = cursor.marks.get(talk.id)
+        try:
+            words, bad, _ = await self._client.tail(talk.id, known[1] if known else floor, BACK_PAGES)
+        except Gone:
+            words, bad = [], []
+        new = [w for w in words if known is None or w.id > known[1] or self._told.get(w.id) != digest(w)]
+        haul.rejects += self._fresh(bad, haul)
+        self._add(haul, talk, words, new)
+        self._look_back(haul, cursor, words)
+        last = max([known[1] if known else 0, *(w.id for w in words)])
+        cursor.marks[talk.id] = (talk.stamp, last)
+        cursor.top = max(cursor.top, haul.newest)
+
+    def _look_back(self, haul: Haul, cursor: Cursor, words: Sequence[Word]) -> None:
+        """Notice ids that go back while time goes on."""
+        for word in words:
+            at = instant(word.created_at) or 0
+            haul.backwards = haul.backwards or (word.id < cursor.top[0] and at > cursor.top[1] + BACKWARDS)
+            haul.newest = max(haul.newest, (word.id, at))
+
+    def _add(self, haul: Haul, talk: Talk, words: Sequence[Word], new: Sequence[Word]) -> None:
+        """Put a conversation and its new messages into the haul."""
+        messages, bad = self._speaker.messages(new, talk)
+        haul.rejects += self._fresh(bad, haul)
+        haul.messages.update((message.ref, message) for message in messages)
+        events = [w for w in words if w.message_type in (ACTIVITY, "activity") and w.content]
+        event = str(inert_line(events[-1].content)) if events else ""
+        head = self._speaker.conversation(talk, event)
+        haul.heads[head.ref] = head
+        if talk.meta.sender:
+            haul.people[head.customer_ref] = self._speaker.profile(talk.meta.sender)
+        haul.told.update((w.id, digest(w)) for w in new)
+
+    def _fresh(self, rejects: Sequence[Reject], haul: Haul) -> list[Reject]:
+        """Those that were not told yet: what cannot be read comes up at every look."""
+        fresh = []
+        for one in rejects:
+            key = f"{one.where} {one.reason}"
+            if key not in self._told and key not in haul.told:
+                haul.told[key] = 0
+                fresh.append(one)
+        return fresh
+
+    # small things ---------------------------------------------------------------------------------------------------
+
+    def _turned(self, haul: Haul, cursor: Cursor, *, more: bool, backfill: bool = False) -> Page:
+        text = _write(cursor)
+        self._pending = (text, haul.told)
+        page = msgspec.structs.replace(haul.page(), cursor=text, more=more, backfill=backfill)
+        if backfill:
+            total = max(cursor.total, cursor.done)
+            page = msgspec.structs.replace(page, total=total, done=cursor.done)
+        return page
+
+    def _params(self, **more: str | int) -> dict[str, str | int]:
+        params: dict[str, str | int] = {**ALL, "sort_by": NEWEST_FIRST, **more}
+        if self.watched is not None and len(self.watched) == 1:
+            params["inbox_id"] = next(iter(self.watched))
+        return params
+
+    def _past(self, talk: Talk, cursor: Cursor) -> bool:
+        """True for what the backfill still has to bring; what begins while it runs comes as news."""
+        return self._ours(talk) and talk.id not in cursor.marks and (instant(talk.created_at) or 0) <= cursor.since
+
+    def _ours(self, talk: Talk) -> bool:
+        return self.watched is None or talk.inbox_id in self.watched
+
+
+def _forget(cursor: Cursor) -> None:
+    """Drop what is so old that the next looks will not show it again."""
+    kept, low = {}, cursor.low
+    for number, (stamp, last) in cursor.marks.items():
+        if (instant(stamp) or 0) >= cursor.at - KEPT:
+            kept[number] = (stamp, last)
+        else:
+            low = max(low, last)
+    cursor.marks, cursor.low = kept, low
+
+
+def _read_cursor(text: str | None) -> Cursor | None:
+    """An unreadable cursor means beginning again; what is held is recognised by its ids."""
+    if text is None:
+        return None
+    try:
+        cursor = msgspec.json.decode(text, type=Cursor)
+    except msgspec.DecodeError:
+        return None
+    return cursor if cursor.v == 1 else None
+
+
+def _write(cursor: Cursor) -> str:
+    return msgspec.json.encode(cursor).decode()
