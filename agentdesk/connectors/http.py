@@ -208,7 +208,17 @@ class Http:
             raise self._unreadable(str(error), safe) from error
         told = _lower(response.headers)
         self.meter.note(told, self.clock.now())
-        return _without(_secrets(own), Answer(status=response.status_code, headers=told, body=data, url=url))
+        answer = Answer(status=response.status_code, headers=told, body=data, url=url)
+        return _without(_secrets({**own, **headers}), answer)
+
+    async def stream_request(self, path: str, quiet_s: float) -> tuple[httpx.Request, httpx.AsyncClient]:
+        """A request for a stream that may be silent for ``quiet_s`` seconds, and what to send it with."""
+        client = await self._open()
+        own = dict(self._headers()) if self._headers else {}
+        headers = {**own, "Accept": "text/event-stream"}
+        request = client.build_request("GET", self.local(self.url(path)), headers=headers)
+        request.extensions["timeout"] = {**request.extensions["timeout"], "read": quiet_s}
+        return request, client
 
     async def _read(self, response: httpx.Response) -> bytes:
         """Read the body as it comes over the wire, never more than the limit, also after unpacking."""

@@ -67,6 +67,10 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     closed_status: str = ""
     """The status a conversation gets when it is done; empty where there is none."""
     send_strength: SendStrength = SendStrength.NONE
+    open_strength: SendStrength = SendStrength.NONE
+    """The same for opening a ticket."""
+    direct_strength: SendStrength | None = None
+    """The same for private messages, where it differs."""
     replay_s: int | None = None
     """Seconds for which the server remembers our id."""
     max_chars: int | None = None
@@ -76,6 +80,8 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     url_length: int = 23
     visibilities: tuple[str, ...] = ("public",)
     """What a reply may be, first the usual one."""
+    mentions: bool = False
+    """A reply begins with the customer's handle, written by the connector where the text lacks it; it counts."""
     single_reply: bool = False
     consistency_lag_s: int = 0
     """Seconds after a send before reading back can prove its absence."""

@@ -1,0 +1,107 @@
+"""Listening: hashtags by their timelines, words and phrases by the server's search where it has one.
+
+https://docs.joinmastodon.org/methods/timelines/#tag, https://docs.joinmastodon.org/methods/search/: no server sees the
+whole network, and search sees only what its authors opened to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from agentdesk.config.sources import MastodonSource
+from agentdesk.connectors.foreign import reject
+from agentdesk.connectors.items import instant, one
+from agentdesk.connectors.listening import Ears, Marks, Term
+from agentdesk.connectors.mastodon.client import Listing, MastodonClient, Pairs, path
+from agentdesk.connectors.mastodon.speak import Speaker
+from agentdesk.connectors.mastodon.threads import Threads, join
+from agentdesk.connectors.mastodon.wire import Status, raw_id
+from agentdesk.errors import Rejected, Unavailable
+from agentdesk.model.clock import MINUTE, Clock, Millis
+
+if TYPE_CHECKING:
+    from agentdesk.connectors.mastodon.reading import Gathered
+
+EVERY: Millis = 2 * MINUTE
+"""Between two rounds: each question costs one of the account's paging requests."""
+AT_ONCE = 20
+FRESH: Millis = 24 * 60 * MINUTE
+"""How far back a first look at a term reaches."""
+
+
+class Hearing:
+    """What one account listens for."""
+
+    def __init__(self, config: MastodonSource, client: MastodonClient, speaker: Speaker, clock: Clock) -> None:
+        self._ears = Ears(config.listen)
+        self._client = client
+        self._speaker = speaker
+        self._clock = clock
+        self._last: Millis | None = None
+        self.deaf: str = ""
+        """Why words are not heard, in the server's words; empty while they are."""
+
+    async def begin(self, gathered: Gathered, threads: Threads) -> dict[str, str]:
+        """The first round, part of the history."""
+        self._last = None
+        return await self.listen({}, gathered, threads)
+
+    async def listen(self, held: dict[str, str], gathered: Gathered, threads: Threads) -> dict[str, str]:
+        """One round, when it is time; returns the marks to go on from."""
+        marks = Marks(self._ears, held)
+        now = self._clock.now()
+        if not self._ears or (self._last is not None and now - self._last < EVERY):
+            return marks.plain() if self._ears else {}
+        for term in self._ears.terms:
+            mark = marks.of(term)
+            page = await self._ask(term, mark)
+            if page is None:
+                continue
+            for item in page.items:
+                if mark and raw_id(item) == mark:
+                    break
+                await self._take(item, gathered, threads, oldest=0 if mark else now - FRESH)
+            marks.move(term, page.newer or mark or "")
+        self._last = now
+        return marks.plain()
+
+    async def _ask(self, term: Term, mark: str | None) -> Listing | None:
+        """What the server has for one term; None where it cannot be asked."""
+        since: Pairs = [("min_id", mark)] if mark else []
+        try:
+            if term.kind == "tag":
+                return await self._client.listing(f"/api/v1/timelines/tag/{path(term.text)}",
+                                                  [("limit", AT_ONCE), *since])
+            words = f'"{term.text}"' if term.kind == "phrase" else term.text
+            data = await self._client.data("/api/v2/search", [("q", words), ("type", "statuses"), ("limit", AT_ONCE),
+                                                              *since])
+        except (Rejected, Unavailable) as error:
+            self.deaf = error.cause or error.title
+            return None
+        items = data.get("statuses") if isinstance(data, dict) else None
+        items = items[: 2 * AT_ONCE] if isinstance(items, list) else []
+        return Listing(items, next(filter(None, map(raw_id, items)), ""), "")
+
+    async def _take(self, item: Any, gathered: Gathered, threads: Threads, *, oldest: Millis) -> None:
+        from agentdesk.connectors.mastodon.reading import head
+
+        try:
+            status = one(item, Status)
+            author = status.account
+            if author.ref == self._speaker.me or status.reblog is not None or (
+                    instant(status.created_at) or 0) < oldest:
+                return
+            text = self._speaker.text(status, author.ref)
+            if not self._ears.hears(text, status.language, str(self._speaker.handle(author.acct)),
+                                    [tag.name for tag in status.tags]):
+                return
+            root = await threads.root_of(status)
+            message = self._speaker.message(status, join(root, author.ref), customer=author.ref,
+                                            indirect=not status.names(self._speaker.me))
+        except (msgspec.ValidationError, ValueError, RecursionError, OverflowError) as error:
+            gathered.rejects.append(reject(f"status {raw_id(item) or '?'}", str(error), item))
+            return
+        gathered.add(message, head(message.conversation_ref, author.ref, status if root == status.ref else None),
+                     self._speaker.profile(author))

@@ -1,0 +1,121 @@
+"""The fake servers of the Mastodon family keep the connector to the contract, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from agentdesk.config.sources import MastodonSource
+from agentdesk.connectors.http import Http
+from agentdesk.connectors.mastodon.connector import MastodonConnector
+from agentdesk.model.clock import ManualClock
+from tests.contract.suite import ConnectorContract, World
+from tests.fakes.mastodon import DOMAIN, FakeMastodon, Person
+from tests.fakes.wire import Fault, Line
+
+BASE = f"https://{DOMAIN}"
+
+
+class MastodonWorld(World):
+    """A fake server as customers and colleagues move it."""
+
+    def __init__(self, clock: ManualClock, software: str = "mastodon") -> None:
+        self.clock = clock
+        self.far = FakeMastodon(clock, software)
+        self.jane = self.far.person("jane", "far.example", "Jane Doe")
+        self.line = Line(self.far.handle)
+        self.roots: dict[str, str] = {}
+        self.connector = self.connect()
+
+    def connect(self, **config: object) -> MastodonConnector:
+        """A connector for the account."""
+        settings: dict[str, object] = {"name": "acme", "url": BASE, **config}
+        http = Http(BASE, clock=self.clock, name="mastodon:acme", transport=self.line.transport(),
+                    headers=lambda: {"Authorization": "Bearer token-acme-0123456789"})
+        return MastodonConnector(MastodonSource(**settings), self.clock, lambda: "token-acme-0123456789",  # type: ignore[arg-type]
+                                 http)
+
+    def says(self, text: str, *, thread: str = "", who: Person | None = None, visibility: str = "public") -> str:
+        """A customer names us; returns the conversation."""
+        who = who or self.jane
+        post = self.far.post(who, f"@acme {text}", to=self.roots.get(thread, ""), visibility=visibility)
+        conversation = thread or f"{post.id}/{who.id}"
+        self.roots[conversation] = post.id
+        return conversation
+
+    async def customer_posts(self, text: str, *, thread: str = "") -> str:
+        return self.says(text, thread=thread)
+
+    async def colleague_answers(self, thread: str, text: str) -> None:
+        self.far.post(self.far.us, f"@jane@far.example {text}", to=self.roots[thread])
+
+    async def copies(self, text: str) -> int:
+        return self.far.copies(text)
+
+    async def restart(self) -> None:
+        await self.connector.close()
+        self.connector = self.connect()
+
+    async def hostile(self, text: str) -> None:
+        small = text[:5_000]
+        eve = self.far.person("eve", "evil.example", small)
+        eve.note = f"<p>{text}</p>"
+        eve.fields = [{"name": small, "value": small, "verified_at": "2026-01-01T00:00:00Z"}]
+        number = self.far.new_id()
+        self.far.media[number] = {"id": number, "type": small, "url": f"https://cdn.example/{small}",
+                                  "description": text}
+        post = self.far.post(eve, "@acme " + text, media=[number], spoiler=small, language=small,
+                             poll={"options": [{"title": small}]}, url=f"https://evil.example/{small}")
+        self.far.post(eve, "@acme x", content=f"<p>{text}</p><a href='{small}'>{small}</a>", to=post.id)
+
+    async def garbage(self) -> None:
+        post = self.far.post(self.jane, "x")
+        self.far.ring("mention", post, broken=True)
+
+    async def gap(self) -> None:
+        """Another database: notifications count from the beginning again."""
+        self.far.bells.clear()
+        self.far.posts.clear()
+        self.clock.advance(5_000)
+        await self.restart()
+
+    async def delete_thread(self, thread: str) -> None:
+        root = thread.partition("/")[0]
+        for ref in [root, *[post.id for post in self.far.posts.values() if post.author == self.jane.id]]:
+            self.far.delete(ref)
+
+    def unreachable(self) -> None:
+        self.line.faults.append(Fault("refuse", method="POST"))
+
+    def lose_request(self) -> None:
+        self.line.faults.append(Fault("lose", method="POST"))
+
+    def lose_answer(self) -> None:
+        self.line.faults.append(Fault("cut", method="POST"))
+
+    def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
+        self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def expire_token(self) -> None:
+        self.far.us.token = ""
+
+
+class TestMastodon(ConnectorContract):
+    """Mastodon itself."""
+
+    @pytest.fixture
+    async def world(self, clock: ManualClock) -> AsyncIterator[MastodonWorld]:
+        world = MastodonWorld(clock)
+        yield world
+        await world.connector.close()
+
+
+class TestGoToSocial(ConnectorContract):
+    """GoToSocial: no keys, other ids."""
+
+    @pytest.fixture
+    async def world(self, clock: ManualClock) -> AsyncIterator[MastodonWorld]:
+        world = MastodonWorld(clock, "gotosocial")
+        yield world
+        await world.connector.close()
