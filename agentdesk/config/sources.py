@@ -109,6 +109,8 @@ class RtSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="rt"
     """The queues to watch; none for all that the token may see."""
     query: Line = ""
     """More TicketSQL that a ticket must match, such as Status != 'spam'."""
+    ticket_queue: Line = ""
+    """The queue in which tickets are opened for conversations elsewhere; empty for the first that is watched."""
     user: Annotated[str, Text(0, 120)] = ""
     """The login whose token it is, to tell our own work from a colleague's; empty asks the server."""
     take_on_reply: bool = True
@@ -233,12 +235,27 @@ class MailSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="m
     """The SMTP server, with :port unless it is 465."""
     user: Annotated[str, Text(0, 254)] = ""
     """The login; empty for the address."""
+    auth: Literal["password", "oauth2"] = "password"
+    """What the token is: a password (often an app password), or an access token that a command prints."""
     security: Literal["tls", "starttls", "none"] = "tls"
-    """How both lines are protected; none only for this machine."""
+    """How both lines are protected: tls begins with it, on ports 143, 587 and 25 by STARTTLS; none only for this
+    machine."""
     folder: Annotated[str, Text(1, 200)] = "INBOX"
     """The folder to watch."""
     sent: Annotated[str, Text(0, 200)] = ""
     """The folder of sent mail; empty finds it."""
+    ours: tuple[Line, ...] = ()
+    """More addresses that are ours: aliases, and colleagues who answer with this mailbox in copy."""
+    reply_all: bool = False
+    """Send replies to the others in To and Cc, too."""
+    own_copy: bool = True
+    """Send a hidden copy of each mail to the mailbox itself: it proves that the server took the mail."""
+    save_sent: bool = True
+    """Put what was sent into the folder of sent mail where the server does not."""
+    footer: tuple[Annotated[str, Text(0, 200)], ...] = ()
+    """Lines under every mail, below the usual mark of a signature."""
+    tickets_to: Annotated[str, Text(0, 254)] = ""
+    """The address of the colleague or help desk that tickets opened from here go to, unless one names another."""
 
 
 class RssSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="rss"):

@@ -14,7 +14,7 @@ from agentdesk.replies.signature import sign
 MAX_PARTS = 99
 """A reply is never cut into more."""
 
-_TLDS = (
+TLDS = (
     "com|net|org|info|biz|edu|gov|mil|int|io|co|app|dev|me|tv|shop|store|online|site|blog|social|cloud|xyz|news|live|"
     "ly|gl|fm|gg|to|cc|ai|eu|uk|us|ca|au|nz|ie|de|at|ch|fr|be|nl|lu|es|pt|it|pl|cz|dk|se|no|fi|ru|ua|jp|kr|cn|in|br|mx|ar|"
     "za|tr|gr|hu|ro|il"
@@ -45,7 +45,7 @@ def _patterns() -> _Patterns:
         remote=regex.compile(r"(?<![\w/])@([a-z0-9_]+)@[a-z0-9.-]*[a-z0-9]", regex.I),
         weighed_url=regex.compile(
             r"(?<![\w/@.-])(?:https?://(?:[\w](?:[\w-]{0,61}\w)?\.)+[a-z]{2,63}"
-            rf"|(?:[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])?\.)+(?:{_TLDS})(?![\w@-]|\.\w))(?::\d+)?" + path,
+            rf"|(?:[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])?\.)+(?:{TLDS})(?![\w@-]|\.\w))(?::\d+)?" + path,
             regex.I,
         ),
         emoji=regex.compile(r"\p{Extended_Pictographic}|\p{Regional_Indicator}|\u20e3"),

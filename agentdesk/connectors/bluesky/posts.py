@@ -1,0 +1,196 @@
+"""Posts by their addresses: fetched many at a time, put into the conversation that they belong to, told to the model.
+
+A conversation is a thread from its first post on that is not ours: below a post of our own every customer who answers
+begins one, so that an announcement with five hundred answers is not one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from agentdesk.connectors.bluesky import wire
+from agentdesk.connectors.bluesky.client import Client, Pairs
+from agentdesk.connectors.bluesky.known import Memory
+from agentdesk.connectors.bluesky.speak import Speaker, post_url, profile
+from agentdesk.connectors.bluesky.wire import Person, Post, Record, author_of
+from agentdesk.connectors.foreign import reject
+from agentdesk.connectors.items import one
+from agentdesk.errors import Gone, Rejected
+from agentdesk.model.clock import HOUR, Clock, Millis
+from agentdesk.model.conversation import RemoteConversation
+from agentdesk.model.customer import Profile
+from agentdesk.model.message import Direction, Message
+from agentdesk.model.page import Reject
+from agentdesk.model.text import inert_line
+
+PER_CALL = 25
+PROFILE_AGE: Millis = 6 * HOUR
+KNOWN_PROFILES = 5_000
+UNREADABLE = (msgspec.ValidationError, ValueError, RecursionError, OverflowError)
+"""What reading an item that does not fit may end with."""
+
+
+class Posts:
+    """The posts that one account is shown."""
+
+    def __init__(self, client: Client, clock: Clock, speaker: Speaker, memory: Memory) -> None:
+        self.client = client
+        self.speaker = speaker
+        self.memory = memory
+        self._clock = clock
+        self._profiles: dict[str, Millis] = {}
+
+    @property
+    def me(self) -> str:
+        """Our own account."""
+        return self.speaker.me
+
+    async def fetch(self, uris: Iterable[str]) -> dict[str, Post]:
+        """These posts as they stand now; deleted and hidden ones are missing."""
+        found: dict[str, Post] = {}
+        wanted = list(dict.fromkeys(uri for uri in uris if wire.address(uri)))
+        for start in range(0, len(wanted), PER_CALL):
+            pairs: Pairs = [("uris", uri) for uri in wanted[start : start + PER_CALL]]
+            data = await self.client.get("app.bsky.feed.getPosts", pairs)
+            good, _ = read(data.get("posts"), "post")
+            found.update((post.uri, post) for post in good)
+        return found
+
+    async def conversation(self, uri: str, reply: wire.Reply | None) -> str:
+        """The conversation that a post stands in; empty while only we speak."""
+        begins = uri if author_of(uri) != self.me else ""
+        if reply is None:
+            return begins
+        if author_of(reply.root.uri) != self.me:
+            return reply.root.uri
+        if reply.parent.uri == reply.root.uri:
+            return begins
+        known = self.memory.post(reply.parent.uri)
+        if known is None:
+            return await self._first_of_theirs(reply.parent.uri) or begins
+        return known.conversation or begins
+
+    async def _first_of_theirs(self, uri: str) -> str:
+        """The topmost post above and with ``uri`` that is not ours; empty when all are."""
+        try:
+            data = await self.client.get("app.bsky.feed.getPostThread",
+                                         [("uri", uri), ("depth", 0), ("parentHeight", 100)])
+        except Gone:
+            return uri if author_of(uri) != self.me else ""
+        chain: list[str] = []
+        node: Any = data.get("thread")
+        while isinstance(node, dict) and len(chain) < 1_000:
+            post = node.get("post")
+            chain.append(str((post if isinstance(post, dict) else node).get("uri") or ""))
+            node = node.get("parent")
+        theirs = [one for one in chain if wire.address(one) and author_of(one) != self.me]
+        return theirs[-1] if theirs else ""
+
+    async def place(self, post: Post) -> str:
+        """Find out a post's conversation and remember both."""
+        conversation = await self.conversation(post.uri, post.record.reply)
+        self.memory.view(post, conversation, wire.written_at(post.record, post.indexedAt, post.uri))
+        return conversation
+
+    async def profiles(self, people: Iterable[Person]) -> list[Profile]:
+        """These accounts with their reach, those that were not told lately."""
+        now = self._clock.now()
+        wanted = {person.did: person for person in people if person.did != self.me
+                  and now - self._profiles.get(person.did, -PROFILE_AGE) >= PROFILE_AGE}
+        dids = list(wanted)
+        told: list[Profile] = []
+        for start in range(0, len(dids), PER_CALL):
+            pairs: Pairs = [("actors", did) for did in dids[start : start + PER_CALL]]
+            try:
+                data = await self.client.get("app.bsky.actor.getProfiles", pairs)
+            except Rejected:
+                data = {}  # names alone are better than no page
+            items = data.get("profiles")
+            for item in items if isinstance(items, list) else ():
+                try:
+                    person = one(item, Person)
+                    if person.did in wanted:
+                        told.append(profile(person))
+                        wanted.pop(person.did)
+                        self._profiles[person.did] = now
+                except UNREADABLE:
+                    continue  # told by its name below
+        if len(self._profiles) > KNOWN_PROFILES:
+            self._profiles.clear()
+        return told + [profile(person) for person in wanted.values()]
+
+    def heads(self, messages: Sequence[Message], shown: dict[str, Post]) -> list[RemoteConversation]:
+        """The conversations that these messages stand in."""
+        found: dict[str, list[Message]] = {}
+        for message in messages:
+            found.setdefault(message.conversation_ref, []).append(message)
+        return [self.head(ref, rows, shown) for ref, rows in found.items()]
+
+    def head(self, ref: str, messages: Sequence[Message], shown: dict[str, Post]) -> RemoteConversation:
+        """One conversation as far as it is known."""
+        theirs = [m for m in messages if m.direction is Direction.IN]
+        first = next((m for m in theirs if not m.indirect), theirs[0] if theirs else None)
+        last = theirs[-1] if theirs else None
+        return RemoteConversation(
+            ref=ref,
+            customer_ref=first.author.ref if first else author_of(ref),
+            subject=inert_line(self._subject(ref, shown), limit=200),
+            url=post_url(ref),
+            updated_at=max((m.created_at for m in messages), default=None),
+            locked_reason="" if last is None or last.can_reply else self._locked(shown.get(last.ref)),
+        )
+
+    def _subject(self, ref: str, shown: dict[str, Post]) -> str:
+        """Below a post of our own: what we had posted."""
+        begun = shown.get(ref)
+        reply = begun.record.reply if begun else None
+        ours = shown.get(reply.root.uri) if reply and author_of(reply.root.uri) == self.me else None
+        return f"on our post: {ours.record.text}" if ours else ""
+
+    def _locked(self, post: Post | None) -> str:
+        """Why nobody may answer a post, in words."""
+        if post is None:
+            return "It is not shown to us: deleted, or one of us has blocked the other"
+        if post.author.viewer.blockedBy:
+            return "They have blocked us"
+        if post.author.viewer.blocking:
+            return "We have blocked them: unblock them in the app first"
+        return "Only some may reply here, and we are not among them" if post.viewer.replyDisabled else ""
+
+    async def exists(self, uri: str) -> bool:
+        """Whether a post's own repository still holds it; what is merely hidden does."""
+        found = wire.address(uri)
+        if found is None:
+            return False
+        try:
+            await self.client.get("com.atproto.repo.getRecord", [
+                ("repo", found.did), ("collection", found.collection), ("rkey", found.rkey)])
+        except Gone:
+            return False
+        return True
+
+
+def read(items: Any, where: str) -> tuple[list[Post], list[Reject]]:
+    """Read posts one by one; those that do not fit are set aside."""
+    good: list[Post] = []
+    bad: list[Reject] = []
+    for item in items if isinstance(items, list) else ():
+        try:
+            good.append(wire.post(item))
+        except UNREADABLE as error:
+            bad.append(unreadable(item, where, error))
+    return good, bad
+
+
+def unreadable(item: Any, where: str, error: Exception) -> Reject:
+    """An item that does not fit."""
+    uri = item.get("uri") if isinstance(item, dict) else None
+    return reject(f"{where} {uri if isinstance(uri, str) else '?'}", str(error), item)
+
+
+def as_record(value: Any) -> Record:
+    """Read a post's record alone."""
+    return one(value, Record)
