@@ -88,7 +88,7 @@ def snooze(ctx: click.Context, until: str, conversations: tuple[str, ...], as_js
 @click.pass_context
 def done(ctx: click.Context, how: str, conversations: tuple[str, ...], code: str, reason: str, of: int, as_json: bool,
          offline: bool) -> None:
-    """Let conversations leave the queue; HOW is answered, praise, not_actionable, duplicate, linked or spam."""
+    """Let conversations leave the queue; HOW is answered, praise, not_actionable, duplicate, linked, spam or a code."""
     line = f"done {quote(how)}"
     line += f" code={quote(code)}" if code else ""
     line += f" reason={quote(reason)}" if reason else ""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from agentdesk.commands import conversation, queue, reply, shift
+from agentdesk.commands import conversation, listening, queue, reply, shift
 
-VERB_MODULES = (queue, conversation, reply, shift)
+VERB_MODULES = (queue, conversation, reply, listening, shift)

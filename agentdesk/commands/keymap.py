@@ -27,8 +27,8 @@ DEFAULT: dict[str, dict[str, str]] = {
     },
     "work": {
         "r": "reply", "R": "reply visibility=direct", "n": "note", "c": "claim", "C": "release", "a": "assign",
-        "d": "done", "z": "thanks", "U": "reopen", "s": "snooze", "p": "promise", "t": "tag", "i": "incident",
-        "P": "priority", "m": "customer-note", "o": "link", "y": "copy", "w": "why",
+        "d": "done", "z": "thanks", "N": "not-about-us", "U": "reopen", "s": "snooze", "p": "promise", "t": "tag",
+        "i": "incident", "P": "priority", "m": "customer-note", "o": "link", "y": "copy", "w": "why",
     },
     "queue": {
         "x": "mark", "space": "mark", "X": "mark-all", "*": "mark-none", "V": "mark-range",

@@ -58,7 +58,7 @@ async def done(ctx: Context, how: str = "", code: str = "", reason: str = "", of
     chosen = how or await ctx.front.choose("Done: how?", _ways(ctx))
     if not chosen:
         return None
-    chosen, _, given = chosen.partition(" ")
+    chosen, _, given = _coded(ctx, chosen).partition(" ")
     disposition = _disposition(chosen)
     code = code or given
     if disposition is Disposition.DUPLICATE and not of:
@@ -81,6 +81,15 @@ def _ways(ctx: Context) -> list[Choice]:
         Choice("linked", "Linked", "a ticket elsewhere carries it on"),
         *(Choice(f"spam {code}", f"Spam: {title}", code) for code, title in codes.spam.items()),
     ]
+
+
+def _coded(ctx: Context, word: str) -> str:
+    """The way out that a code stands for, with the code; any other word as it is."""
+    codes = ctx.desk.config.codes
+    for way, known in ((Disposition.NOT_ACTIONABLE, codes.not_actionable), (Disposition.SPAM, codes.spam)):
+        if word in known:
+            return f"{way.value} {word}"
+    return word
 
 
 def _disposition(word: str) -> Disposition:

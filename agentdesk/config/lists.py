@@ -20,7 +20,7 @@ from agentdesk.config.walk import is_blank
 from agentdesk.config.yaml import List, Map, Node, Path_, Scalar, dotted, parse
 
 
-def add_item(text: str, path: Path_, value: Value) -> str:
+def add_item(text: str, path: Path_, value: Value | dict[str, Any]) -> str:
     """Return the configuration's ``text`` with one more value at the end of the list at ``path``.
 
     Only the last key of the path may be missing. A value that stands there already is not added again.

@@ -159,8 +159,11 @@ class PrivacyConfig(Section, frozen=True, kw_only=True):
     """More private data to warn of in a public reply: its name, then a regular expression."""
 
 
+NOT_ABOUT_US = "not-about-us"
+"""The code of what listening found and is about something else."""
 NOT_ACTIONABLE = {
     "thanks": "Thanks or done, nothing asked",
+    NOT_ABOUT_US: "Not about us",
     "not-for-us": "Not meant for us",
     "no-question": "Nothing we can act on",
     "news": "News, a share or a quotation",

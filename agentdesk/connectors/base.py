@@ -7,7 +7,7 @@ ever asks for a platform's name. Errors are those under ``errors.SourceError``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import BinaryIO, Protocol, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 from agentdesk.errors import Rejected
 from agentdesk.model.capability import Caps
@@ -15,6 +15,9 @@ from agentdesk.model.clock import Millis
 from agentdesk.model.customer import Profile
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, Receipt, Unsure
 from agentdesk.model.page import Account, Budget, Page, RemoteCanned
+
+if TYPE_CHECKING:
+    from agentdesk.config.sources import ListenConfig
 
 Verdict: TypeAlias = Found | Absent | Unsure
 """What reading back said of a send whose outcome was unknown."""
@@ -87,6 +90,10 @@ class Connector(Protocol):
 
     def skew(self) -> Millis | None:
         """How far the server's clock is ahead of ours, as its last answer said; None when it does not say."""
+        return None
+
+    def hear(self, listen: tuple[ListenConfig, ...]) -> None:
+        """Listen by these entries from now on: a person has just excluded something."""
         return None
 
     def hints(self) -> AsyncIterator[None] | None:

@@ -91,6 +91,10 @@ class Ears:
     """All entries of one source's ``listen:``."""
 
     def __init__(self, configs: Iterable[ListenConfig]) -> None:
+        self.change(configs)
+
+    def change(self, configs: Iterable[ListenConfig]) -> None:
+        """Listen by these entries from now on."""
         self.each = tuple(Ear(config) for config in configs)
         self.terms = _once(term for ear in self.each for term in ear.terms)
         """What to ask the server for, each once."""

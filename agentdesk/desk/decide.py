@@ -108,6 +108,8 @@ def _carry_out(db: Db, desk: Desk, conversation_id: int, action: str, decision: 
 
 async def undo(desk: Desk) -> str:
     """Take back this agent's last decision as far as it can be; says what was done."""
+    from agentdesk.desk import exclusions
+
     now = desk.now()
 
     def work(db: Db) -> tuple[str, list[int], list[str]]:
@@ -122,6 +124,8 @@ async def undo(desk: Desk) -> str:
                 ids.append(row.conversation_id)
             elif row.customer_id is not None:
                 ids += _put_customer_back(db, desk, row, row.customer_id, kept, now)
+            if row.action == exclusions.ACTION:
+                exclusions.take_back(desk, row.source, row.detail)
             ledger.write(db, at=now, agent=desk.agent, action="undone", conversation_id=row.conversation_id,
                          customer_id=row.customer_id, source=row.source, code=row.action, undoes=row.uid)
         followed = tickets.follow(db, ids, desk.rulebook, now)

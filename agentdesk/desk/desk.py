@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, cast
 from agentdesk.errors import NotFound, Refused
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from agentdesk.config.schema import Config
@@ -72,6 +73,8 @@ class Desk:
     """What was found wrong at the start (a broken theme, pack or keymap), for the banner."""
     demo: bool = False
     """True at the desk of Harbour Post."""
+    config_file: Path | None = None
+    """The person's own configuration file, which need not be there yet; None where nothing can be kept in one."""
     _listeners: list[Listener] = field(default_factory=list)
 
     def now(self) -> int:
