@@ -7,7 +7,8 @@ from typing import Literal, TypeAlias
 from agentdesk.errors import AuthError, Conflict, RateLimited, Rejected, Unavailable
 from agentdesk.model.capability import Caps, SendStrength
 from agentdesk.model.clock import MINUTE, SECOND, Millis
-from agentdesk.model.outgoing import OutboxEntry
+from agentdesk.model.message import Visibility
+from agentdesk.model.outgoing import OutboxEntry, OutKind
 from agentdesk.sync import pace
 
 Next: TypeAlias = Literal["retry", "refused", "unknown", "look"]
@@ -62,7 +63,7 @@ def next_look_at(checks: int, now: Millis) -> Millis:
 
 def may_repeat(caps: Caps, entry: OutboxEntry, now: Millis) -> bool:
     """True when sending the same again cannot land twice: the server knows our id and still remembers it."""
-    strength, first = caps.send_strength, entry.first_try_at
+    strength, first = _strength(caps, entry), entry.first_try_at
     if strength not in (SendStrength.KEY, SendStrength.CLIENT_KEY, SendStrength.PUT):
         return False
     if caps.replay_s is None:
@@ -72,7 +73,14 @@ def may_repeat(caps: Caps, entry: OutboxEntry, now: Millis) -> bool:
 
 def may_repeat_unread(caps: Caps, entry: OutboxEntry, now: Millis) -> bool:
     """True when it may be sent again although reading back proved nothing: never where a repeat overwrites."""
-    return caps.send_strength is not SendStrength.PUT and may_repeat(caps, entry, now)
+    return _strength(caps, entry) is not SendStrength.PUT and may_repeat(caps, entry, now)
+
+
+def _strength(caps: Caps, entry: OutboxEntry) -> SendStrength:
+    if entry.kind is OutKind.TICKET:
+        return caps.open_strength
+    private = entry.kind is OutKind.DM or (entry.out is not None and entry.out.visibility is Visibility.DIRECT)
+    return caps.direct_strength if private and caps.direct_strength is not None else caps.send_strength
 
 
 def proven_absent(first_absent_at: Millis, now: Millis) -> bool:

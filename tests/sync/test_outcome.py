@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from agentdesk.errors import (
@@ -19,7 +20,8 @@ from agentdesk.errors import (
 )
 from agentdesk.model.capability import Caps, SendStrength
 from agentdesk.model.clock import SECOND
-from agentdesk.model.outgoing import OutboxEntry, OutKind, SendState
+from agentdesk.model.message import Visibility
+from agentdesk.model.outgoing import OutboxEntry, Outgoing, OutKind, SendState
 from agentdesk.sync import outcome
 
 NOW = 1_767_225_600_000
@@ -99,3 +101,15 @@ def test_looks_come_ever_later() -> None:
 def test_a_server_that_asks_for_time_gets_it() -> None:
     assert outcome.retry_at(entry(), RateLimited("x", retry_after=300), NOW) >= NOW + 300 * SECOND
     assert outcome.retry_at(entry(), Unavailable("x"), NOW) > NOW
+
+
+def test_private_messages_may_be_weaker_than_public_ones() -> None:
+    caps = Caps(letter="F", send_strength=SendStrength.CLIENT_KEY, direct_strength=SendStrength.NONE)
+    out = Outgoing(client_id="abc", conversation_ref="1", kind=OutKind.REPLY, text="hi", visibility=Visibility.PUBLIC)
+    public = msgspec.structs.replace(entry(), out=out)
+    private = msgspec.structs.replace(entry(), out=msgspec.structs.replace(out, visibility=Visibility.DIRECT))
+    begun = msgspec.structs.replace(entry(), kind=OutKind.DM)
+    assert outcome.may_repeat(caps, public, NOW)
+    assert not outcome.may_repeat(caps, private, NOW)
+    assert not outcome.may_repeat_unread(caps, begun, NOW)
+    assert outcome.may_repeat(msgspec.structs.replace(caps, direct_strength=None), private, NOW)
