@@ -162,7 +162,8 @@ class ZammadClient:
     async def ticket(self, number: int) -> tuple[Ticket, dict[str, Any], dict[int, User]]:
         """A ticket as it stands: (its head, the head as it came, the people on it)."""
         data = await self._of_ticket(number, f"/tickets/{number}", {"full": "true"})
-        listing = self._listing({"record_ids": [number], **data} if "assets" in data else [data], 1)
+        full = isinstance(data, dict) and "assets" in data
+        listing = self._listing({"record_ids": [number], **data} if full else [data], 1)
         if not listing.tickets or listing.tickets[0].id != number:
             raise self._bad(f"/tickets/{number} is no ticket")
         return listing.tickets[0], listing.raw[number], listing.users

@@ -18,7 +18,7 @@ from agentdesk.connectors.zammad.canned import Macro, TextModule, from_macro, fr
 from agentdesk.connectors.zammad.client import Listing, Want, ZammadClient, made
 from agentdesk.connectors.zammad.reading import Reader
 from agentdesk.connectors.zammad.speak import Speaker
-from agentdesk.connectors.zammad.wire import KEY, Article, Group, Priority, Ticket, User, preference
+from agentdesk.connectors.zammad.wire import KEY, Article, Ticket, User, preference
 from agentdesk.connectors.zammad.writing import Writer
 from agentdesk.errors import Ambiguous, AuthError, Gone, Rejected
 from agentdesk.model.capability import Caps, SendStrength
@@ -66,7 +66,7 @@ class ZammadConnector(Connector):
             max_upload_bytes=MAX_FILE,
             statuses=("new", "open", "pending reminder", "pending close", "closed"),
             closed_status=config.closed_status,
-            send_strength=SendStrength.NONE,
+            send_strength=SendStrength.KEY,
             visibilities=("direct",),
             consistency_lag_s=LAG_S,
             poll_s=(config.poll or 30 * SECOND) / SECOND,
@@ -225,10 +225,8 @@ class ZammadConnector(Connector):
 
     async def _look_around(self) -> list[str]:
         """States, priorities and groups; says which of the configured ones are missing."""
-        speaker, client = self._speaker, self._client
-        speaker.states = await client.states()
-        speaker.priorities = {item.id: item for item in await client.rows("/ticket_priorities", Priority, "priority")}
-        speaker.groups = {group.id: group for group in await client.rows("/groups", Group, "group")}
+        speaker = self._speaker
+        await speaker.refresh()
         warnings = []
         by_name = {group.name.casefold(): number for number, group in speaker.groups.items()}
         missing = [name for name in self._config.groups if name.casefold() not in by_name]

@@ -35,6 +35,8 @@ SEEN_KEPT = 1_000
 OURS_KEPT = 4_000
 BAD_KEPT = 50
 LIST_BUDGET = 60
+NAMES_FOR: Millis = 10 * MINUTE
+"""Names of states and groups that turn out to be new are asked for this often at most."""
 
 
 class Seen(msgspec.Struct, array_like=True):
@@ -78,6 +80,7 @@ class Reader:
         self._speaker = speaker
         self._clock = clock
         self._quiet = 0
+        self._named = 0
         self.watched: frozenset[int] | None = None
         """Groups by number; None for all."""
 
@@ -101,6 +104,9 @@ class Reader:
     async def whole(self, listing: Listing, known: dict[int, Seen] | None = None) -> Page:
         """Tickets with what is written on them; of those ``known`` only what is new since."""
         self._speaker.meet(listing.users)
+        if not all(map(self._speaker.knows, listing.tickets)) and self._clock.now() - self._named >= NAMES_FOR:
+            self._named = self._clock.now()
+            await self._speaker.refresh()
         known = known or {}
         messages: list[Message] = []
         heads: list[RemoteConversation] = []

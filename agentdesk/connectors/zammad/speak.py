@@ -23,6 +23,7 @@ KNOWN_PEOPLE = 5_000
 LONG = 20_000
 """Texts from here on are read in a thread: a mail must not hold up the screen."""
 MAX_FIELDS = 20
+_SYSTEM = {"System": "Zammad"}
 OPEN_TO_ALL = ("twitter status", "facebook feed post", "facebook feed comment")
 """Channels that everybody can read."""
 
@@ -37,6 +38,18 @@ class Speaker:
         self.priorities: dict[int, Priority] = {}
         self.groups: dict[int, Group] = {}
         self._people: dict[int, User] = {}
+
+    async def refresh(self) -> None:
+        """Read the names of states, priorities and groups."""
+        client = self._client
+        self.states = await client.states()
+        self.priorities = {item.id: item for item in await client.rows("/ticket_priorities", Priority, "priority")}
+        self.groups = {group.id: group for group in await client.rows("/groups", Group, "group")}
+
+    def knows(self, ticket: Ticket) -> bool:
+        """False when the ticket names a state, priority or group that was made since."""
+        return (ticket.state_id in self.states and ticket.group_id in self.groups
+                and ticket.priority_id in self.priorities)
 
     def meet(self, users: dict[int, User]) -> None:
         """Remember people whose names came with something else."""
@@ -141,13 +154,13 @@ class Speaker:
         if article.by == "Customer" and not article.origin_by_id and number <= NOBODY:
             number = ticket.customer_id
         user = self._people.get(number)
-        name, mail = parseaddr(article.from_)
+        name, mail = parseaddr(article.from_) if "@" in article.from_ else (article.from_.strip(), "")
         if article.by != "Customer":
-            name = name.partition(" via ")[0]
-        known = user.name if user else ""
+            name = name.partition(" via ")[0].removesuffix(" via")
+        known = "" if article.by == "System" else user.name if user else ""
         handle = (user.email or user.login) if user else mail or article.created_by
         return Author(
-            ref=ref(number or "unknown"), name=inert_line(known or name or handle or article.from_),
+            ref=ref(number or "unknown"), name=inert_line(known or name or _SYSTEM.get(article.by) or handle),
             handle=inert_line(handle),
         )
 
