@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
+import msgspec
+
 from agentdesk.errors import Refused
 from agentdesk.model.capability import Caps, Counter
 from agentdesk.replies.signature import sign
@@ -20,6 +22,11 @@ TLDS = (
     "za|tr|gr|hu|ro|il"
 )
 """Top-level domains after which a bare name counts as a link on channels that weigh; the usual ones, not all."""
+
+FAR_TLDS = (
+    "рф|рус|москва|онлайн|сайт|дети|укр|бел|бг|срб|мкд|ею|ελ|ευ|中国|中國|香港|台湾|台灣|澳門|公司|网络|한국|भारत"
+)
+"""Top-level domains in other alphabets: links to them count as links too."""
 
 _LIGHT = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
 
@@ -38,10 +45,12 @@ def _patterns() -> _Patterns:
     """The expressions, compiled once and only when text that needs them is counted."""
     import regex
 
-    path = r"(?:/(?:[^\s<>\"]*[\w/=#&+-])?)?(?:\?[^\s<>\"]*[\w/=#&+-])?"
+    path = r"(?:/(?:[^\s<>\"?]*[\w/=#&+-])?)?(?:\?[!#-;=?-~]*[a-z0-9_&=#/+-])?"
     return _Patterns(
         grapheme=regex.compile(r"\X"),
-        url=regex.compile(r"(?<![\w/@.])https?://(?:[\w](?:[\w-]*\w)?\.)+[a-z]{2,}(?::\d+)?" + path, regex.I),
+        url=regex.compile(
+            rf"(?<![\w/@.])https?://(?:[\w](?:[\w-]*\w)?\.)+(?:[a-z]{{2,}}|{FAR_TLDS})(?::\d+)?" + path, regex.I
+        ),
         remote=regex.compile(r"(?<![\w/])@([a-z0-9_]+)@[a-z0-9.-]*[a-z0-9]", regex.I),
         weighed_url=regex.compile(
             r"(?<![\w/@.-])(?:https?://(?:[\w](?:[\w-]{0,61}\w)?\.)+[a-z]{2,63}"
@@ -74,6 +83,22 @@ def left(text: str, caps: Caps) -> int | None:
     if caps.max_bytes is not None:
         rooms.append(caps.max_bytes - len(text.encode()))
     return min(rooms, default=None)
+
+
+def reserved(caps: Caps, text: str, handle: str) -> Caps:
+    """The limits as they are for ``text`` once the customer's handle stands before it, unless it stands there already.
+
+    Only where a reply must name the customer, see ``Caps.mentions``.
+    """
+    handle = handle.strip().removeprefix("@")
+    if not (caps.mentions and handle) or f"@{handle}".lower() in text.lower():
+        return caps
+    before = f"@{handle} "
+    return msgspec.structs.replace(
+        caps,
+        max_chars=None if caps.max_chars is None else caps.max_chars - count(before, caps),
+        max_bytes=None if caps.max_bytes is None else caps.max_bytes - len(before.encode()),
+    )
 
 
 def fits(text: str, caps: Caps) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agentdesk.errors import Refused
 from agentdesk.model.capability import Caps, Counter
-from agentdesk.replies.length import count, fits, graphemes, left, split
+from agentdesk.replies.length import count, fits, graphemes, left, reserved, split
 
 FAMILY = "👩‍👩‍👧‍👦"
 FLAG = "🇩🇪"
@@ -145,3 +145,42 @@ def test_counts_are_never_negative_and_plain_text_counts_itself(text: str, count
     assert count(text, caps(counter)) >= 0
     plain = "".join(char for char in text if char.isascii() and char.isalnum())
     assert count(plain, caps(counter)) == len(plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("check http://example.com and https://example.org/page?x=1#frag", 57),
+        ("ftp://files.example.net/resource", 32),
+        ("http://user:pass@example.com:8080/path", 38),
+        ("http://127.0.0.1:3000/health", 28),
+        ("https://[2001:db8::1]/status", 28),
+        ("mailto:someone@example.com", 26),
+        ("https://very.long.tld.example.museum/collection/item", 23),
+        ("(see https://example.com.)", 30),
+        ("https://example.com/a-b_c~d?param_a=1&param-b=2", 23),
+        ("https://shop.Пример.рф/каталог/новый", 23),
+        ("https://shop.Пример.рф/каталог?имя=да", 30),  # a query ends where ASCII ends
+        ("@alice", 6),
+        ("@bob@example.com", 4),
+        ("<@root> and {@admin@example.net}", 20),
+        ("hey @me@example.com look at https://example.com/a-b_c~d?e=f#g and @you  ", 50),
+        ("a: " + FLAG + "✊🏿" + FAMILY, 6),
+        (" tabs\tand\nnewlines\r\n", 19),
+    ],
+)
+def test_mastodon_counts_links_as_23_and_handles_without_their_server(text: str, length: int) -> None:
+    """The same kinds of cases as the public ones of halcy/Mastodon.py, tests/test_status_length.py."""
+    assert count(text, caps(Counter.GRAPHEME_URL23)) == length
+
+
+def test_the_handle_that_must_stand_before_a_reply_takes_its_share() -> None:
+    it = Caps(letter="M", counter=Counter.GRAPHEME_URL23, max_chars=500, mentions=True)
+    assert left("hello", reserved(it, "hello", "@jane@far.example")) == 500 - len("@jane ") - 5
+    named = "hello @Jane@far.example"
+    assert reserved(it, named, "@jane@far.example") is it
+    assert reserved(it, "hello", "") is it
+    plain = Caps(letter="X", max_chars=500)
+    assert reserved(plain, "hello", "@jane@far.example") is plain
+    whole = Caps(letter="G", counter=Counter.CODEPOINT, max_chars=50, mentions=True)
+    assert left("hello", reserved(whole, "hello", "jane@far.example")) == 50 - len("@jane@far.example ") - 5
