@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agentdesk.config.sources import SourceConfig
     from agentdesk.connectors.base import Connector
     from agentdesk.connectors.demo_world import DemoWorld, Setup
+    from agentdesk.model.capability import Caps
     from agentdesk.replies.packs import Packs
     from agentdesk.rules.rulebook import Rulebook
     from agentdesk.secrets import Ask
@@ -168,10 +169,10 @@ async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only:
 
     world = None if options.demo is None else _demo_world(desk, places(options.profile), options.demo)
     made = await _configured(desk, ask, only) if world is None else world.connectors()
-    states = {name: connector.caps.letter for name, connector in made.items()}
+    caps = {name: connector.caps for name, connector in made.items()}
     kinds = {name: name.partition(":")[0] for name in made}
     if desk.store.writable:
-        await desk.store.write(lambda db: _ensure(db, kinds, states))
+        await desk.store.write(lambda db: _ensure(db, kinds, caps))
     desk.connectors.update(made)
     desk.engine = Engine(desk.store, desk.connectors, desk.rulebook, desk.clock, desk.emit, desk.holder)
     for name in made:
@@ -207,11 +208,12 @@ async def _first_day(desk: Desk, setup: Setup) -> None:
     await prepare.mark_prepared(desk)
 
 
-def _ensure(db: Db, kinds: Mapping[str, str], letters: Mapping[str, str]) -> None:
+def _ensure(db: Db, kinds: Mapping[str, str], caps: Mapping[str, Caps]) -> None:
     from agentdesk.store import sources
 
     for name, kind in kinds.items():
-        sources.ensure(db, name, kind, letters[name])
+        sources.ensure(db, name, kind, caps[name].letter)
+        sources.set_caps(db, name, caps[name])
 
 
 def _demo_world(desk: Desk, where: Places, demo: DemoOptions) -> DemoWorld:

@@ -88,6 +88,37 @@ def _roots(environ: Mapping[str, str]) -> tuple[Path, Path, Path | None]:
     )
 
 
+def downloads(environ: Mapping[str, str] | None = None) -> Path:
+    """The person's own folder for downloads; below ``AGENTDESK_HOME`` where that is set."""
+    home = (os.environ if environ is None else environ).get("AGENTDESK_HOME", "")
+    if home:
+        return Path(home).expanduser().absolute() / "downloads"
+    import platformdirs
+
+    return platformdirs.user_downloads_path()
+
+
+def new_private(folder: Path, name: str) -> Path:
+    """Create an empty file for its owner only (0600) and return it: ``name``, or with a number where that is taken.
+
+    A folder that is missing is made (0700); one that is there is left as it is. ``name`` must be a plain file name.
+    """
+    before, _, ending = name.rpartition(".")
+    stem, end = (before, f".{ending}") if before else (name, "")
+    try:
+        _make(folder)
+        for number in range(1, 10_000):
+            path = folder / (name if number == 1 else f"{stem} ({number}){end}")
+            try:
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+            except FileExistsError:
+                continue
+            return path
+    except OSError as error:
+        raise _disk_error(f"Nothing can be written into {folder}", error) from error
+    raise StoreError(f"{folder} holds too many files called {name}", "", "Name another folder, or clear this one")
+
+
 def _is_shared(folder: Path) -> bool:
     real = Path(os.path.normpath(folder))
     return any(real == shared or shared in real.parents for shared in _SHARED)

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 
 import msgspec
 
+from agentdesk.desk import canned as canned_replies
+from agentdesk.desk import files, reacting
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import Refused
+from agentdesk.model.capability import Caps
 from agentdesk.model.conversation import Conversation
 from agentdesk.model.events import Changed, OutboxChanged
 from agentdesk.model.message import Direction, Message, Visibility
 from agentdesk.model.outgoing import Draft, OutboxEntry, Outgoing, OutKind, SendState
 from agentdesk.model.text import inert
-from agentdesk.replies import guards, length, packs, signature, template
+from agentdesk.replies import guards, length, signature, template
+from agentdesk.replies.mention import silent
 from agentdesk.replies.template import Canned, Values
-from agentdesk.store import conversations, customers, drafts, outbox
+from agentdesk.store import conversations, customers, drafts, links, outbox
 from agentdesk.store import standing as standing_rows
 from agentdesk.store.db import Db
 
@@ -46,6 +50,8 @@ def visibilities(desk: Desk, conversation_id: int, kind: OutKind) -> tuple[Visib
     """What a reply here may be, the usual one first: never wider than what the customer wrote."""
     if kind is OutKind.NOTE:
         return (Visibility.INTERNAL,)
+    if kind is OutKind.DM:
+        return (Visibility.DIRECT,)
     it = conversations.get(desk.store.reader, conversation_id)
     allowed = [Visibility(v) for v in desk.caps(it.source).visibilities]
     last = _last_in(desk.store.reader, conversation_id)
@@ -56,21 +62,65 @@ def visibilities(desk: Desk, conversation_id: int, kind: OutKind) -> tuple[Visib
     return tuple(allowed) or (Visibility.PUBLIC,)
 
 
-def open_draft(desk: Desk, conversation_id: int, kind: OutKind = OutKind.REPLY) -> Draft:
-    """The draft that was begun here, or a new empty one (not stored until it has text)."""
+def open_draft(desk: Desk, conversation_id: int, kind: OutKind = OutKind.REPLY, message_id: int = 0) -> Draft:
+    """The draft that was begun here, or a new one (not stored until it has text of its own).
+
+    For another text of a message of ours, ``message_id`` says which; the last one without it.
+    """
     found = drafts.get(desk.store.reader, conversation_id, desk.agent, kind)
+    if kind is OutKind.EDIT:
+        return _open_edit(desk, conversation_id, message_id, found)
     if found is not None:
         return found
     it = conversations.get(desk.store.reader, conversation_id)
     if kind is OutKind.REPLY:
         _check_can_reply(desk, it)
+    elif kind is OutKind.DM:
+        _check_can_dm(desk, it)
     elif desk.connectors and not desk.caps(it.source).can_note:
         raise Refused(f"{it.source} keeps no notes", "", "Write the note about the customer instead: N")
     last = _last_in(desk.store.reader, conversation_id)
     return Draft(conversation_id=conversation_id, agent=desk.agent, kind=kind, text="",
-                 visibility=visibilities(desk, conversation_id, kind)[0], reply_to_ref=last.ref if last else "",
+                 visibility=visibilities(desk, conversation_id, kind)[0],
+                 reply_to_ref=last.ref if last and kind is not OutKind.DM else "",
                  seen_message_id=conversations.last_message_id(desk.store.reader, conversation_id),
                  started_at=desk.now(), name=it.name, source=it.source)
+
+
+def _open_edit(desk: Desk, conversation_id: int, message_id: int, found: Draft | None) -> Draft:
+    """The draft of another text for a reply of ours; one begun for another reply must be finished first."""
+    if found is not None and not message_id:
+        return found
+    stored = reacting.editable(desk, conversation_id, message_id)
+    if found is not None and found.reply_to_ref == stored.message.ref:
+        return found
+    if found is not None:
+        raise Refused("Another reply here is being edited", "Its new text is a draft",
+                      "Take it up from the drafts with D, then send it or throw it away")
+    text = signature.strip(reacting.text_of(desk, stored), desk.config.agent.signature)
+    it = conversations.get(desk.store.reader, conversation_id)
+    return Draft(conversation_id=conversation_id, agent=desk.agent, kind=OutKind.EDIT, text=text,
+                 visibility=stored.message.visibility, reply_to_ref=stored.message.ref,
+                 seen_message_id=conversations.last_message_id(desk.store.reader, conversation_id),
+                 started_at=desk.now(), name=it.name, source=it.source)
+
+
+def _check_can_dm(desk: Desk, it: Conversation) -> None:
+    """Refuse to begin a private conversation where there is none, or where this one is private already."""
+    reacting.require(desk, it.source, "can_dm", "begin a private conversation")
+    last = _last_in(desk.store.reader, it.id)
+    if last is None:
+        raise Refused(f"Nobody to write to in #{it.id}", "The customer has not written here", "")
+    if last.visibility is Visibility.DIRECT:
+        raise Refused("This conversation is private already", f"{it.name} wrote in private", "Answer with r")
+
+
+def private_talk(desk: Desk, conversation_id: int) -> int:
+    """The private conversation that this one was taken to already; 0 when there is none."""
+    for link in links.of(desk.store.reader, conversation_id):
+        if link.kind == "dm" and link.other_id is not None:
+            return link.other_id
+    return 0
 
 
 def _check_can_reply(desk: Desk, it: Conversation) -> None:
@@ -84,7 +134,7 @@ def _check_can_reply(desk: Desk, it: Conversation) -> None:
 
 async def save(desk: Desk, draft: Draft) -> int:
     """Store the draft as it is now; returns the instant of the commit. An empty one is forgotten."""
-    if not draft.text.strip():
+    if not draft.text.strip() and not draft.uploads:
         await discard(desk, draft)
         return desk.now()
     now = desk.now()
@@ -108,7 +158,17 @@ def room(desk: Desk, draft: Draft) -> int | None:
     """How much the channel's own count leaves, sign-off included; negative when too long, None without a limit."""
     if draft.kind is OutKind.NOTE:
         return None
-    return length.left(signed(desk, draft), desk.caps(draft.source or _source(desk, draft)))
+    text = signed(desk, draft)
+    return length.left(text, _limits(desk, draft, text))
+
+
+def _limits(desk: Desk, draft: Draft, text: str) -> Caps:
+    """The channel's limits for this text: where the customer must be named, the handle takes its share."""
+    caps = desk.caps(draft.source or _source(desk, draft))
+    if not caps.mentions:
+        return caps
+    last = _last_in(desk.store.reader, draft.conversation_id)
+    return length.reserved(caps, text, last.author.handle if last else "")
 
 
 def _source(desk: Desk, draft: Draft) -> str:
@@ -120,12 +180,17 @@ def check(desk: Desk, draft: Draft) -> tuple[guards.Warning, ...]:
     it = conversations.get(desk.store.reader, draft.conversation_id)
     last = _last_in(desk.store.reader, draft.conversation_id)
     since = desk.now() - 24 * 3_600_000
-    canned = next((c for c in desk.packs.canned if c.name == draft.canned), None)
+    canned = canned_replies.named(desk, draft.canned)
     to_customer, to_others = outbox.same_text(desk.store.reader, signed(desk, draft), it.customer_id, since)
+    if draft.kind is OutKind.EDIT:
+        to_customer = to_others = 0
+    can_direct = draft.kind is OutKind.REPLY and Visibility.DIRECT in visibilities(desk, it.id, draft.kind)
     return guards.check(guards.GuardFacts(
         text=draft.text, visibility=draft.visibility, kind=draft.kind, signature=desk.config.agent.signature,
         customer_visibility=last.visibility if last else None, room=room(desk, draft),
-        can_dm=desk.caps(it.source).can_dm, canned=draft.canned, canned_text=draft.canned_text,
+        can_direct=can_direct, can_dm=desk.caps(it.source).can_dm and draft.kind is OutKind.REPLY,
+        files=tuple(each.name for each in draft.uploads), undescribed=files.undescribed(draft, desk.caps(it.source)),
+        canned=draft.canned, canned_text=draft.canned_text,
         same_to_customer=to_customer, same_to_others=to_others, ours=(canned.text,) if canned else (),
         repeat_limit=desk.config.replies.repeat_limit, warn_unedited=desk.config.replies.unedited,
         more_private=desk.config.privacy.warn_public))
@@ -142,12 +207,15 @@ async def send(desk: Desk, draft: Draft, override: frozenset[str] = frozenset(),
     it = conversations.get(desk.store.reader, draft.conversation_id)
     _check_can_reply(desk, it) if draft.kind is OutKind.REPLY else None
     texts = [signed(desk, draft)]
+    if draft.kind is OutKind.EDIT:
+        await reacting.edit(desk, it.id, draft.reply_to_ref, texts[0], drop=draft.agent)
+        return Sent()
     if split:
-        texts = length.split(inert(draft.text).strip(), desk.caps(it.source), desk.config.agent.signature)
+        texts = length.split(inert(draft.text).strip(), _limits(desk, draft, ""), desk.config.agent.signature)
     now = desk.now()
-    usual = desk.config.replies.hold if draft.kind is OutKind.REPLY else 0
+    usual = 0 if draft.kind is OutKind.NOTE else desk.config.replies.hold
     hold_until = now + (usual if hold is None else hold)
-    outs = [_freeze(desk, draft, it, text, now) for text in texts]
+    outs = [_freeze(desk, draft, it, text, now, first=number == 0) for number, text in enumerate(texts)]
 
     def work(db: Db) -> list[int]:
         return [outbox.freeze(db, it.id, out, agent=desk.agent, hold_until=hold_until, source=it.source,
@@ -161,12 +229,13 @@ async def send(desk: Desk, draft: Draft, override: frozenset[str] = frozenset(),
     return Sent(entry_ids=tuple(entry_ids), hold_until=hold_until)
 
 
-def _freeze(desk: Desk, draft: Draft, it: Conversation, text: str, now: int) -> Outgoing:
-    """Make the frozen reply, with whatever the connector must fix before the first attempt."""
+def _freeze(desk: Desk, draft: Draft, it: Conversation, text: str, now: int, *, first: bool) -> Outgoing:
+    """Make the frozen reply, with whatever the connector must fix before the first attempt; files go with the first."""
     last = _last_in(desk.store.reader, it.id)
     out = Outgoing(client_id=str(uuid.uuid4()), conversation_ref=it.ref, kind=draft.kind, text=text,
                    visibility=draft.visibility, reply_to_ref=draft.reply_to_ref, agent=desk.agent, created_at=now,
-                   customer_ref=last.author.ref if last else "", customer_handle=last.author.handle if last else "")
+                   customer_ref=last.author.ref if last else "", customer_handle=last.author.handle if last else "",
+                   customer_name=it.name if draft.kind is OutKind.DM else "", uploads=draft.uploads if first else ())
     connector = desk.connectors.get(it.source)
     extra = connector.freeze(out) if connector is not None else ""
     return msgspec.structs.replace(out, extra=extra)
@@ -218,7 +287,7 @@ def _unsigned(desk: Desk, entry: OutboxEntry, numbered: bool) -> str:
     text = entry.out.text if entry.out is not None else ""
     if numbered:
         text = re.sub(r" \d+/\d+$", "", text)
-    return signature.strip(text, desk.config.agent.signature) if entry.kind is OutKind.REPLY else text
+    return text if entry.kind is OutKind.NOTE else signature.strip(text, desk.config.agent.signature)
 
 
 async def retry(desk: Desk, entry_id: int) -> str:
@@ -244,22 +313,23 @@ def _tell(desk: Desk, entry_id: int, conversation_id: int, state: SendState) -> 
     desk.emit(Changed(conversation_ids=(conversation_id,)))
 
 
-def find_canned(desk: Desk, words: str) -> list[Canned]:
-    """Canned replies that fit the words, best first."""
-    return packs.search(desk.packs, words)
+def find_canned(desk: Desk, words: str, conversation_id: int = 0) -> list[Canned]:
+    """Canned replies that fit the words, best first; those that another help desk holds last."""
+    return canned_replies.find(desk, words, conversation_id)
 
 
 def canned_values(desk: Desk, conversation_id: int) -> Values:
-    """What a canned reply can be filled with here."""
+    """What a canned reply can be filled with here; names that customers chose mention nobody by accident."""
     it = conversations.get(desk.store.reader, conversation_id)
     person = customers.get(desk.store.reader, it.customer_id)
-    first = person.name.split()[0] if person.name.split() else person.name
+    name = silent(person.name)
+    first = name.split()[0] if name.split() else name
     handle = next((i.profile.handle for i in person.identities if i.source == it.source), "")
     return {
-        "customer": {"name": person.name, "first_name": first, "handle": handle},
+        "customer": {"name": name, "first_name": first, "handle": handle},
         "agent": {"name": desk.agent, "signature": desk.config.agent.signature},
-        "conversation": {"subject": it.subject, "number": str(it.id), "source": it.source},
-        **{name: value for name, value in it.fields.items() if name.isidentifier()},
+        "conversation": {"subject": silent(it.subject), "number": str(it.id), "source": it.source},
+        **{name: silent(value) for name, value in it.fields.items() if name.isidentifier()},
     }
 
 

@@ -112,7 +112,7 @@ async def undo(desk: Desk) -> str:
 
     now = desk.now()
 
-    def work(db: Db) -> tuple[str, list[int], list[str]]:
+    def work(db: Db) -> tuple[str, int, list[int], list[str]]:
         last = ledger.last_undoable(db, desk.agent)
         if last is None:
             raise Refused("There is nothing to undo", "Your last steps cannot be taken back or were already")
@@ -130,12 +130,12 @@ async def undo(desk: Desk) -> str:
                          customer_id=row.customer_id, source=row.source, code=row.action, undoes=row.uid)
         followed = tickets.follow(db, ids, desk.rulebook, now)
         standing.refresh(db, [*ids, *followed], desk.rulebook, now)
-        return last.action, ids, kept
+        return last.action, sum(row.conversation_id is not None for row in rows), ids, kept
 
-    action, ids, kept = await desk.store.write(work)
+    action, number, ids, kept = await desk.store.write(work)
     desk.emit(Changed(conversation_ids=tuple(ids)))
     poke(desk)
-    words = f"Undone: {action.replace('_', ' ')}" + (f" on {len(ids)} conversations" if len(ids) > 1 else "")
+    words = f"Undone: {action.replace('_', ' ')}" + (f" on {number} conversations" if number > 1 else "")
     for name in kept:
         desk.emit(Notice(level="warning", text=f"{name} was changed by somebody since and stays as it is"))
     return words

@@ -76,6 +76,7 @@ class Desk:
     config_file: Path | None = None
     """The person's own configuration file, which need not be there yet; None where nothing can be kept in one."""
     _listeners: list[Listener] = field(default_factory=list)
+    _learnt: dict[str, Caps] | None = None
 
     def now(self) -> int:
         """The present instant."""
@@ -111,13 +112,21 @@ class Desk:
         return self.engine
 
     def caps(self, source: str) -> Caps:
-        """What the source can do; a source that is not connected can be read only."""
+        """What the source can do, as far as that is known; one that was never connected can be read only."""
         connector = self.connectors.get(source)
         if connector is not None:
             return connector.caps
         from agentdesk.model.capability import Caps
 
-        return Caps(letter="?", can_reply=False)
+        return self.learn().get(source) or Caps(letter="?", can_reply=False)
+
+    def learn(self) -> dict[str, Caps]:
+        """What the sources could do when they were connected last; read once, on the thread of the reader."""
+        if self._learnt is None:
+            from agentdesk.store import sources
+
+            self._learnt = sources.caps(self.store.reader)
+        return self._learnt
 
     def connector(self, source: str) -> Connector:
         """The connector of a source; NotFound when it is not configured or not connected yet."""

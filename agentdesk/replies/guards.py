@@ -17,7 +17,10 @@ from agentdesk.replies import private
 from agentdesk.replies.signature import strip
 
 ANYWAY = "or send it all the same"
+DIRECT = "make it a direct message"
+TO_DM = "take it to a private conversation"
 MAX_NAMED = 3
+_TO_CUSTOMER = (OutKind.REPLY, OutKind.DM, OutKind.EDIT)
 
 _WIDTH = {
     Visibility.INTERNAL: 0, Visibility.DIRECT: 1, Visibility.FOLLOWERS: 2, Visibility.UNLISTED: 3, Visibility.PUBLIC: 4,
@@ -35,6 +38,14 @@ _GAP = re.compile(
 )
 _CAPITALS = re.compile(r"\[[A-Z][A-Z0-9 _-]{2,40}\](?![(\[])")
 _RULE = re.compile(r"_{3,}")
+_PROMISES_FILE = re.compile(
+    r"\b(?:(?:i|we|i've|we've|i have|we have|i'm|i'll|we'll|we are|please find|see|find|is|are)\s+(?:\w+\s+){0,3}?"
+    r"(?:attach(?:ed|ing)?|enclosed?)\b|(?:^|(?<=[.!?:] ))(?:attached|enclosed) (?:is|are|you)\b|"
+    r"\b(?:the|an|our) (?:attached|enclosed) \w+|\bin the attachment\b|\bim anhang\b|\banbei\b|"
+    r"\bangeh(?:ä|ae)ngt\b|\bbeigef(?:ü|ue)gt\b|\bci-joint|\ben pi(?:è|e)ce jointe\b|\badjunt[oa]\b|"
+    r"\bin allegato\b|\bin de bijlage\b|\bem anexo\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _HANDLES = re.compile(r"\A(?:\s*@[\w.-]+(?:@[\w.-]+)?[\s,:]*)+")
 
 
@@ -57,7 +68,14 @@ class GuardFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Of the customer's message that is answered."""
     room: int | None = None
     """How much more the channel takes, below zero when it is too long; None without a limit."""
+    can_direct: bool = False
+    """True when this very reply could be a direct message."""
     can_dm: bool = False
+    """True when a private conversation could be begun instead."""
+    files: tuple[str, ...] = ()
+    """Names of the files that go with it."""
+    undescribed: tuple[str, ...] = ()
+    """Those of them that should have a description and have none."""
     canned: str = ""
     """Name of the canned reply it began with."""
     canned_text: str = ""
@@ -79,8 +97,9 @@ def check(facts: GuardFacts) -> tuple[Warning, ...]:
     if not strip(facts.text, facts.signature).strip():
         return (Warning("empty", "There is nothing in it", "Write something first."),)
     found = list(_unfilled(facts.text))
-    if facts.kind is OutKind.REPLY:
-        found = [*_private(facts), *_wider(facts), *found, *_too_long(facts), *_repeated(facts), *_unedited(facts)]
+    if facts.kind in _TO_CUSTOMER:
+        found = [*_private(facts), *_wider(facts), *found, *_too_long(facts), *_files(facts), *_repeated(facts),
+                 *_unedited(facts)]
     return tuple(found)
 
 
@@ -101,8 +120,25 @@ def _private(facts: GuardFacts) -> Iterator[Warning]:
         rest = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
         yield Warning(
             "private", f"Private data in a {facts.visibility.value} reply: {named}{rest}",
-            f"Take it out, {'make it a direct message, ' if facts.can_dm else ''}{ANYWAY}.",
+            f"Take it out, {_elsewhere(facts)}{ANYWAY}.",
         )  # fmt: skip
+
+
+def _elsewhere(facts: GuardFacts) -> str:
+    """Where private data could go instead, in words."""
+    if facts.can_direct:
+        return f"{DIRECT}, "
+    return f"{TO_DM}, " if facts.can_dm else ""
+
+
+def _files(facts: GuardFacts) -> Iterator[Warning]:
+    if not facts.files and _PROMISES_FILE.search(facts.text):
+        yield Warning("no_attachment", "It speaks of an attachment, and nothing is attached",
+                      f"Attach the file, {ANYWAY}.")
+    if facts.undescribed:
+        named = ", ".join(f"«{name}»" for name in facts.undescribed[:MAX_NAMED])
+        yield Warning("no_alt", f"Without a description for people who cannot see it: {named}",
+                      f"Describe it, {ANYWAY}.")
 
 
 def _wider(facts: GuardFacts) -> Iterator[Warning]:

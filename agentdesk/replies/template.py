@@ -64,6 +64,10 @@ class Canned(msgspec.Struct, frozen=True, kw_only=True):
     """What to say when a value is asked for, by its dotted name."""
     source: str = ""
     """Where it comes from: a file, or the help desk."""
+    origin: str = ""
+    """The source that holds it, such as ``rt:support``; empty for our own."""
+    actions: tuple[str, ...] = ()
+    """What else a help desk's macro does, as verb calls."""
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ from typing import Literal
 import msgspec
 
 from agentdesk.errors import NotFound
-from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import ConversationBrief, Disposition, Severity, State
 from agentdesk.model.customer import Customer, Identity, Profile
 from agentdesk.store.codec import pack, unpack
@@ -70,14 +69,6 @@ def by_handle(db: Db, handle: str, limit: int = 20) -> list[int]:
     return [row[0] for row in db.rows(
         "SELECT DISTINCT customer_id FROM identity WHERE handle = ? COLLATE NOCASE "
         "OR handle = ? COLLATE NOCASE LIMIT ?", plain, f"@{plain}", limit)]
-
-
-def update_profile(db: Db, source: str, profile: Profile, now: Millis) -> int | None:
-    """Store what the source tells of a person now; returns the customer, None when nobody knows that person."""
-    db.run("UPDATE identity SET handle = ?, name = ?, followers = ?, profile = ?, seen_at = ? "
-           "WHERE source = ? AND ref = ?", profile.handle, profile.name, profile.followers, pack(profile), now, source,
-           profile.ref)
-    return by_identity(db, source, profile.ref)
 
 
 def set_note(db: Db, customer_id: int, note: str) -> None:

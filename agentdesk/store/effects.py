@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from agentdesk.model.clock import Millis
-from agentdesk.model.outgoing import Action, OutboxEntry, Verb
+from agentdesk.model.outgoing import Action, OutboxEntry, Outgoing, Verb
 from agentdesk.model.text import inert
 from agentdesk.store import ledger, reactions
+from agentdesk.store.codec import unpack
 from agentdesk.store.db import Db
+from agentdesk.store.trouble import reading
 
 
 def done(db: Db, entry: OutboxEntry, now: Millis) -> None:
@@ -46,6 +48,17 @@ def put_text(db: Db, number: int, before: str, text: str, author: str, now: Mill
            before, author)
     db.run("UPDATE message SET text = ?, raw = ?, edited_at = ? WHERE id = ?", text, raw, edited_at, number)
     db.run("INSERT INTO message_text (rowid, text, author_name) VALUES (?, ?, ?)", number, text, author)
+
+
+def sent_text(db: Db, client_id: str) -> str:
+    """What a message of ours said when it left; empty when that is not known."""
+    if not client_id:
+        return ""
+    body = db.value("SELECT body FROM outbox WHERE client_id = ? AND kind <> 'action'", client_id)
+    if body is None:
+        return ""
+    with reading(db.path):
+        return unpack(body, Outgoing).text
 
 
 def inverse(db: Db, source: str, action: Action) -> Action | None:

@@ -6,6 +6,7 @@ import builtins
 from typing import Any
 
 from agentdesk.errors import NotFound
+from agentdesk.model.capability import Caps
 from agentdesk.model.clock import Millis
 from agentdesk.model.page import Account, Budget, Gap
 from agentdesk.model.source import OpenGap, Quarantined, SourceState
@@ -91,6 +92,17 @@ def set_backfilled(db: Db, name: str) -> None:
 def set_account(db: Db, name: str, account: Account) -> None:
     """Remember who we are there."""
     db.run("UPDATE source SET account = ? WHERE name = ?", pack(account), name)
+
+
+def set_caps(db: Db, name: str, caps: Caps) -> None:
+    """Remember what the source can do, for when it is not connected."""
+    db.run("UPDATE source SET caps = ?1 WHERE name = ?2 AND caps <> ?1", pack(caps), name)
+
+
+def caps(db: Db) -> dict[str, Caps]:
+    """What each source could do when it was connected last; without those that never were."""
+    with reading(db.path):
+        return {name: unpack(known, Caps) for name, known in db.rows("SELECT name, caps FROM source WHERE caps <> ''")}
 
 
 def add_gap(db: Db, name: str, gap: Gap, now: Millis) -> int:

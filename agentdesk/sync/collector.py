@@ -8,13 +8,15 @@ import msgspec
 
 from agentdesk.connectors.base import Connector
 from agentdesk.errors import NotFound
+from agentdesk.model.capability import Caps
 from agentdesk.model.clock import MINUTE, SECOND, Millis
 from agentdesk.model.events import Notice, Progress, SourceChanged
-from agentdesk.model.page import Gap, Page
+from agentdesk.model.page import Account, Gap, Page
 from agentdesk.rules.times import length_words
 from agentdesk.store import sources
 from agentdesk.store.db import Db
 from agentdesk.sync import pace
+from agentdesk.sync.canned import CannedKeeper
 from agentdesk.sync.frame import Frame, from_source, rest, words
 
 PULL_LIMIT_S = 180
@@ -62,6 +64,7 @@ class Collector:
         self._noted_ok_at: Millis | None = None
         self._skewed = False
         self._busy = asyncio.Lock()
+        self._canned = CannedKeeper(frame, connector)
 
     async def run(self) -> None:
         """Collect until cancelled."""
@@ -95,7 +98,18 @@ class Collector:
             now = self._last_at = self.frame.now()
             self.pace = pace.after_success(self.pace, now, more=taken.more)
             await self._note_ok(now)
+            if not taken.more:
+                await self._look_for_canned()
             return taken
+
+    async def _look_for_canned(self) -> None:
+        """Fetch the canned replies that the source holds when it is time; a failure concerns them alone."""
+        try:
+            await self._canned.look()
+        except Exception as error:  # the pull went well, so whatever this is, it does not make the source bad
+            said = words(error, self.name)
+            self.frame.emit(Notice(level="warning", text=f"Canned replies of {self.name}: {said.line}",
+                                   remedy="They are asked for again in an hour; those of before stay"))
 
     async def _verify(self) -> None:
         """Ask the source once who we are there."""
@@ -103,7 +117,7 @@ class Collector:
             return
         async with asyncio.timeout(PULL_LIMIT_S):
             account = await self.connector.verify()
-        await self.frame.store.write(lambda db: sources.set_account(db, self.name, account))
+        await self.frame.store.write(lambda db: _know(db, self.name, account, self.connector.caps))
         self._verified = True
         self.pace = msgspec.structs.replace(self.pace, poll=pace.pace(self.name, self.connector.caps.poll_s).poll)
         for warning in account.warnings:
@@ -240,6 +254,12 @@ class Collector:
         if self.elsewhere:
             return WATCH
         return min(LONGEST_REST, self.pace.wait(self.frame.now()))
+
+
+def _know(db: Db, name: str, account: Account, caps: Caps) -> None:
+    """Keep who we are there and what can be done there."""
+    sources.set_account(db, name, account)
+    sources.set_caps(db, name, caps)
 
 
 def _says_nothing(page: Page, cursor: str | None) -> bool:

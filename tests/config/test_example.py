@@ -39,13 +39,13 @@ def plain() -> dict[str, Any]:
 
 def test_it_loads() -> None:
     it = loaded(example_text(), validators={"query": query_problem})
-    assert [source.full_name for source in it.sources] == ["rt:support", "file:archive"]
+    assert [source.full_name for source in it.sources] == ["rt:support", "zammad:helpdesk", "file:archive"]
 
 
 def keys_of(plain: dict[str, Any]) -> Iterator[tuple[str, type, dict[str, Any]]]:
     """Each section of the example with the struct that it becomes."""
     yield "", Config, plain
-    for name in ("agent", "replies", "ui", "privacy", "codes"):
+    for name in ("agent", "replies", "files", "ui", "privacy", "codes"):
         yield name, type(getattr(Config(), name)), plain[name]
     for source in plain["sources"]:
         yield source["kind"], SOURCE_KINDS[source["kind"]], source

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -33,7 +33,7 @@ from agentdesk.model.conversation import RemoteConversation
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Author, Direction, Message
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Receipt, Unsure, Verb
-from agentdesk.model.page import Account, Gap, Page
+from agentdesk.model.page import Account, Gap, Page, RemoteCanned
 from agentdesk.model.text import Inert, inert, inert_line
 
 US = Author(ref="us", name=Inert("Acme"), handle=Inert("@acme"))
@@ -118,6 +118,9 @@ class Platform:
     begun: dict[str, Outgoing] = field(default_factory=dict)
     """The conversations that tickets and private messages began."""
     number: int = 0
+    files: dict[str, bytes] = field(default_factory=dict)
+    """What can be fetched, by address."""
+    canned: tuple[RemoteCanned, ...] = ()
 
     def write(self, conversation: str, text: str, *, author: Author | None = None, at: Millis | None = None,
               direction: Direction = Direction.IN, parent: str = "") -> Message:
@@ -240,6 +243,7 @@ class FakeConnector(Connector):
     read_errors: deque[Exception | Verdict | None] = field(default_factory=deque)
     """What the next attempts to read back raise or answer instead of the truth."""
     act_errors: deque[BaseException | None] = field(default_factory=deque)
+    canned_errors: deque[Exception | None] = field(default_factory=deque)
     pages: deque[Page] = field(default_factory=deque)
     """Answers to the next pulls, instead of the truth."""
     limit: int = 100
@@ -255,7 +259,8 @@ class FakeConnector(Connector):
 
     def __post_init__(self) -> None:
         self.caps = msgspec.structs.replace(
-            self.caps, send_strength=self.platform.strength, replay_s=self.platform.replay_s,
+            self.caps, send_strength=self.platform.strength, open_strength=self.platform.strength,
+            replay_s=self.platform.replay_s,
             consistency_lag_s=self.platform.lag_s, can_assign=True, can_open=True, can_dm=True, can_note=True)
 
     async def verify(self) -> Account:
@@ -388,6 +393,20 @@ class FakeConnector(Connector):
                 raise Conflict(f"{holder} has it", holder=holder)
             self.platform.claims[action.conversation_ref] = self.agent
         self.platform.acts.append(action)
+
+    async def download(self, url: str, out: BinaryIO, limit: int) -> None:
+        self._call("download")
+        if url not in self.platform.files:
+            raise Gone("The file is gone")
+        data = self.platform.files[url]
+        for start in range(0, len(data), 100_000):
+            out.write(data[start:start + 100_000])
+            await asyncio.sleep(0)
+
+    async def canned(self) -> tuple[RemoteCanned, ...]:
+        self._call("canned")
+        _raise(self.canned_errors)
+        return self.platform.canned
 
     def hints(self) -> AsyncIterator[None] | None:
         return None if self.hint is None else self._hints(self.hint)

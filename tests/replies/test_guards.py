@@ -59,16 +59,42 @@ def test_filled(text: str) -> None:
 
 def test_private_data_in_what_others_can_read() -> None:
     text = "We write to jane@mail.example and +44 20 7946 0958."
-    (warning,) = said(text, can_dm=True)
+    (warning,) = said(text, can_direct=True)
     assert warning.code == "private"
     assert "mail address «jane@mail.example», telephone number «+44 20 7946 0958»" in warning.text
     assert "direct message" in warning.how
-    assert "direct message" not in said(text, can_dm=False)[0].how
+    assert "private conversation" in said(text, can_dm=True)[0].how
+    assert "direct message" not in said(text)[0].how
+    assert "private conversation" not in said(text)[0].how
     assert codes(text, visibility=UNLISTED) == codes(text, visibility=FOLLOWERS) == ["private"]
     assert codes(text, visibility=DIRECT) == codes(text, kind=OutKind.NOTE) == []
     assert codes(text, ours=("Write to jane@mail.example or +44 20 7946 0958",)) == []
     assert "private" in codes(text, canned="c", canned_text=text)
     assert codes("code PN-123456", more_private={"policy": r"PN-\d+"}) == ["private"]
+
+
+@pytest.mark.parametrize("text", [
+    "I have attached the label.", "See the attached form.", "Please find attached your invoice",
+    "The label is attached.",
+    "Attached is the label", "I'll attach it", "Enclosed you will find it", "Die Datei ist im Anhang.",
+    "Anbei das Etikett", "Vous trouverez ci-joint le formulaire", "Te envío el formulario adjunto",
+])
+def test_a_file_that_is_spoken_of_and_not_there(text: str) -> None:
+    assert codes(text) == codes(text, kind=OutKind.DM, visibility=DIRECT) == ["no_attachment"]
+    assert codes(text, files=("label.pdf",)) == codes(text, kind=OutKind.NOTE) == []
+
+
+@pytest.mark.parametrize("text", [
+    "The photo you attached is too dark.", "Your attached photo shows it.", "Thanks for attaching the picture.",
+    "Could you attach a photo?", "Please attach a photo of the label.", "Can you send the attachment again?",
+])
+def test_files_of_the_customer_are_not_ours(text: str) -> None:
+    assert codes(text) == []
+
+
+def test_a_picture_nobody_describes() -> None:
+    (warning,) = said("Look here", files=("map.png",), undescribed=("map.png",))
+    assert (warning.code, "«map.png»" in warning.text) == ("no_alt", True)
 
 
 def test_many_pieces_are_counted() -> None:

@@ -7,7 +7,7 @@ import pytest
 from agentdesk.errors import NotFound, Refused
 from agentdesk.model.customer import Profile
 from agentdesk.model.text import inert_line
-from agentdesk.store import conversations, customers, identities, integrity, sources
+from agentdesk.store import conversations, customers, identities, integrity, people, sources
 from agentdesk.store.db import Store
 from tests.store.scene import JANE, SOURCE, Scene
 
@@ -74,7 +74,7 @@ def test_people_are_found_by_identity_and_handle(scene: Scene) -> None:
     assert customers.by_identity(scene.db, SOURCE, "bo") is None
     assert customers.by_handle(scene.db, "JANE@social.example") == [1]
     profile = Profile(ref="jane", handle=JANE.handle, name=inert_line("Jane"), followers=12_400)
-    assert scene.store.write_now(lambda db: customers.update_profile(db, SOURCE, profile, 5)) == 1
+    assert scene.store.write_now(lambda db: people.update_profile(db, SOURCE, profile, 5)) == 1
     assert customers.get(scene.db, 1).reach == 12_400
 
 

@@ -107,7 +107,8 @@ def test_a_no_is_remembered_until_it_is_taken_back(scene: Scene) -> None:
     scene.store.write_now(lambda db: matches.part(db, mine, theirs, "ann", 5))
     assert told(scene, one) == told(scene, two) == []
     scene.store.write_now(lambda db: matches.rejoin(db, theirs, mine))
-    assert told(scene, one) and told(scene, two)
+    assert told(scene, one)
+    assert told(scene, two)
 
 
 def test_who_was_split_is_not_offered_again(scene: Scene) -> None:

@@ -1,0 +1,192 @@
+"""Likes, boosts, follows, another text and deletion: they reach the platform once, leave a mark, can be taken back."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from agentdesk.desk import answer, decide, find, reacting
+from agentdesk.desk.reacting import message_for
+from agentdesk.errors import NotFound, Refused, Rejected
+from agentdesk.model.clock import SECOND
+from agentdesk.model.message import Direction
+from agentdesk.model.outgoing import OutKind, SendState, Verb
+from agentdesk.store import integrity
+from tests.desk.conftest import World
+
+
+@pytest.fixture(autouse=True)
+def able(world: World) -> None:
+    """The platform can do all of it."""
+    world.connector.caps = msgspec.structs.replace(world.connector.caps, can_like=True, can_boost=True, can_follow=True,
+                                                   can_edit=True, can_delete=True)
+
+
+async def deliver(world: World) -> None:
+    world.clock.advance(10 * SECOND)
+    await world.sync()
+
+
+def done(world: World) -> list[tuple[Verb, str, str]]:
+    return [(act.verb, act.message_ref, act.value) for act in world.platform.acts]
+
+
+async def answered(world: World) -> int:
+    """A conversation that we have answered."""
+    number = await world.arrive("a")
+    draft = msgspec.structs.replace(answer.open_draft(world.desk, number), text="We look into it, it will be fine.")
+    await answer.send(world.desk, draft)
+    await deliver(world)
+    return number
+
+
+def own(world: World, number: int) -> str:
+    return find.thread(world.desk, number)[-1].message.text
+
+
+async def test_a_like_goes_to_the_last_message_and_shows_at_once(world: World) -> None:
+    number = await world.arrive("a")
+    await world.arrive("a", "Hello?")
+    assert await reacting.like(world.desk, number) == "Liked"
+    first, last = find.thread(world.desk, number)
+    assert (first.liked, last.liked) == (False, True)
+    assert done(world) == []
+    await deliver(world)
+    assert done(world) == [(Verb.LIKE, last.message.ref, "")]
+    assert await reacting.like(world.desk, number, first.id) == "Liked"
+    assert await reacting.like(world.desk, number) == "Like taken back"
+    assert [it.liked for it in find.thread(world.desk, number)] == [True, False]
+    await deliver(world)
+    assert done(world)[1:] == [(Verb.LIKE, first.message.ref, ""), (Verb.LIKE, last.message.ref, "off")]
+    assert [it.action for it in find.ledger(world.desk, number) if it.agent] == ["liked", "liked", "unliked"]
+
+
+async def test_following_is_seen_with_the_customer(world: World) -> None:
+    number = await world.arrive("a")
+    assert await reacting.follow(world.desk, number) == "You follow Customer a"
+    person = find.customer(world.desk, find.conversation(world.desk, number).customer_id)
+    assert [it.followed for it in person.identities] == [True]
+    await deliver(world)
+    assert world.platform.acts[-1].customer_ref == "c-a"
+    assert await reacting.follow(world.desk, number) == "You no longer follow Customer a"
+    assert not find.customer(world.desk, person.id).identities[0].followed
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_each_of_them_can_be_undone_before_and_after_it_left(world: World, late: bool) -> None:
+    number = await world.arrive("a")
+    for react, verb in ((reacting.like, Verb.LIKE), (reacting.boost, Verb.BOOST), (reacting.follow, Verb.FOLLOW)):
+        world.platform.acts.clear()
+        await react(world.desk, number)
+        if late:
+            await deliver(world)
+        assert verb.value[:4] in await decide.undo(world.desk)
+        await deliver(world)
+        assert [it[::2] for it in done(world)] == ([(verb, ""), (verb, "off")] if late else [])
+        (stored,) = find.thread(world.desk, number)
+        person = find.customer(world.desk, find.conversation(world.desk, number).customer_id)
+        assert not (stored.liked)
+        assert not (stored.boosted)
+        assert not (person.identities[0].followed)
+
+
+async def test_what_the_platform_refuses_loses_its_mark(world: World) -> None:
+    number = await world.arrive("a")
+    world.connector.act_errors.append(Rejected("You are blocked"))
+    await reacting.like(world.desk, number)
+    await deliver(world)
+    assert not find.thread(world.desk, number)[0].liked
+    (entry,) = find.outbox(world.desk, unsettled_only=True)
+    assert (entry.state, entry.title) == (SendState.REFUSED, "You are blocked")
+    await answer.retry(world.desk, entry.id)
+    await deliver(world)
+    assert find.thread(world.desk, number)[0].liked, "tried again by a person, it went through"
+
+
+async def test_what_a_source_cannot_do_is_refused_naming_what_it_can(world: World) -> None:
+    number = await world.arrive("a")
+    world.connector.caps = msgspec.structs.replace(world.connector.caps, can_like=False, can_edit=False,
+                                                   can_delete=False)
+    for call in (reacting.like(world.desk, number), reacting.delete(world.desk, number)):
+        with pytest.raises(Refused, match="fake:acme cannot") as caught:
+            await call
+        assert "boost" in caught.value.cause
+        assert "reply" in caught.value.cause
+        assert "like" not in caught.value.cause
+    with pytest.raises(Refused, match="cannot edit"):
+        answer.open_draft(world.desk, number, OutKind.EDIT)
+
+
+async def test_another_text_for_a_reply_of_ours(world: World) -> None:
+    number = await answered(world)
+    draft = answer.open_draft(world.desk, number, OutKind.EDIT)
+    assert draft.text == "We look into it, it will be fine.", "without the sign-off, which is added again"
+    await answer.save(world.desk, msgspec.structs.replace(draft, text="We look into it today."))
+    assert answer.open_draft(world.desk, number, OutKind.EDIT).text == "We look into it today."
+    sent = await answer.send(world.desk, answer.open_draft(world.desk, number, OutKind.EDIT))
+    assert sent.warnings == ()
+    assert find.drafts(world.desk) == []
+    assert own(world, number) == "We look into it, it will be fine. ^AN", "not before the platform took it"
+    await deliver(world)
+    assert done(world) == [(Verb.EDIT, "m2", "We look into it today. ^AN")]
+    last = find.thread(world.desk, number)[-1]
+    assert (last.message.text, last.earlier_texts) == (
+        "We look into it today. ^AN", ("We look into it, it will be fine. ^AN",))
+    assert (await find.search(world.desk, "today"))[0].message_id == last.id
+    await decide.undo(world.desk)
+    await deliver(world)
+    assert own(world, number) == "We look into it, it will be fine. ^AN"
+    assert integrity.check(world.desk.store) == []
+
+
+async def test_an_edit_is_guarded_like_a_reply_and_undone_while_it_is_held(world: World) -> None:
+    number = await answered(world)
+    draft = msgspec.structs.replace(answer.open_draft(world.desk, number, OutKind.EDIT), text="Call +44 20 7946 0958")
+    assert [w.code for w in (await answer.send(world.desk, draft)).warnings] == ["private"]
+    await answer.send(world.desk, draft, frozenset({"private"}))
+    await decide.undo(world.desk)
+    await deliver(world)
+    assert done(world) == []
+
+
+async def test_only_what_left_through_this_desk_can_be_changed(world: World) -> None:
+    number = await world.arrive("a")
+    with pytest.raises(Refused, match="no reply of ours"):
+        answer.open_draft(world.desk, number, OutKind.EDIT)
+    theirs = find.thread(world.desk, number)[0]
+    with pytest.raises(Refused, match="not one of ours"):
+        await reacting.delete(world.desk, number, theirs.id)
+    other = await world.arrive("b")
+    with pytest.raises(NotFound, match="is not in"):
+        await reacting.like(world.desk, other, theirs.id)
+
+
+async def test_a_second_edit_does_not_swallow_the_first(world: World) -> None:
+    number = await answered(world)
+    first = message_for(world.desk, number, ours=True)
+    draft = msgspec.structs.replace(answer.open_draft(world.desk, number, OutKind.EDIT), text="Half a new text")
+    await answer.save(world.desk, draft)
+    world.platform.write("a", "Thanks")
+    await world.sync()
+    await answer.send(world.desk, msgspec.structs.replace(answer.open_draft(world.desk, number), text="Gladly, Jane."))
+    await deliver(world)
+    second = message_for(world.desk, number, ours=True)
+    assert second.id != first.id
+    with pytest.raises(Refused, match="Another reply"):
+        answer.open_draft(world.desk, number, OutKind.EDIT, second.id)
+    assert answer.open_draft(world.desk, number, OutKind.EDIT, first.id).text == "Half a new text"
+    assert answer.open_draft(world.desk, number, OutKind.EDIT).text == "Half a new text"
+
+
+async def test_a_deleted_reply_is_marked_once_it_is_gone(world: World) -> None:
+    number = await answered(world)
+    await reacting.delete(world.desk, number)
+    await world.sync()
+    last = find.thread(world.desk, number)[-1]
+    assert (last.message.direction, last.deleted_at) == (Direction.OUT, world.clock.now())
+    assert done(world) == [(Verb.DELETE, last.message.ref, "")]
+    with pytest.raises(Refused, match="no reply of ours"):
+        await reacting.delete(world.desk, number)
+    with pytest.raises(Refused, match="deleted"):
+        await reacting.like(world.desk, number, last.id)
+    assert "delete_asked" in [it.action for it in find.ledger(world.desk, number)]
