@@ -13,7 +13,7 @@ from agentdesk.errors import Rejected
 from agentdesk.model.capability import Caps
 from agentdesk.model.clock import Millis
 from agentdesk.model.customer import Profile
-from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, Receipt, Unsure
+from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Receipt, Unsure
 from agentdesk.model.page import Account, Budget, Page, RemoteCanned
 
 if TYPE_CHECKING:
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 Verdict: TypeAlias = Found | Absent | Unsure
 """What reading back said of a send whose outcome was unknown."""
+
+
+def check_kind(name: str, caps: Caps, out: Outgoing) -> None:
+    """Refuse in words what a source cannot send: a ticket, a private message or a note."""
+    what = {OutKind.TICKET: (caps.can_open, "opens no tickets", "Choose a help desk"),
+            OutKind.DM: (caps.can_dm, "has no private messages", "Answer in public, and ask for a mail"),
+            OutKind.NOTE: (caps.can_note, "has no internal notes", "Keep the note in the desk")}.get(out.kind)
+    if what is not None and not what[0]:
+        raise Rejected(f"{name} {what[1]}", remedy=what[2])
 
 
 class Connector(Protocol):

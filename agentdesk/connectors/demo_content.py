@@ -179,6 +179,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     outages: tuple[Outage, ...]
     limits: tuple[Outage, ...]
     """The words for «too many requests»."""
+    tickets: tuple[tuple[Event, ...], ...] = ()
+    """What colleagues do with a ticket that the desk opens, one list of steps for each story."""
 
     def steps(self) -> dict[str, Event]:
         """Every event by id, the steps of ``then`` as ``id/1``, ``id/2``."""
@@ -209,7 +211,8 @@ def load(folder: Path = FOLDER) -> Content:
         slots=_convert(fillers["slots"], dict[str, tuple[str, ...]], "fillers"),
         passers=_convert(fillers["passers"], tuple[str, ...], "fillers"),
         outages=_read(folder, "outages", tuple[Outage, ...], "outages"),
-        limits=_read(folder, "outages", tuple[Outage, ...], "limits"))
+        limits=_read(folder, "outages", tuple[Outage, ...], "limits"),
+        tickets=_read(folder, "tickets", tuple[tuple[Event, ...], ...], "tickets"))
 
 
 def _plain(folder: Path, name: str) -> Any:

@@ -140,6 +140,11 @@ class Run:
         if pending.kind == "answer":
             self._answer(pending, now)
             return
+        if pending.kind == "ticket":
+            steps = self.story.ticket_steps(pending.key)
+            self.stage.play(msgspec.structs.replace(steps[pending.number - 1], talk=pending.key), now)
+            self._queue_ticket(pending.key, pending.number + 1, at)
+            return
         step = self._steps.get(pending.key)
         parent = self._steps.get(pending.key.rpartition("/")[0])
         if step is not None and parent is not None and self.stage.play(step, now):
@@ -151,7 +156,14 @@ class Run:
             step = event.then[number - 1]
             self._queue(began + length(step.after), "step", f"{event.id}/{number}", number)
 
-    def _queue(self, at: Millis, kind: Literal["step", "answer"], key: str, number: int, direct: bool = False) -> None:
+    def _queue_ticket(self, ref: str, number: int, at: Millis) -> None:
+        """Put step ``number`` (from 1) of what colleagues do with a ticket on the list."""
+        steps = self.story.ticket_steps(ref)
+        if number <= len(steps):
+            self._queue(at + length(steps[number - 1].after), "ticket", ref, number)
+
+    def _queue(self, at: Millis, kind: Literal["step", "answer", "ticket"], key: str, number: int,
+               direct: bool = False) -> None:
         state = self.state
         state.order += 1
         state.pending.append(Pending(at=at, order=state.order, kind=kind, key=key, number=number, direct=direct))
@@ -159,10 +171,17 @@ class Run:
 
     # -- our replies --------------------------------------------------------------------------------------------------
 
-    def replied(self, out: Outgoing) -> bool:
-        """Note that we sent something; True when the answer to the sender gets lost on its way back."""
+    def replied(self, out: Outgoing, ref: str) -> bool:
+        """Note that we sent something into ``ref``; True when the answer to the sender gets lost on its way back."""
         self._dirty = True
         self.state.sends += 1
+        if out.kind is OutKind.TICKET:
+            self._queue_ticket(ref, 1, self.state.elapsed)
+        if out.kind is OutKind.DM:
+            talk = self._talks.get(out.conversation_ref)
+            topic = talk.topic if talk is not None else self.state.topics.get(out.conversation_ref, "late")
+            self.state.topics.setdefault(ref, topic)
+            self._expect_answer(ref, True)
         if out.kind is OutKind.REPLY:
             self._expect_answer(out.conversation_ref, out.visibility is Visibility.DIRECT)
         return self.story.loses_answer(self.state.sends)

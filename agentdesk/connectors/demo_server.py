@@ -23,6 +23,9 @@ PRIORITIES = {"low": 8 * HOUR, "normal": 4 * HOUR, "high": 2 * HOUR, "urgent": H
 """The help desk's priorities and within what time each wants an answer."""
 OURSELVES = "Harbour Post"
 """Who has a ticket that was claimed without naming an agent."""
+USUAL_PLACE = "care"
+"""Where a ticket goes when nobody says another place."""
+FIRST_TICKET = 4_501
 PUSH_BACK = 60_000
 """How much earlier than the first attempt, in milliseconds, our copy may be dated."""
 
@@ -208,6 +211,8 @@ class Server:
 
     def post(self, out: Outgoing, now: Millis, account: Author, *, gives_id_back: bool) -> Message:
         """Keep our reply or note; the same text twice is two messages: telling them apart is the caller's matter."""
+        if out.kind in (OutKind.TICKET, OutKind.DM):
+            return self._begin(out, now, account, gives_id_back=gives_id_back)
         self.head(out.conversation_ref)
         target = self.kept.messages.get(out.reply_to_ref) if out.reply_to_ref else None
         if out.reply_to_ref and (target is None or target.deleted):
@@ -227,10 +232,55 @@ class Server:
             self.answered(out.conversation_ref, now)
         return message
 
+    def _begin(self, out: Outgoing, now: Millis, account: Author, *, gives_id_back: bool) -> Message:
+        """A ticket or a private talk begins."""
+        private = out.kind is OutKind.DM
+        number = FIRST_TICKET + sum(ref.removeprefix("dm-").isdecimal() for ref in self.kept.conversations)
+        ref = f"dm-{number}" if private else str(number)
+        who = out.customer_ref if private else f"guest-{number}"
+        if private:
+            self.profile(who)
+        else:
+            mail = inert_line(out.customer_mail)
+            self.add_profile(Profile(
+                ref=who, name=inert_line(out.customer_name), handle=mail or inert_line(out.customer_handle),
+                contacts=(mail,) if mail else ()))
+        self.set_head(RemoteConversation(
+            ref=ref, customer_ref=who, subject=inert_line(out.subject), updated_at=now, closed=False,
+            url="" if private else f"https://help.harbourpost.example/ticket/{ref}",
+            status=None if private else "new", assignee=None if private else "", queue="" if private else
+            inert_line(out.place) or USUAL_PLACE, priority=None if private else "normal",
+            tags=None if private else tuple(map(inert_line, out.tags)), due=None if private else ()), told=False)
+        text, raw = text_and_raw(out.text)
+        message = Message(
+            ref=self.next_ref(ref), conversation_ref=ref, created_at=now, text=text, raw=raw,
+            author=account if private else Author(ref="us", name=inert_line(out.agent)),
+            direction=Direction.OUT if private else Direction.NOTE, kind=Kind.DM if private else Kind.TICKET,
+            visibility=Visibility.DIRECT if private else Visibility.INTERNAL,
+            client_id=out.client_id if gives_id_back else "")
+        self.put(message)
+        self.kept.sent[out.client_id] = message.ref
+        return message
+
+    def search(self, words: str, limit: int) -> Page:
+        """Conversations whose number, subject or customer has all the words, the latest first."""
+        wanted = words.casefold().lstrip("#").split()
+        found = [head for head in self.kept.conversations.values() if wanted and all(
+            word in " ".join((head.ref, head.subject, *self._called(head.customer_ref))).casefold()
+            for word in wanted)]
+        found = sorted(found, key=lambda head: head.updated_at or 0, reverse=True)[:limit]
+        return Page(conversations=tuple(found), profiles=self._people({head.ref for head in found}))
+
+    def _called(self, ref: str) -> tuple[str, ...]:
+        who = self.kept.profiles.get(ref)
+        return () if who is None else (who.name, who.handle, *who.contacts)
+
     def find(self, out: Outgoing, since: Millis) -> Message | None:
         """A message of ours with this text in the conversation, not older than ``since``; what a search can find."""
-        direction = Direction.NOTE if out.kind is OutKind.NOTE else Direction.OUT
-        for message in self.messages(out.conversation_ref):
+        begins = out.kind is OutKind.TICKET
+        direction = Direction.NOTE if out.kind in (OutKind.NOTE, OutKind.TICKET) else Direction.OUT
+        refs = [ref for ref in self.kept.conversations if ref.isdecimal()] if begins else [out.conversation_ref]
+        for message in (message for ref in refs for message in self.messages(ref)):
             fits = message.direction is direction and message.created_at >= since - PUSH_BACK
             if fits and same_text(out.text, message.text):
                 return message

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from agentdesk.connectors.base import Connector, Verdict
+from agentdesk.connectors.base import Connector, Verdict, check_kind
 from agentdesk.connectors.demo_run import Run
 from agentdesk.connectors.demo_server import CLOSED, STATUSES
 from agentdesk.connectors.demo_stage import ACCOUNTS
@@ -21,6 +21,7 @@ from agentdesk.errors import (
 )
 from agentdesk.model.capability import Caps, Counter, SendStrength
 from agentdesk.model.clock import SECOND
+from agentdesk.model.conversation import RemoteConversation
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Message
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Receipt, Unsure, Verb
@@ -38,7 +39,8 @@ CAPS = {
         counter=Counter.GRAPHEME_BYTES, poll_s=5.0, live=True),
     "helpdesk": Caps(
         letter="R", can_note=True, can_assign=True, can_status=True, can_tag=True, can_priority=True,
-        statuses=STATUSES, closed_status=CLOSED, send_strength=SendStrength.NONE, visibilities=("direct",),
+        can_open=True, can_search=True, statuses=STATUSES, closed_status=CLOSED,
+        send_strength=SendStrength.NONE, visibilities=("direct",),
         consistency_lag_s=3, poll_s=5.0, live=True),
 }
 _NEEDS = {Verb.CLAIM: "can_assign", Verb.RELEASE: "can_assign", Verb.ASSIGN: "can_assign", Verb.STATUS: "can_status",
@@ -99,10 +101,10 @@ class DemoConnector(Connector):
         server = self._world.servers[self._place]
         earlier = server.kept.sent.get(out.client_id) if self._recognises else None
         if earlier is not None:
-            return _receipt(server.kept.messages[earlier])
+            return _receipt(server.kept.messages[earlier], out)
         self._check(out)
         message = server.post(out, self._world.clock.now(), ACCOUNTS[self._place], gives_id_back=self._recognises)
-        lost = self._world.replied(out) and self._trouble
+        lost = self._world.replied(out, message.conversation_ref) and self._trouble
         try:
             await self._world.keep()
         except StoreError as error:
@@ -110,7 +112,7 @@ class DemoConnector(Connector):
         if lost:
             raise Ambiguous(f"{self.name} did not answer", "The line was cut while it worked on the reply",
                             "It is looked for before anything is sent again")
-        return _receipt(message)
+        return _receipt(message, out)
 
     async def reconcile(self, out: Outgoing, first_try_at: int) -> Verdict:
         """Look for a reply whose outcome is unknown: by its id where the server keeps it, else by its text."""
@@ -118,13 +120,20 @@ class DemoConnector(Connector):
         server = self._world.servers[self._place]
         if self._recognises:
             ref = server.kept.sent.get(out.client_id)
-            return Absent() if ref is None else Found(_receipt(server.kept.messages[ref]))
+            return Absent() if ref is None else Found(_receipt(server.kept.messages[ref], out))
         message = server.find(out, first_try_at)
         if message is not None:
-            return Found(_receipt(message))
+            return Found(_receipt(message, out))
         if self._world.clock.now() < first_try_at + self.caps.consistency_lag_s * SECOND:
             return Unsure("The help desk may still be working on it")
         return Absent()
+
+    async def find(self, words: str, limit: int = 20) -> Page:
+        """Conversations by number, subject or customer; the networks of the demo cannot be searched."""
+        self._reach()
+        if not self.caps.can_search:
+            return await super().find(words, limit)
+        return self._world.servers[self._place].search(words, limit)
 
     async def act(self, action: Action) -> None:
         """Do one repeatable thing."""
@@ -187,11 +196,11 @@ class DemoConnector(Connector):
         """Refuse what this channel would refuse."""
         if not out.text.strip():
             raise Rejected("There is nothing to send", "The reply is empty", "Write something first")
-        head = self._world.servers[self._place].head(out.conversation_ref)
-        if out.kind is OutKind.NOTE:
-            if not self.caps.can_note:
-                raise Rejected(f"{self.name} has no internal notes", "", "Keep the note in the desk")
+        check_kind(self.name, self.caps, out)
+        if out.kind in (OutKind.NOTE, OutKind.TICKET):
             return
+        server = self._world.servers[self._place]
+        head = RemoteConversation(ref="") if out.kind is OutKind.DM else server.head(out.conversation_ref)
         if head.locked_reason:
             raise WindowClosed("No reply can be sent here", head.locked_reason)
         if out.visibility not in self.caps.visibilities:
@@ -205,5 +214,7 @@ class DemoConnector(Connector):
             raise TooLong(f"The reply is {-room} characters too long", cause, "Shorten it or split it")
 
 
-def _receipt(message: Message) -> Receipt:
-    return Receipt(ref=message.ref, url=message.url, created_at=message.created_at)
+def _receipt(message: Message, out: Outgoing) -> Receipt:
+    begins = out.kind in (OutKind.TICKET, OutKind.DM)
+    return Receipt(ref=message.ref, url=message.url, created_at=message.created_at,
+                   conversation_ref=message.conversation_ref if begins else "")

@@ -19,12 +19,12 @@ AFRESH = "Begin afresh: agentdesk demo --fresh"
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that follows from what happened: a step of an event, or a customer's answer to us."""
+    """Something that follows from what happened: a step of an event or ticket, or a customer's answer to us."""
 
     at: Millis
     """In story time."""
     order: int
-    kind: Literal["step", "answer"]
+    kind: Literal["step", "answer", "ticket"]
     key: str
     """The step's id, or the conversation."""
     number: int = 0

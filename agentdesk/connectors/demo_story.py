@@ -10,7 +10,7 @@ from random import Random
 
 import msgspec
 
-from agentdesk.connectors.demo_content import Content, Filler, Home, Outage, Person, Post, Talk
+from agentdesk.connectors.demo_content import Content, Event, Filler, Home, Outage, Person, Post, Talk
 from agentdesk.model.clock import MINUTE, SECOND, Millis
 
 FIRST = 18 * SECOND
@@ -90,6 +90,11 @@ class Story:
         """True when the answer to our ``number``-th send (from 1) gets lost although the server did what we asked."""
         first = FIRST_LOST_ANSWER + self._random("lost").randrange(3)
         return number == first or (number > first and self._random("lost", number).randrange(14) == 0)
+
+    def ticket_steps(self, ref: str) -> tuple[Event, ...]:
+        """What colleagues do with a ticket that the desk opened."""
+        stories = self.content.tickets
+        return stories[self._random("ticket", ref).randrange(len(stories))] if stories else ()
 
     def answer_delay(self, conversation: str, number: int) -> Millis:
         """How long a customer takes over an answer."""

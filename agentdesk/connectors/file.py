@@ -14,7 +14,7 @@ import msgspec
 
 from agentdesk.config.sources import FileSource
 from agentdesk.connectors import file_out
-from agentdesk.connectors.base import Connector, Verdict
+from agentdesk.connectors.base import Connector, Verdict, check_kind
 from agentdesk.connectors.file_lines import Header, Lines, json_schema
 from agentdesk.connectors.file_tail import Batch, Place, blocks, is_csv, list_files, scan, settle, take
 from agentdesk.errors import Gone, Rejected, Unavailable
@@ -127,6 +127,7 @@ class FileConnector(Connector):
 
     async def send(self, out: Outgoing) -> Receipt:
         """Append a reply to the out file; once per client id, however often it is called."""
+        check_kind(self.name, self.caps, out)
         if not out.text.strip():
             raise Rejected(f"{self.name}: there is nothing to send", remedy="Write something first")
         at = self._clock.now()

@@ -10,7 +10,7 @@ import pytest
 
 from agentdesk.connectors.base import Connector
 from agentdesk.model.clock import SECOND, ManualClock
-from agentdesk.model.message import Visibility
+from agentdesk.model.message import Author, Visibility
 from agentdesk.model.outgoing import Outgoing, OutKind
 
 HOSTILE_POSTS = Path(__file__).parent / "hostile_posts.json"
@@ -52,6 +52,14 @@ class World:
     async def notes(self, text: str) -> int:
         """The same for notes."""
         skip("there are no notes")
+
+    async def tickets(self, text: str) -> int:
+        """How many tickets there are that we opened with this text."""
+        skip("no tickets can be opened there")
+
+    async def privately(self, text: str) -> int:
+        """How many private messages of ours with this text began a talk."""
+        return await self.copies(text)
 
     async def restart(self) -> None:
         """A new process: ``connector`` is made anew, the far side stays."""
@@ -120,6 +128,24 @@ def reply(thread: str, text: str, *, client_id: str = "", kind: OutKind = OutKin
     return Outgoing(
         client_id=client_id or f"c-{abs(hash((thread, text, kind))):x}", conversation_ref=thread, kind=kind, text=text,
         visibility=Visibility.INTERNAL if kind is OutKind.NOTE else usual, agent="ann", created_at=at,
+    )
+
+
+def ticket(text: str, *, subject: str = "A parcel of Jane's", client_id: str = "", at: int = NOW * SECOND) -> Outgoing:
+    """A frozen ticket for a conversation on another source."""
+    return Outgoing(
+        client_id=client_id or f"t-{abs(hash(text)):x}", conversation_ref="elsewhere-1", kind=OutKind.TICKET, text=text,
+        visibility=Visibility.INTERNAL, agent="ann", created_at=at, subject=subject, customer_name="Jane Doe",
+        customer_mail="jane@customers.test", customer_handle="@jane@social.test",
+    )
+
+
+def private(thread: str, text: str, to: Author, *, client_id: str = "", at: int = NOW * SECOND) -> Outgoing:
+    """A frozen private message to who wrote in ``thread``."""
+    return Outgoing(
+        client_id=client_id or f"d-{abs(hash((thread, text))):x}", conversation_ref=thread, kind=OutKind.DM, text=text,
+        visibility=Visibility.DIRECT, agent="ann", created_at=at, customer_ref=to.ref, customer_handle=to.handle,
+        customer_name=to.name,
     )
 
 

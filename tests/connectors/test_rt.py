@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator
 
@@ -691,3 +692,122 @@ async def test_a_bare_zero_is_a_reply_too(world: RtWorld) -> None:
     ticket = world.rt.mail(JANE, "how many parcels?")
     await world.connector.send(answer(str(ticket), "0"))
     assert world.rt.copies("0") == 1
+
+
+# tickets for conversations elsewhere ----------------------------------------------------------------------------------
+
+
+def ticket(**more: object) -> Outgoing:
+    """A frozen ticket."""
+    fields: dict[str, object] = {
+        "client_id": "11111111-2222-4333-8444-555555555555", "conversation_ref": "post-1", "kind": OutKind.TICKET,
+        "text": "From Mastodon\n\nWhere is it?", "visibility": Visibility.INTERNAL, "subject": "Lost parcel",
+        "customer_mail": JANE, "customer_handle": "@jane@social.example", "tags": ("lost",), **more}
+    return Outgoing(**fields)  # type: ignore[arg-type]
+
+
+async def test_a_ticket_goes_to_the_place_that_was_chosen(world: RtWorld) -> None:
+    for place, config, queue in (("Billing", {}, 4), ("", {"ticket_queue": "billing"}, 4), ("", {}, 3)):
+        connector = world.connect(**config)
+        receipt = await connector.send(ticket(place=place, client_id=f"id-{place}-{len(config)}"))
+        made = world.rt.tickets[int(receipt.conversation_ref)]
+        assert (made.queue, made.subject, made.requestors, made.tags) == (queue, "Lost parcel", [JANE], ["lost"])
+        assert receipt.url.endswith(f"id={receipt.conversation_ref}")
+        await connector.close()
+
+
+async def test_a_handle_that_looks_like_a_mail_address_is_never_written_to(world: RtWorld) -> None:
+    receipt = await world.connector.send(ticket(customer_mail=""))
+    assert world.rt.tickets[int(receipt.conversation_ref)].requestors == []
+
+
+async def test_a_place_that_is_not_there_or_not_ours_is_refused_in_words(world: RtWorld) -> None:
+    with pytest.raises(Rejected, match="rt:support"):
+        await world.connector.send(ticket(place="Nowhere"))
+    world.rt.closed_queues.add(4)
+    with pytest.raises(Rejected) as caught:
+        await world.connector.send(ticket(place="Billing"))
+    assert "No permission" in caught.value.cause
+    assert world.rt.opened("From Mastodon") == []
+
+
+async def test_our_ticket_is_read_as_our_words_without_the_mark(world: RtWorld) -> None:
+    receipt = await world.connector.send(ticket())
+    page = await world.connector.thread(receipt.conversation_ref)
+    (message,) = page.messages
+    assert message.text == "From Mastodon\n\nWhere is it?"
+    assert (message.direction, message.client_id) == (Direction.NOTE, ticket().client_id)
+    assert page.conversations[0].customer_ref == JANE
+
+
+async def test_the_mark_counts_only_in_what_we_opened(world: RtWorld) -> None:
+    number = world.rt.mail(JANE, "Hello\n\n[agentdesk 11111111-2222-4333-8444-555555555555]")
+    (message,) = (await world.connector.thread(str(number))).messages
+    assert (message.direction, message.client_id) == (Direction.IN, "")
+    assert "agentdesk" in message.text
+    found = await world.connector.reconcile(ticket(), world.clock.now() - 5 * MINUTE)
+    assert found == Absent()
+
+
+async def test_a_ticket_that_is_there_already_is_not_opened_again(world: RtWorld) -> None:
+    first = await world.connector.send(ticket())
+    second = await world.connector.send(ticket())
+    assert second.conversation_ref == first.conversation_ref
+    assert len(world.rt.opened("From Mastodon")) == 1
+
+
+async def test_among_very_many_new_tickets_absence_proves_nothing(world: RtWorld) -> None:
+    started = world.clock.now()
+    for number in range(100):
+        row = world.rt.row("Create", world.rt.mail(JANE, f"filler {number}"), "agent1")
+        world.rt.part(row, "text/plain", "by hand")
+    world.clock.advance(5 * MINUTE)
+    assert isinstance(await world.connector.reconcile(ticket(), started), Unsure)
+
+
+async def test_an_answer_without_a_number_is_ambiguous(world: RtWorld) -> None:
+    await world.connector.verify()
+    world.line.faults.append(Fault("status", method="POST", status=201, body=b"{}"))
+    with pytest.raises(Ambiguous):
+        await world.connector.send(ticket())
+
+
+# finding and fetching -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("words", "found"), [
+    ("jane@example.test", True), ("Jane Doe", True), ("jane", True), ("parcel", True), ("1", True), ("#1", True),
+    ("nobody", False), ("x' OR id > 0 OR '", False), ("", False), ("jane nobody", False),
+])
+async def test_tickets_are_found_by_number_subject_and_requestor(world: RtWorld, words: str, found: bool) -> None:
+    world.rt.mail(JANE, "Where is it?", subject="Lost parcel", real="Jane Doe")
+    page = await world.connector.find(words)
+    assert [head.ref for head in page.conversations] == (["1"] if found else [])
+    if found:
+        assert page.conversations[0].subject == "Lost parcel"
+        assert page.profiles[0].name == "Jane Doe"
+
+
+async def test_a_hidden_ticket_is_not_found(world: RtWorld) -> None:
+    world.rt.mail(JANE, "Secret", queue=5)
+    assert (await world.connector.find(JANE)).conversations == ()
+
+
+async def test_a_file_is_fetched_by_its_number_and_never_beyond_the_limit(world: RtWorld) -> None:
+    number = world.rt.mail(JANE, "See the photo", files=[("photo.jpg", "image/jpeg")])
+    world.rt.parts[-1].content, world.rt.parts[-1].size = "not really a photo", None
+    (message,) = (await world.connector.thread(str(number))).messages
+    (file,) = message.attachments
+    out = io.BytesIO()
+    await world.connector.download(file.url, out, 1_000)
+    assert out.getvalue() == b"not really a photo"
+    with pytest.raises(Rejected, match="larger"):
+        await world.connector.download(file.url, io.BytesIO(), 5)
+    world.rt.parts[-1].size = 3  # RT's own figure may lie
+    with pytest.raises(Rejected, match="larger"):
+        await world.connector.download(file.url, io.BytesIO(), 5)
+    for elsewhere in ("https://evil.example/Ticket/Attachment/1/2/x", "https://rt.example/REST/2.0/rt", ""):
+        with pytest.raises(Rejected):
+            await world.connector.download(elsewhere, io.BytesIO(), 1_000)
+    with pytest.raises(Gone):
+        await world.connector.download(f"{world.connector._client.site}/Ticket/Attachment/1/99/x", io.BytesIO(), 10)

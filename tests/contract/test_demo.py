@@ -69,6 +69,9 @@ class DemoSide(World):
     async def notes(self, text: str) -> int:
         return self._copies(text, Direction.NOTE)
 
+    async def tickets(self, text: str) -> int:
+        return self._copies(text, Direction.NOTE)
+
     async def restart(self) -> None:
         self._go_on(msgspec.json.decode(msgspec.json.encode(self.world.state), type=WorldState))
 

@@ -48,6 +48,9 @@ class RtWorld(World):
     async def copies(self, text: str) -> int:
         return self.rt.copies(text)
 
+    async def tickets(self, text: str) -> int:
+        return len(self.rt.opened(text))
+
     async def notes(self, text: str) -> int:
         return self.rt.copies(text, "Comment")
 

@@ -114,6 +114,7 @@ class FakeRt:
         self.key_field = True
         self.tag_field = True
         self.requests: list[tuple[str, str]] = []
+        self.closed_queues: set[int] = set()
         self.before_put: list[Callable[[], None]] = []
         self.who: User = self.user("RT_System")
         self.user("Nobody")
@@ -184,6 +185,11 @@ class FakeRt:
         """Change a ticket's owner."""
         self._set(self.tickets[ticket], "owner", owner, "Owner", who or owner)
 
+    def opened(self, text: str) -> list[int]:
+        """The tickets whose first words begin like that."""
+        rows = {row.id: row.ticket for row in self.rows if row.kind == "Create"}
+        return [rows[part.row] for part in self.parts if part.row in rows and part.content.startswith(text)]
+
     def copies(self, text: str, kind: str = "Correspond") -> int:
         """How often a text stands on the server."""
         rows = {row.id for row in self.rows if row.kind == kind}
@@ -217,6 +223,7 @@ class FakeRt:
             (r"/queues/all", "GET", self._queues),
             (r"/queue/(\d+)", "GET", self._queue),
             (r"/tickets", "GET", self._tickets),
+            (r"/ticket", "POST", self._create),
             (r"/ticket/(\d+)", "GET", self._ticket),
             (r"/ticket/(\d+)", "PUT", self._put),
             (r"/ticket/(\d+)/(take|steal|untake)", "PUT", self._take),
@@ -263,6 +270,8 @@ class FakeRt:
             "id": ticket.id, "Queue": self.queues[ticket.queue], "LastUpdated": ticket.updated.replace("T", " ")[:19],
             "Status": [ticket.status, "__Active__" if active else "__Inactive__"], "Owner": ticket.owner,
             "Requestor.Name": ticket.requestors, "Subject": ticket.subject,
+            "Requestor.EmailAddress": [self.users[name].email for name in ticket.requestors if name in self.users],
+            "Requestor.RealName": [self.users[name].real_name for name in ticket.requestors if name in self.users],
         }
         if name not in values:
             raise ValueError(f"Unknown field: {name}")
@@ -287,6 +296,28 @@ class FakeRt:
             return Reply(403, {"message": "Forbidden"})
         data = {**self._columns(ticket), "id": ticket.id, "LastUpdatedBy": {"id": ticket.updated_by, "type": "user"}}
         return Reply(200, data, {"etag": f'"{self._etag(ticket)}"'})
+
+    def _create(self, data: dict[str, Any], **_: Any) -> Reply:
+        if not data.get("Queue"):
+            return Reply(400, {"message": "Could not create ticket. Queue not set"})
+        queue = next((n for n, name in self.queues.items() if name.casefold() == str(data["Queue"]).casefold()), 0)
+        if not queue:
+            return Reply(400, {"message": "Unable to find queue"})
+        if queue in self.closed_queues:
+            name = self.queues[queue]
+            return Reply(403, {"message": f"No permission to create tickets in the queue '{name}'"})
+        requestor = str(data.get("Requestor") or "")
+        if requestor:
+            self.user(requestor, "", requestor)
+        number = max(self.tickets, default=0) + 1
+        self.tickets[number] = Ticket(number, queue, str(data.get("Subject") or "No Subject"),
+                                      [requestor] if requestor else [], self.who.name, self._now())
+        if self.tag_field:
+            self.tickets[number].tags = list(data.get("CustomFields", {}).get(TAG_FIELD, []))
+        row = self.row("Create", number, self.who.name)  # transaction fields are not taken here
+        self.part(row, data.get("ContentType", "text/plain"), str(data.get("Content", "")))
+        return Reply(201, {"id": str(number), "type": "ticket", "_url": f"/REST/2.0/ticket/{number}"},
+                     {"location": f"/REST/2.0/ticket/{number}"})
 
     def _put(self, number: str, data: dict[str, Any], headers: dict[str, str], **_: Any) -> Reply:
         ticket = self._load(number)
@@ -365,7 +396,7 @@ class FakeRt:
         ticket = self.tickets[row.ticket]
         values: dict[str, Any] = {
             "id": row.id, "ObjectType": row.of, "ObjectId": row.ticket, "TicketId": row.ticket,
-            "Type": row.kind, "Field": row.field, "TicketQueue": self.queues[ticket.queue],
+            "Type": row.kind, "Field": row.field, "Creator": row.creator, "TicketQueue": self.queues[ticket.queue],
             f"CF.{{{KEY_FIELD}}}": row.key,
         }
         if name not in values:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
 from agentdesk.config.sources import RtSource
@@ -22,6 +23,7 @@ from agentdesk.connectors.rt.wire import (
 from agentdesk.errors import BadAnswer, Gone, Rejected
 from agentdesk.model.clock import SECOND, Clock
 from agentdesk.model.page import Reject
+from agentdesk.model.text import inert_line
 
 PER_PAGE = 100
 IDS_PER_CALL = 40
@@ -231,6 +233,29 @@ class RtClient:
             return UNREAD if content is None else base64.b64decode(content).decode("utf-8", "replace")
         except (KeyError, ValueError, TypeError):
             return UNREAD
+
+    async def save(self, transaction: int, number: int, out: BinaryIO, limit: int) -> None:
+        """Write the content of a part into ``out``; Rejected when it is larger than ``limit``."""
+        part = next((part for part in await self.parts([transaction]) if part.id == number), None)
+        if part is None:
+            raise Gone(f"{self.name}: the file {number} is not there any more", "RT removed it or hides it from us")
+        if part.ContentLength > limit:
+            raise Rejected(
+                f"{self.name}: {inert_line(part.Filename or 'the file', limit=100)} is larger than "
+                f"{limit // 1024} KiB", remedy="Open the ticket in RT",
+            )
+        answer = await self.http.get(f"/attachment/{number}")
+        data = answer.json(self.name)
+        content = data.get("Content") if isinstance(data, dict) else None
+        if not isinstance(content, str):
+            raise BadAnswer(f"{self.name}: RT did not send the file", "The answer has no content")
+        try:
+            raw = await asyncio.to_thread(base64.b64decode, content)
+        except ValueError as error:
+            raise BadAnswer(f"{self.name}: the file cannot be read", str(error)) from error
+        if len(raw) > limit:
+            raise Rejected(f"{self.name}: the file is larger than {limit // 1024} KiB", remedy="Open the ticket in RT")
+        await asyncio.to_thread(out.write, raw)
 
     async def user(self, login: str) -> dict[str, Any] | None:
         """A user's record; None where it is hidden from us or not there."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
 from agentdesk.config.sources import RtSource
 from agentdesk.connectors.answers import Answer
-from agentdesk.connectors.base import Connector, Verdict
+from agentdesk.connectors.base import Connector, Verdict, check_kind
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.matching import LOOK_BACK, same_text
 from agentdesk.connectors.rt.acting import Actor
 from agentdesk.connectors.rt.client import ON_TICKETS, RtClient, sql
+from agentdesk.connectors.rt.opening import Opener
 from agentdesk.connectors.rt.reading import Reader, Scope
 from agentdesk.connectors.rt.speak import Speaker, profile
 from agentdesk.connectors.rt.wire import NOBODY, Person, Transaction, instant
@@ -47,6 +48,7 @@ class RtConnector(Connector):
         self._speaker = Speaker(config, self._client)
         self._reader = Reader(config, self._client, self._speaker, clock)
         self._actor = Actor(config, self._client)
+        self._opener = Opener(config, self._client, self._speaker)
         self._scope: Scope | None = None
         self._signing_in = asyncio.Lock()
         self.caps = Caps(
@@ -56,6 +58,9 @@ class RtConnector(Connector):
             can_status=True,
             can_tag=bool(config.tags_field),
             can_priority=True,
+            can_open=True,
+            can_search=True,
+            can_download=True,
             statuses=STATUSES if config.closed_status in STATUSES else (*STATUSES, config.closed_status),
             closed_status=config.closed_status,
             send_strength=SendStrength.KEY if config.client_id_field else SendStrength.NONE,
@@ -118,8 +123,11 @@ class RtConnector(Connector):
         return ""
 
     async def send(self, out: Outgoing) -> Receipt:
-        """Write a reply or note; with the client id field RT is asked first whether it has it already."""
-        await self._ready()
+        """Write a reply or note, or open a ticket; RT is asked first whether it has it already where it can tell."""
+        scope = await self._ready()
+        check_kind(self.name, self.caps, out)
+        if out.kind is OutKind.TICKET:
+            return await self._opener.open(out, tuple(sorted(scope.queues.values())))
         number = self._ticket_number(out.conversation_ref)
         if not out.text.strip():
             raise Rejected(f"{self.name}: there is nothing to send", remedy="Write something first")
@@ -136,8 +144,10 @@ class RtConnector(Connector):
         return await self._post(out, number)
 
     async def reconcile(self, out: Outgoing, first_try_at: int) -> Verdict:
-        """Look for a reply on the ticket: by its client id, else by its text."""
+        """Look for a reply on the ticket: by its client id, else by its text; for a ticket by the id in its words."""
         await self._ready()
+        if out.kind is OutKind.TICKET:
+            return await self._look_for_ticket(out, first_try_at)
         number = self._ticket_number(out.conversation_ref)
         row = (await self._find_key(out) if self._keyed else None) or await self._find_text(out, first_try_at)
         if row is not None:
@@ -149,6 +159,28 @@ class RtConnector(Connector):
         except Gone as error:  # what we may not see cannot be proven absent
             return Unsure(error.title)
         return Absent()
+
+    async def _look_for_ticket(self, out: Outgoing, first_try_at: int) -> Verdict:
+        found, proven = await self._opener.find(out, first_try_at)
+        if found is not None:
+            return Found(found)
+        if not proven:
+            return Unsure("Too many tickets were opened meanwhile, or one cannot be read")
+        early = self._clock.now() - first_try_at < LAG_S * SECOND
+        return Unsure("RT may still be working on it") if early else Absent()
+
+    async def find(self, words: str, limit: int = 20) -> Page:
+        """Tickets by number, subject or requestor, the latest first; in every queue that we may see."""
+        await self._ready()
+        return await self._opener.search(words, limit)
+
+    async def download(self, url: str, out: BinaryIO, limit: int) -> None:
+        """Write an attachment; RT hands them out in base64, by the number that stands in their address."""
+        pieces = url.removeprefix(f"{self._client.site}/Ticket/Attachment/").split("/")
+        if url.startswith(self._client.site) and len(pieces) == 3 and pieces[0].isdigit() and pieces[1].isdigit():
+            await self._client.save(int(pieces[0]), int(pieces[1]), out, limit)
+            return
+        raise Rejected(f"{self.name}: this is no file of a ticket", str(inert_line(url, limit=100)))
 
     async def act(self, action: Action) -> None:
         """Do one repeatable thing to a ticket."""

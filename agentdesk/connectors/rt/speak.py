@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
@@ -21,6 +22,8 @@ from agentdesk.model.text import Inert, inert, inert_line
 INACTIVE = frozenset(("resolved", "rejected", "deleted"))
 ACTIVE = frozenset(("new", "open", "stalled"))
 KNOWN_PEOPLE = 5_000
+_MARK = re.compile(r"\[agentdesk ([\w-]{1,80})\]\s*\Z")
+"""How the last line of a ticket looks that this desk opened."""
 LONG = 20_000
 """Texts from here on are read in a thread: a mail must not hold up the screen."""
 
@@ -138,6 +141,11 @@ class Speaker:
         else:
             text, raw = _shown_text(shown, texts)
         login = row.Creator.login
+        client_id = str(inert_line(row.field(self._config.client_id_field))) if self._config.client_id_field else ""
+        if row.Type == "Create" and login == self.me:
+            text, opened_as = unmarked(text)
+            if opened_as:  # a ticket that this desk opened: its words are ours, for colleagues
+                client_id, direction, raw = client_id or opened_as, Direction.NOTE, ""
         return Message(
             ref=str(row.id),
             conversation_ref=str(number),
@@ -153,7 +161,7 @@ class Speaker:
             visibility=Visibility.INTERNAL if direction is Direction.NOTE else Visibility.DIRECT,
             attachments=tuple(self._attachment(part) for part in parts if _is_file(part, shown)),
             url=f"{self.ticket_url(number)}#txn-{row.id}",
-            client_id=str(inert_line(row.field(self._config.client_id_field))) if self._config.client_id_field else "",
+            client_id=client_id,
         )
 
     def _attachment(self, part: Part) -> Attachment:
@@ -197,6 +205,17 @@ class Speaker:
             rows, _, _ = await self._client.tickets(f"id = {ticket.id} AND Status = '__Active__'", per_page=1)
             known = self._closed[ticket.Status] = not rows
         return known
+
+
+def marked(text: str, client_id: str) -> str:
+    """A ticket's words with our id below them."""
+    return f"{text.rstrip()}\n\n[agentdesk {client_id}]"
+
+
+def unmarked(text: Inert) -> tuple[Inert, str]:
+    """The words without our id, and the id; empty where there is none."""
+    found = _MARK.search(text)
+    return (Inert(text[: found.start()].rstrip()), found[1]) if found else (text, "")
 
 
 def profile(person: Person) -> Profile:
