@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
 from agentdesk.config.sources import MastodonSource
-from agentdesk.connectors.answers import Answer
+from agentdesk.connectors.answers import Answer, failure
 from agentdesk.connectors.http import Http, Params
 from agentdesk.connectors.items import one, read
 from agentdesk.connectors.mastodon.allowance import PAGING, Allowance
@@ -123,6 +123,11 @@ class MastodonClient:
             raise self._sorted(error) from error
         self.allowance.note(answer.headers)
         return answer
+
+    def refuse(self, answer: Answer) -> NoReturn:
+        """Raise what an answer stands for that was accepted only to be looked at."""
+        error = failure(answer, name=self.name, host=self.http.host, safe=False, now=self.http.clock.now())
+        raise self._sorted(error) if isinstance(error, Rejected) else error
 
     def one(self, data: Any, kind: type[T]) -> T:
         """Check one thing; BadAnswer when it is not what it should be."""

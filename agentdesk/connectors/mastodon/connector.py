@@ -58,14 +58,14 @@ class MastodonConnector(Connector):
                             remedy="Sign in again: agentdesk login mastodon")
         it = await servers.look(self._client)
         granted, warnings = await self._granted()
-        if it.family.stream == "sse" and not self._stream.allowed(it.stream_url):
+        if it.family.stream != "none" and not self._stream.allowed(it.stream_url):
             warnings.append("its news come from another host, which is not sent the token: it is asked every half "
                             "minute instead")
         async with self._signing_in:
             self._speaker.me, self._speaker.my_acct, self._speaker.domain = me.ref, me.acct, it.domain
             self._server = it
             self.caps = servers.caps(self._config, it)
-        warnings += servers.warnings(it)
+        warnings += servers.warnings(it, self._config)
         warnings += servers.policy_warnings(await self._policy())
         return Account(
             ref=me.ref, handle=self._speaker.handle(me.acct), name=inert_line(me.display_name or me.username),
@@ -134,7 +134,7 @@ class MastodonConnector(Connector):
         return self._client.http.meter.skew
 
     def hints(self) -> AsyncIterator[None] | None:
-        """Mastodon's event stream; None on servers that have none, or one that only a web socket reaches."""
+        """The server's event stream; None where there is none, or where it would take the token to another host."""
         if self._server is not None and not self._streams(self._server):
             return None
         return self._listen()
@@ -146,12 +146,13 @@ class MastodonConnector(Connector):
 
     async def _listen(self) -> AsyncIterator[None]:
         it = await self._ready()
-        if self._streams(it):
-            async for _ in self._stream.events(it.stream_url):
+        kind = it.family.stream
+        if kind != "none" and self._streams(it):
+            async for _ in self._stream.events(kind, it.stream_url):
                 yield None
 
     def _streams(self, it: Server) -> bool:
-        return it.family.stream == "sse" and self._stream.allowed(it.stream_url)
+        return it.family.stream != "none" and self._stream.allowed(it.stream_url)
 
     async def _ready(self) -> Server:
         """Ask who we are before the first call that needs to know."""

@@ -178,15 +178,18 @@ def policy_warnings(policy: Any) -> list[str]:
     return found
 
 
-def warnings(server: Server) -> list[str]:
+def warnings(server: Server, config: MastodonSource) -> list[str]:
     """What this kind of server cannot do, as far as it changes how we work."""
     found = []
     shown = server.software or "this server"
     if server.family.strength is SendStrength.NONE:
         found.append(f"{shown} does not know a reply that is sent twice: after a broken line it is looked for before "
                      "anything is sent again")
-    if server.family.stream == "socket":
-        found.append(f"{shown} tells news over a web socket only: it is asked every half minute instead")
+    if server.family.stream == "none":
+        found.append(f"{shown} does not call when something is new: it is asked every half minute")
+    if any(entry.words or entry.phrases for entry in config.listen):
+        found.append("words and phrases are heard only in posts that the server's search knows and whose authors let "
+                     "themselves be found; where it has no full-text search, nothing is heard: tags always work")
     return found
 
 

@@ -1,22 +1,35 @@
-"""Mastodon's event stream, as a hint that something may be new: https://docs.joinmastodon.org/methods/streaming/.
+"""The server's event stream, as a hint that something may be new: https://docs.joinmastodon.org/methods/streaming/.
 
-Events are never taken for data: the stream forgets what happened while it was down, so each one only causes a pull.
+Mastodon sends server-sent events; GoToSocial, Pleroma and Akkoma speak over a web socket only. Events are never taken
+for data: a stream forgets what happened while it was down, so each one only causes a pull.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
+import re
 from collections.abc import AsyncIterator, Callable
+from typing import Literal
 from urllib.parse import urlsplit
 
+import agentdesk
 from agentdesk.config.sources import MastodonSource
-from agentdesk.connectors.http import Http
+from agentdesk.connectors.answers import describe
+from agentdesk.connectors.http import Http, ssl_context
 from agentdesk.connectors.stream import lines
+from agentdesk.errors import Unavailable
 from agentdesk.model.clock import SECOND, Clock
 
 PATH = "/api/v1/streaming/user/notification"
+SOCKET_PATH = "/api/v1/streaming?stream=user"
 QUIET_S = 90.0
 """The server says something every quarter of a minute, if only a heartbeat."""
-NEWS = frozenset((b"notification", b"notifications_merged", b"conversation", b"status.update", b"delete"))
+OPEN_S = 15.0
+BIGGEST = 1024 * 1024
+NEWS = frozenset(("notification", "notifications_merged", "conversation", "status.update", "delete"))
+_PROTOCOL = re.compile(r"[\w.!#$%&'*+^`|~-]+", re.ASCII)
+"""What may stand where these servers look for the token of a socket."""
 
 
 class Stream:
@@ -36,14 +49,18 @@ class Stream:
         """True when the token may go there: the server's own host, or one below it."""
         return bool(self._base(stream_url))
 
-    async def events(self, stream_url: str) -> AsyncIterator[None]:
-        """Yield for every event that may mean something new, and once when the stream begins."""
+    def events(self, kind: Literal["sse", "socket"], stream_url: str) -> AsyncIterator[None]:
+        """Yield once when the stream begins, and for every event that may mean something new."""
+        base = self._base(stream_url)
+        return self._sent_events(base) if kind == "sse" else self._socket(base)
+
+    async def _sent_events(self, base: str) -> AsyncIterator[None]:
         http = self._http = self._make(
-            self._base(stream_url), clock=self._clock, name=self._config.full_name,
+            base, clock=self._clock, name=self._config.full_name,
             headers=lambda: {"Authorization": f"Bearer {self._token()}"}, timeout_s=self._config.timeout / SECOND,
             ca_file=self._config.ca_file,
         )
-        event, begun = b"", False
+        event, begun = "", False
         try:
             async for line in lines(http, PATH, quiet_s=QUIET_S):
                 line = line.strip()
@@ -51,11 +68,34 @@ class Stream:
                     begun = True
                     yield None
                 if line.startswith(b"event:"):
-                    event = line[6:].strip()
+                    event = line[6:].strip().decode("ascii", "replace")
                 elif not line:
-                    event = b""
+                    event = ""
         finally:
             await http.close()
+
+    async def _socket(self, base: str) -> AsyncIterator[None]:
+        from websockets.asyncio.client import connect
+        from websockets.exceptions import WebSocketException
+        from websockets.typing import Subprotocol
+
+        name, token = self._config.full_name, self._token()
+        secure = await asyncio.to_thread(ssl_context, self._config.ca_file, name) if base.startswith("https") else None
+        try:
+            async with connect(
+                "ws" + base.removeprefix("http").rstrip("/") + SOCKET_PATH, ssl=secure, origin=None, proxy=None,
+                additional_headers={"Authorization": f"Bearer {token}"}, max_size=BIGGEST, max_queue=64,
+                subprotocols=[Subprotocol(token)] if _PROTOCOL.fullmatch(token) else None, open_timeout=OPEN_S,
+                close_timeout=2, compression=None, user_agent_header=f"agentdesk/{agentdesk.__version__}",
+            ) as line:
+                yield None
+                async for frame in line:
+                    if told(frame):
+                        yield None
+        except (WebSocketException, OSError, TimeoutError) as error:
+            # The library's words may repeat what was sent, so only their kind is told.
+            cause = describe(error) if isinstance(error, OSError) else type(error).__name__
+            raise Unavailable(f"{name}: the line for news ended", cause, "Pulling goes on without it") from error
 
     async def close(self) -> None:
         """Close the line."""
@@ -77,3 +117,12 @@ class Stream:
             return ""
         scheme = "https" if there.scheme in ("wss", "https") else own.scheme
         return f"{scheme}://{host}" + (f":{port}" if port else "")
+
+
+def told(frame: str | bytes) -> bool:
+    """True when a frame tells of something new; whatever cannot be read tells nothing."""
+    try:
+        data = json.loads(frame)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(data, dict) and data.get("event") in NEWS
