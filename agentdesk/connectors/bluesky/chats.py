@@ -35,7 +35,8 @@ LIST_PAGES = 3
 FIRST_PAGES = 5
 """So many pages of conversations are looked through on first connect."""
 MESSAGES = 50
-LAG: Millis = 15 * SECOND
+LAG: Millis = 10 * SECOND
+"""So long a request may still be under way after its line broke."""
 KNOWN = 2_000
 
 
@@ -218,6 +219,19 @@ class Chats:
         messages = sorted(news.messages, key=lambda message: message.created_at)
         return Page(messages=tuple(messages), conversations=(self._head(found, messages),),
                     profiles=tuple(self._profiles(found)), rejects=tuple(news.rejects))
+
+    async def with_account(self, did: str) -> Page | None:
+        """The private conversation with one account; None when there is none, and none is begun."""
+        data = await self._get("getConvoAvailability", [("members", did)])
+        convo = data.get("convo")
+        found = self._convo(convo) if isinstance(convo, dict) else None
+        return await self.page(CHAT + found.id) if found else None
+
+    async def other(self, ref: str) -> str:
+        """Who is on the other side of a private conversation of two; empty for a larger one."""
+        convo = await self._open(_id(ref))
+        others = self._others(convo) if convo else []
+        return others[0].did if len(others) == 1 else ""
 
     async def send(self, out: Outgoing) -> Receipt:
         """Write a direct message; there is no key for it, so what stands there already is looked at first."""

@@ -11,6 +11,7 @@ from agentdesk.config.sources import BlueskySource
 from agentdesk.connectors.base import Connector, Verdict
 from agentdesk.connectors.bluesky import wire
 from agentdesk.connectors.bluesky.acting import Actor
+from agentdesk.connectors.bluesky.chats import LAG as CHAT_LAG
 from agentdesk.connectors.bluesky.chats import Chats
 from agentdesk.connectors.bluesky.client import WHOLE_ACCOUNT, WITH_CHAT, Client, Session, denied
 from agentdesk.connectors.bluesky.hearing import Listener
@@ -30,7 +31,7 @@ from agentdesk.model.capability import Caps, Counter, SendStrength
 from agentdesk.model.clock import SECOND, Clock, Millis
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Visibility
-from agentdesk.model.outgoing import Action, Outgoing, OutKind, Receipt
+from agentdesk.model.outgoing import Action, Outgoing, OutKind, Receipt, Verb
 from agentdesk.model.page import Account, Budget, Page
 from agentdesk.model.text import inert_line
 
@@ -56,7 +57,7 @@ class BlueskyConnector(Connector):
         self._reader = Reader(config, clock, self._posts, self._chats, listener)
         self._writer = Writer(self._posts, self._threads, clock)
         self._actor = Actor(self._posts, clock)
-        self._lookup = Lookup(self._posts, self._threads)
+        self._lookup = Lookup(self._posts, self._threads, self._chats, self._reader.chatting)
         self.caps = Caps(
             letter=config.letter or "B",
             can_dm=bool(config.chat),
@@ -75,7 +76,7 @@ class BlueskyConnector(Connector):
             max_bytes=MOST_BYTES,
             counter=Counter.GRAPHEME_BYTES,
             visibilities=("public", "direct") if config.chat else ("public",),
-            consistency_lag_s=LAG // SECOND,
+            consistency_lag_s=max(LAG, CHAT_LAG) // SECOND,
             poll_s=(config.poll or POLL) / SECOND,
         )
 
@@ -122,7 +123,7 @@ class BlueskyConnector(Connector):
     async def history(self, customer_ref: str, limit: int = 20) -> Page:
         """The latest threads in which this account spoke to us."""
         await self._ready()
-        return await self._lookup.history(customer_ref, limit)
+        return await self._lookup.history(customer_ref, limit, privately=self._reader.chat_allowed)
 
     async def find(self, words: str, limit: int = 20) -> Page:
         """Search posts, or bring what one @handle wrote lately."""
@@ -161,6 +162,8 @@ class BlueskyConnector(Connector):
     async def act(self, action: Action) -> None:
         """Like, repost, follow or delete."""
         await self._ready()
+        if action.verb is Verb.FOLLOW and not action.customer_ref and action.conversation_ref.startswith(CHAT):
+            action = msgspec.structs.replace(action, customer_ref=await self._chats.other(action.conversation_ref))
         await self._actor.act(action)
 
     def budget(self) -> Budget | None:

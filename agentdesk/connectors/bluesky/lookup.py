@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from agentdesk.connectors.bluesky import wire
+from agentdesk.connectors.bluesky.aside import Aside
+from agentdesk.connectors.bluesky.chats import Chats
 from agentdesk.connectors.bluesky.posts import UNREADABLE, Posts, read, unreadable
 from agentdesk.connectors.bluesky.threads import Threads
 from agentdesk.connectors.bluesky.wire import Post
@@ -21,19 +23,22 @@ WHOLE_THREADS = 8
 class Lookup:
     """Questions that an agent asks."""
 
-    def __init__(self, posts: Posts, threads: Threads) -> None:
+    def __init__(self, posts: Posts, threads: Threads, chats: Chats, chatting: Aside) -> None:
         self._posts = posts
         self._threads = threads
+        self._chats = chats
+        self._chatting = chatting
         self._client = posts.client
 
-    async def history(self, did: str, limit: int) -> Page:
+    async def history(self, did: str, limit: int, *, privately: bool) -> Page:
         """The newest threads in which ``did`` spoke to us, whole, so that our answers come along."""
         theirs = await self._written_by(did) + await self._mentioning(did)
         refs: dict[str, None] = {}
         for post in theirs:
             if self._posts.speaker.speaks_to_us(post.record) and (ref := await self._posts.place(post)):
                 refs[ref] = None
-        pages = []
+        private = await self._chatting.run(lambda: self._chats.with_account(did)) if privately else None
+        pages = [private] if private is not None else []
         for ref in list(refs)[: min(limit, WHOLE_THREADS)]:
             try:
                 pages.append(await self._threads.page(ref))
