@@ -7,8 +7,10 @@ from collections.abc import Callable
 from agentdesk.connectors.base import Connector
 from agentdesk.errors import Conflict
 from agentdesk.model.clock import Millis
+from agentdesk.model.conversation import RemoteConversation
 from agentdesk.model.events import Changed, ClaimLost, Notice, OutboxChanged
 from agentdesk.model.outgoing import OutboxEntry, OutKind, Receipt, SendState, Verb
+from agentdesk.model.page import Page
 from agentdesk.store import begun, claims, links, outbox, standing, tickets
 from agentdesk.store.db import Db
 from agentdesk.sync import outcome, tail
@@ -37,6 +39,18 @@ class Book:
     def unread(self) -> list[str]:
         """The refs of conversations that began with something of ours and whose messages are not here yet."""
         return begun.unread(self.frame.store.reader, self.name)
+
+    def watched(self, after: int, most: int) -> list[tuple[int, str]]:
+        """The next tickets here that posts wait for, by their number."""
+        return tickets.watched(self.frame.store.reader, self.name, after, most)
+
+    async def ticket_gone(self, ref: str) -> None:
+        """A ticket that we have read before is not there any more: the posts that wait for it come back."""
+        reader = self.frame.store.reader
+        known = reader.value("SELECT 1 FROM conversation WHERE source = ? AND ref = ? AND messages > 0", self.name, ref)
+        if known and any(other == ref for _, other in self.watched(0, 10_000)):
+            head = RemoteConversation(ref=ref, status="gone", closed=True)
+            await self.frame.bring_in(self.name, Page(conversations=(head,)), "thread")
 
     async def due(self) -> list[OutboxEntry]:
         """The entries whose turn it is: the first of each conversation, to be sent or to be looked for."""

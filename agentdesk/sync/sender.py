@@ -28,6 +28,10 @@ IDLE: Millis = 5 * SECOND
 """How often an empty outbox is looked at: other processes put things into it too."""
 MISSES = 2
 """So many entries in a row that do not get through hold the whole source back."""
+WATCH_EVERY: Millis = 15 * MINUTE
+"""How often a ticket that a post waits for is read, whatever pulls bring."""
+WATCHED_AT_ONCE = 4
+"""So many of them in a minute."""
 SETTLED: Millis = 20 * SECOND
 """After so long a help desk has done what it does to every new ticket."""
 LATER_LOOKS: tuple[Millis, ...] = (3 * SECOND, 3 * MINUTE)
@@ -51,6 +55,8 @@ class Sender:
         self._busy = asyncio.Lock()
         self._misses = 0
         self._looks: list[tuple[Millis, str]] = [(0, ref) for ref in self._book.unread()]
+        self._watch_at: Millis = 0
+        self._watch_after = 0
         self._rest: Millis = 0
 
     async def run(self) -> None:
@@ -84,8 +90,20 @@ class Sender:
     async def once(self) -> int:
         """Handle what is due and read again what was to be read again; returns how many entries were sent."""
         sent = await self.drain()
+        self._watch()
         await self._look_again()
         return sent
+
+    def _watch(self) -> None:
+        """Plan to read the tickets that posts wait for: a pull may leave out the queue they lie in."""
+        now = self.frame.now()
+        if now < self._watch_at:
+            return
+        found = self._book.watched(self._watch_after, WATCHED_AT_ONCE)
+        more = len(found) == WATCHED_AT_ONCE
+        self._looks += [(now, ref) for _, ref in found]
+        self._watch_after = found[-1][0] if more else 0
+        self._watch_at = now + (MINUTE if more else WATCH_EVERY)
 
     async def drain(self) -> int:
         """Handle every entry that is due, in order within each conversation; returns how many were sent."""
@@ -108,8 +126,11 @@ class Sender:
 
     def _next_at(self) -> Millis:
         """When there is something to do, as far as we know now."""
+        now = self.frame.now()
         times = [at for at, _ in self._looks] + [at for at in (self._book.next_at(),) if at is not None]
-        return min(times, default=self.frame.now() + IDLE)
+        if now >= self._watch_at and self._book.watched(0, 1):
+            times.append(now)
+        return min(times, default=now + IDLE)
 
     def _sender_alive(self, sender: str) -> bool:
         """False for a sender of this source that no longer runs; ours has nothing on its way while we ask."""
@@ -251,8 +272,11 @@ class Sender:
             try:
                 async with asyncio.timeout(SEND_LIMIT_S):
                     page = await self.connector.thread(ref)
+            except Gone:
+                await self._book.ticket_gone(ref)
+                continue
             except Rejected:
-                continue  # the thread is gone: there is nothing to cross
+                continue  # nothing to be seen there: there is nothing to cross
             except (SourceError, TimeoutError) as error:
                 self._looks.append((now + max(MINUTE, pace.asked(error)), ref))
                 await self._hold_back(error)

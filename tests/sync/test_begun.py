@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from agentdesk.errors import Unavailable
-from agentdesk.model.clock import MINUTE, SECOND, ManualClock
+from agentdesk.model.clock import HOUR, MINUTE, SECOND, ManualClock
 from agentdesk.model.conversation import State
 from agentdesk.model.events import Notice
-from agentdesk.model.outgoing import OutKind, SendState
-from agentdesk.store import begun, conversations, ledger, links, outbox
+from agentdesk.model.message import Direction, Visibility
+from agentdesk.model.outgoing import Draft, Outgoing, OutKind, SendState
+from agentdesk.store import begun, conversations, drafts, ledger, links, outbox
 from tests.fakes.desk import SOURCE, LittleDesk, until_settled
 from tests.fakes.platform import Fault, Platform
 
@@ -140,3 +141,88 @@ async def test_a_pull_that_shows_the_ticket_settles_it_and_ties_it(platform: Pla
     assert desk.state(entry_id) is SendState.SENT
     (link,) = links.of(desk.store.reader, desk.conversation("c1"))
     assert link.other_id == desk.conversation("t1")
+
+
+# following what began -------------------------------------------------------------------------------------------------
+
+
+async def opened(desk: LittleDesk) -> int:
+    """A ticket for c1 that has been read once; returns its number."""
+    desk.reply("c1", "Their parcel is lost", kind=OutKind.TICKET)
+    await desk.send()
+    (link,) = links.of(desk.store.reader, desk.conversation("c1"))
+    assert link.other_id is not None
+    return link.other_id
+
+
+async def test_a_ticket_that_no_pull_brings_is_read_now_and_then(desk: LittleDesk, platform: Platform,
+                                                                clock: ManualClock) -> None:
+    await opened(desk)
+    reply = desk.reply("c1", "We are on it")
+    await desk.send()
+    assert desk.state(reply) is SendState.SENT
+    clock.advance(MINUTE)
+    await desk.send()
+    platform.closed.add("t1")
+    desk.connector.calls.clear()
+    for _ in range(20):
+        clock.advance(MINUTE)
+        await desk.sender.turn()
+    reads = [what for _, what in desk.connector.calls if what == "thread"]
+    assert 1 <= len(reads) <= 4
+    it = conversations.get(desk.store.reader, desk.conversation("c1"))
+    assert it.state is State.OPEN
+    assert [c.words for c in it.clocks if c.words] == ["tell the customer: fake#t1 is solved"]
+    desk.connector.calls.clear()
+    for _ in range(20):
+        clock.advance(MINUTE)
+        await desk.sender.turn()
+    assert [what for _, what in desk.connector.calls if what == "thread"] == [], "nobody waits for it any more"
+
+
+async def test_many_tickets_are_read_in_turn(desk: LittleDesk, platform: Platform, clock: ManualClock) -> None:
+    for number in range(3, 13):
+        platform.write(f"c{number}", "Lost too")
+    await desk.pull()
+    for number in range(1, 13):
+        desk.reply(f"c{number}", f"Lost {number}", kind=OutKind.TICKET)
+    await desk.send()
+    clock.advance(MINUTE)
+    await desk.send()
+    clock.advance(HOUR)
+    desk.connector.calls.clear()
+    most = 0
+    for _ in range(5):
+        before = len(desk.connector.calls)
+        await desk.sender.turn()
+        most = max(most, len(desk.connector.calls) - before)
+        clock.advance(MINUTE)
+    assert len(desk.connector.calls) == 12
+    assert most <= 5
+
+
+async def test_a_ticket_that_is_gone_brings_its_post_back(desk: LittleDesk, platform: Platform,
+                                                          clock: ManualClock) -> None:
+    number = await opened(desk)
+    platform.gone.add("t1")
+    clock.advance(HOUR)
+    await desk.sender.turn()
+    assert conversations.get(desk.store.reader, number).status == "gone"
+    it = conversations.get(desk.store.reader, desk.conversation("c1"))
+    assert [c.words for c in it.clocks if c.words] == ["tell the customer: fake#t1 is gone"]
+
+
+async def test_a_note_is_left_where_the_ticket_comes_from(desk: LittleDesk, platform: Platform) -> None:
+    number, now = desk.conversation("c1"), desk.clock.now()
+    out = Outgoing(client_id="with-note", conversation_ref="c1", kind=OutKind.TICKET, text="Lost", subject="Parcel",
+                   visibility=Visibility.INTERNAL, agent="ann", created_at=now, note_back=True)
+    draft = Draft(conversation_id=number, agent="ann", kind=OutKind.NOTE, text="half a thought",
+                  visibility=Visibility.INTERNAL)
+    desk.store.write_now(lambda db: drafts.save(db, draft, now))
+    desk.store.write_now(lambda db: outbox.freeze(db, number, out, agent="ann", hold_until=now, seen_message_id=0,
+                                                  now=now, source=SOURCE))
+    await desk.send()
+    await desk.send()
+    notes = [p.message.text for p in platform.visible("c1") if p.message.direction is Direction.NOTE]
+    assert notes == [f"Ticket opened at {SOURCE}: t1 https://fake.example/t1\nParcel"]
+    assert drafts.get(desk.store.reader, number, "ann", OutKind.NOTE) is not None, "what was begun by hand stays"
