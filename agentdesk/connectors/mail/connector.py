@@ -15,6 +15,7 @@ from agentdesk.connectors.mail import writing
 from agentdesk.connectors.mail.grammar import quoted
 from agentdesk.connectors.mail.headers import Address, is_address
 from agentdesk.connectors.mail.mailbox import Mail, Mailbox
+from agentdesk.connectors.mail.mark import Mark
 from agentdesk.connectors.mail.parts import base64_chunk, unpacked
 from agentdesk.connectors.mail.reading import Reader
 from agentdesk.connectors.mail.sending import Post
@@ -52,10 +53,10 @@ class MailConnector(Connector):
         smtp = server("smtp", config.smtp, config.security, ca_file=config.ca_file, name=self.name, timeout_s=seconds)
         self._box = Mailbox(config, imap, token, self._said)
         self._threads = Threads(self._box)
-        self._speaker = Speaker(config, self._box, self._threads)
+        mark = Mark(token, config.address.casefold(), lasting=config.auth == "password")
+        self._speaker = Speaker(config, self._box, self._threads, mark)
         self._reader = Reader(config, self._box, self._speaker, clock)
-        self._post = Post(config, smtp, self._box, self._threads, self._speaker, token, self._said, clock)
-        self._unread: set[str] = set()
+        self._post = Post(config, smtp, self._box, self._threads, self._speaker, mark, token, self._said, clock)
         self.caps = Caps(
             letter=config.letter or "E",
             can_dm=True,

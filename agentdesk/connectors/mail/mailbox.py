@@ -244,7 +244,9 @@ class Mailbox:
         return {uid: Header(words(_body(given, "BODY[HEADER.FIELDS"))) for uid, given in got.items()}
 
     async def find_id(self, identifier: str, folders: Iterable[str]) -> tuple[str, int, Header] | None:
-        """Where the mail with this id lies."""
+        """Where the mail with this id lies; ids beyond ASCII stand in no header that a server can search."""
+        if not identifier.isascii():
+            return None
         for folder in folders:
             criteria: tuple[Piece, ...] = ("HEADER", "Message-ID", quoted(searchable(identifier)))
             if is_made_up(identifier):
@@ -312,4 +314,5 @@ def _sent_folder(listed: list[Folder]) -> str:
 
 def _put_away(listed: list[Folder], inbox: str) -> tuple[str, ...]:
     return tuple(folder.name for folder in listed
-                 if folder.flags & {"\\all", "\\archive"} and folder.name != inbox)
+                 if folder.flags & {"\\all", "\\archive"} and "\\noselect" not in folder.flags
+                 and folder.name != inbox)

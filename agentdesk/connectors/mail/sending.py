@@ -17,16 +17,16 @@ from agentdesk.connectors.mail.grammar import quoted
 from agentdesk.connectors.mail.headers import Address, Header, is_address
 from agentdesk.connectors.mail.line import LineBroken, TooMuch
 from agentdesk.connectors.mail.mailbox import Mail, Mailbox
+from agentdesk.connectors.mail.mark import OWN_ID, Mark
 from agentdesk.connectors.mail.servers import Server
 from agentdesk.connectors.mail.smtp import InDoubt, Smtp
-from agentdesk.connectors.mail.speak import OWN_ID, Speaker
+from agentdesk.connectors.mail.speak import Speaker
 from agentdesk.connectors.mail.threads import Threads
 from agentdesk.connectors.mail.trouble import SmtpNo, Words
 from agentdesk.connectors.mail.writing import Envelope, answer_to, frozen, wire_address, written
 from agentdesk.errors import Ambiguous, Gone, Rejected, SourceError
 from agentdesk.model.clock import SECOND, Clock
 from agentdesk.model.outgoing import Absent, Found, Outgoing, OutKind, Receipt, Unsure
-from agentdesk.model.text import inert_line
 
 PROVES_AFTER_S = 120
 GMAIL = "X-GM-EXT-1"
@@ -37,12 +37,13 @@ class Post:
     """One account's outgoing mail."""
 
     def __init__(self, config: MailSource, smtp: Server, box: Mailbox, threads: Threads, speaker: Speaker,
-                 token: Callable[[], str], said: Words, clock: Clock) -> None:
+                 mark: Mark, token: Callable[[], str], said: Words, clock: Clock) -> None:
         self._config = config
         self._server = smtp
         self._box = box
         self._threads = threads
         self._speaker = speaker
+        self._mark = mark
         self._token = token
         self._said = said
         self._clock = clock
@@ -68,7 +69,8 @@ class Post:
         if not recipients:
             raise Rejected(f"{self.name}: there is nobody to send it to", "The mail names no address",
                            "Answer from a mail program")
-        mail = await asyncio.to_thread(written, out, envelope, self._config, files)
+        mark = self._mark.make(out.client_id, frozen(out, self._config.address).id)
+        mail = await asyncio.to_thread(written, out, envelope, self._config, files, mark)
         copied = await self._deliver(recipients, mail)
         root = envelope.references[0] if envelope.references else frozen(out, self._config.address).id
         self._threads.learn(frozen(out, self._config.address).id, root)
@@ -180,8 +182,9 @@ class Post:
         try:
             folders = await self._box.folders()
             for mail in mails:
-                own = mail.header.raw(OWN_ID.casefold()) and self._is_ours(mail)
-                if mail.folder != folders.inbox or not own or not folders.sent:
+                if mail.folder != folders.inbox or folders.sent in ("", folders.inbox):
+                    continue
+                if not self._mark.client_id(mail.header):
                     continue
                 if await self._box.find_id(mail.id, (folders.sent,)) is not None:
                     self._files_itself = self._files_itself or mail.header.has("received")
@@ -195,9 +198,6 @@ class Post:
                     await self._read_already(mail)
         except SourceError:
             return
-
-    def _is_ours(self, mail: Mail) -> bool:
-        return any(one.mail == self._speaker.us for one in mail.header.addresses("from"))
 
     async def _read_already(self, mail: Mail) -> None:
         async with self._box.session() as imap:
@@ -225,7 +225,7 @@ class Post:
 
     async def _find_own(self, client_id: str, folders: tuple[str, ...]) -> tuple[str, int, Header] | None:
         """The mail under our own field: some servers replace the id of what they send."""
-        wanted = str(inert_line(client_id, limit=200))
+        wanted = self._mark.make(client_id, "").partition(" ")[0]
         for folder in folders:
             for uid in await self._box.search(folder, "HEADER", OWN_ID, quoted(wanted)):
                 return folder, uid, Header(b"")

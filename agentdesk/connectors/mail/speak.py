@@ -12,8 +12,10 @@ from agentdesk.connectors.mail.content import Shown, file_name, shown
 from agentdesk.connectors.mail.headers import Address, Header
 from agentdesk.connectors.mail.kinds import MailKind, Report, kind_of
 from agentdesk.connectors.mail.mailbox import Folders, Mail, Mailbox
+from agentdesk.connectors.mail.mark import Mark
 from agentdesk.connectors.mail.parts import Part
 from agentdesk.connectors.mail.threads import LOOKUPS, Threads, base_subject, key, parents
+from agentdesk.errors import SourceError
 from agentdesk.model.clock import DAY, Millis
 from agentdesk.model.conversation import RemoteConversation
 from agentdesk.model.customer import Profile
@@ -21,8 +23,6 @@ from agentdesk.model.message import Attachment, Author, Direction, Kind, Message
 from agentdesk.model.page import Page, Reject
 from agentdesk.model.text import inert_line
 
-OWN_ID = "X-Agentdesk-Id"
-"""The field in which our mails carry the reply's own id."""
 NOT_DELIVERED = "not delivered"
 LONG = 64 * 1024
 _SAID = {
@@ -47,10 +47,11 @@ class Read:
 class Speaker:
     """Makes pages of mails."""
 
-    def __init__(self, config: MailSource, box: Mailbox, threads: Threads) -> None:
+    def __init__(self, config: MailSource, box: Mailbox, threads: Threads, mark: Mark) -> None:
         self._config = config
         self._box = box
         self._threads = threads
+        self._mark = mark
         self.us = config.address.casefold()
         self.ours = frozenset((self.us, *(one.casefold() for one in config.ours)))
 
@@ -59,9 +60,19 @@ class Speaker:
 
         ``old`` says that the folder may have been filled anew, so that a mail's own date counts where it is earlier.
         """
-        rejects = [_unreadable(mail) for mail in mails if not mail.header.count]
         folders = await self._box.folders()
-        read = [await self._read(mail, folders) for mail in mails if mail.header.count]
+        rejects: list[Reject] = []
+        read: list[Read] = []
+        for mail in mails:
+            if not mail.header.count:
+                rejects.append(reject(_place(mail), "It is no mail: it has no header", f"{mail.size} bytes"))
+                continue
+            try:
+                read.append(await self._read(mail, folders))
+            except SourceError:
+                raise
+            except Exception as error:  # whatever a stranger wrote: the other mails must not wait for it
+                rejects.append(reject(_place(mail), f"It cannot be read: {error}", mail.id))
         near = {one.mail.id: one.mail.header for one in read}
         budget = [LOOKUPS]
         rooted = [await self._rooted(one, near, budget) for one in sorted(read, key=lambda one: one.mail.arrived)]
@@ -70,8 +81,8 @@ class Speaker:
         for one in rooted:
             try:
                 message = await self._message(one, near, old)
-            except ValueError as error:
-                rejects.append(reject(f"{one.mail.folder} {one.mail.uid}", str(error), one.mail.id))
+            except Exception as error:  # as above
+                rejects.append(reject(_place(one.mail), f"It cannot be read: {error}", one.mail.id))
                 continue
             if message.ref not in messages or message.direction is Direction.OUT:
                 messages[message.ref] = message
@@ -85,22 +96,24 @@ class Speaker:
     async def _read(self, mail: Mail, folders: Folders) -> Read:
         """Who speaks in a mail, and as what."""
         header = mail.header
-        kind, report = kind_of(header, mail.root)
         sender = next((one.mail for one in header.addresses("from")), "")
-        own_id = str(inert_line(header.raw(OWN_ID.casefold()), limit=100)) if sender == self.us else ""
-        if mail.folder == folders.sent or own_id:
+        own_id = self._mark.client_id(header)
+        if mail.folder == folders.sent != folders.inbox or own_id:
             return Read(mail, MailKind.PERSON, None, Direction.OUT, own_id)
+        kind, report = kind_of(header, mail.root)
+        if self.us in header.raw("x-loop").casefold() or (
+                header.has("list-id") and header.has("message-id") and await self._was_sent(mail, folders)):
+            kind = MailKind.AUTOMATIC
         if kind not in (MailKind.PERSON, MailKind.BULK):
             return Read(mail, kind, report, Direction.NOTE, "")
         outward = any(one.mail not in self.ours for one in header.addresses("to", "cc"))
-        if sender in self.ours and outward and (sender != self.us or await self._was_sent(mail, folders)):
+        if sender in self.ours and outward and (sender != self.us or mail.folder in folders.others
+                                                or await self._was_sent(mail, folders)):
             return Read(mail, kind, None, Direction.OUT, "")
         return Read(mail, kind, None, Direction.IN, "")
 
     async def _was_sent(self, mail: Mail, folders: Folders) -> bool:
         """True when the folder of sent mail holds it too: the sender's name alone proves nothing."""
-        if mail.folder in folders.others:
-            return True
         return bool(folders.sent) and await self._box.find_id(mail.id, (folders.sent,)) is not None
 
     async def _rooted(self, one: Read, near: dict[str, Header], budget: list[int]) -> Read:
@@ -242,5 +255,5 @@ def file_url(identifier: str, part: Part) -> str:
                           limit=1_000))
 
 
-def _unreadable(mail: Mail) -> Reject:
-    return reject(f"{mail.folder} {mail.uid}", "It is no mail: it has no header", f"{mail.size} bytes")
+def _place(mail: Mail) -> str:
+    return f"{mail.folder} {mail.uid}"

@@ -99,6 +99,8 @@ class Threads:
         sender = next((one.mail for one in header.addresses("from")), "")
         if not _ANSWERS.match(subject) or len(base) < LEAST_SUBJECT or not is_address(sender) or budget[0] <= 0:
             return None
+        if not base.isascii():  # not every server can search for more
+            return None
         budget[0] -= 1
         folders = await self._box.folders()
         since = imap_day(arrived - SAME_SUBJECT)
@@ -143,7 +145,9 @@ class Threads:
         for start in range(0, len(wanted), ASKED_AT_ONCE):
             some = wanted[start : start + ASKED_AT_ONCE]
             criteria = _any([("HEADER", name, quoted(searchable(one)))
-                             for one in some for name in ("References", "In-Reply-To")])
+                             for one in some if one.isascii() for name in ("References", "In-Reply-To")])
+            if not criteria:
+                continue
             for folder in folders:
                 uids = (await self._box.search(folder, *criteria))[-MOST_MAILS:]
                 for uid, header in (await self._box.headers(folder, uids)).items() if uids else ():

@@ -19,7 +19,7 @@ import msgspec
 
 from agentdesk.config.sources import MailSource
 from agentdesk.connectors.mail.headers import Address, Header, is_address, message_id
-from agentdesk.connectors.mail.speak import OWN_ID
+from agentdesk.connectors.mail.mark import OWN_ID
 from agentdesk.connectors.mail.threads import base_subject, parents
 from agentdesk.errors import Rejected
 from agentdesk.model.outgoing import Outgoing, Upload
@@ -114,8 +114,9 @@ def answer_to(header: Header, config: MailSource, ours: frozenset[str], root: st
     return Envelope(to, cc, f"Re: {subject}" if subject else "Re:", own, chain)
 
 
-def written(out: Outgoing, envelope: Envelope, config: MailSource, files: list[tuple[Upload, bytes]]) -> bytes:
-    """The whole mail as bytes."""
+def written(out: Outgoing, envelope: Envelope, config: MailSource, files: list[tuple[Upload, bytes]],
+            mark: str) -> bytes:
+    """The whole mail as bytes; ``mark`` is what we know it by."""
     it = frozen(out, config.address)
     body = EmailMessage(policy=_POLICY)
     text = out.text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
@@ -126,10 +127,10 @@ def written(out: Outgoing, envelope: Envelope, config: MailSource, files: list[t
         main, _, sub = (upload.mime if re.fullmatch(r"[\w.+-]+/[\w.+-]+", upload.mime) else "").partition("/")
         if not sub or main in ("multipart", "message"):
             main, sub = "application", "octet-stream"
-        said = [f"Content-Description: {_encoded(upload.alt)}"] if upload.alt.strip() else None
-        body.add_attachment(data, maintype=main, subtype=sub, filename=str(inert_line(upload.name, limit=200)),
-                            headers=said)
-    return _head(out, envelope, config, it) + body.as_bytes()
+        body.add_attachment(data, maintype=main, subtype=sub, filename=str(inert_line(upload.name, limit=200)))
+        if upload.alt.strip():
+            [*body.iter_attachments()][-1]["Content-Description"] = str(inert_line(upload.alt))
+    return _head(envelope, config, it, mark) + body.as_bytes()
 
 
 def _set_text(body: EmailMessage, text: str) -> None:
@@ -138,7 +139,7 @@ def _set_text(body: EmailMessage, text: str) -> None:
     body.set_content(text, charset="us-ascii" if plain else "utf-8", cte="7bit" if plain else "quoted-printable")
 
 
-def _head(out: Outgoing, envelope: Envelope, config: MailSource, it: Frozen) -> bytes:
+def _head(envelope: Envelope, config: MailSource, it: Frozen, mark: str) -> bytes:
     """The fields before the body's own."""
     us = Address(config.display_name, config.address)
     rows = [
@@ -147,7 +148,7 @@ def _head(out: Outgoing, envelope: Envelope, config: MailSource, it: Frozen) -> 
         ("Date", format_datetime(datetime.fromtimestamp(it.at / 1_000, UTC))), ("Message-ID", f"<{it.id}>"),
         ("In-Reply-To", _ids([envelope.in_reply_to] if envelope.in_reply_to else [])),
         ("References", _ids(envelope.references)),
-        (OWN_ID, str(inert_line(out.client_id, limit=200))),
+        (OWN_ID, mark),
     ]
     return "".join(f"{name}: {value}\r\n" for name, value in rows if value).encode("ascii")
 
