@@ -69,7 +69,7 @@ class Actor:
         """Give it back; a conversation that somebody else has by now is left alone."""
         if _holder(await self._client.talk(number)) != self.me:
             return
-        await self._give(number, None)
+        await self._give(number, 0)
         if _holder(await self._client.talk(number)) == self.me:
             raise self._refused(number, "the assignee")
 
@@ -79,11 +79,11 @@ class Actor:
             team = value[5:].strip()
             await self._client.change(f"/conversations/{number}/assignments", {"team_id": await self._team(team)})
             return
-        wanted = await self._agent(value) if value else None
-        if _holder(await self._client.talk(number)) == (wanted or 0):
+        wanted = await self._agent(value) if value else 0
+        if _holder(await self._client.talk(number)) == wanted:
             return
         await self._give(number, wanted)
-        if _holder(await self._client.talk(number)) != (wanted or 0):
+        if _holder(await self._client.talk(number)) != wanted:
             raise self._refused(number, "the assignee")
 
     async def _status(self, number: int, value: str) -> None:
@@ -98,7 +98,7 @@ class Actor:
         if after.status != value:
             raise self._refused(number, "the status")
         if _holder(after) == self.me != _holder(talk):
-            await self._give(number, _holder(talk) or None)
+            await self._give(number, _holder(talk))
 
     async def _priority(self, number: int, value: str) -> None:
         wanted = priority(value)
@@ -139,7 +139,8 @@ class Actor:
             raise Rejected(f"{self.name}: message {ref} is not yours", remedy="Only your own can be deleted from here")
         await self._client.change(f"/conversations/{number}/messages/{ref}", {}, "DELETE")
 
-    async def _give(self, number: int, agent: int | None) -> None:
+    async def _give(self, number: int, agent: int) -> None:
+        """Set the assignee; 0 is nobody, as in Chatwoot's own interface."""
         await self._client.change(f"/conversations/{number}/assignments", {"assignee_id": agent})
 
     async def _agent(self, value: str) -> int:

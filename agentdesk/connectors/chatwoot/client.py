@@ -117,23 +117,28 @@ class ChatwootClient:
 
     async def talk(self, number: int) -> Talk:
         """One conversation's head; Gone when it is not there or not for us."""
+        data = await self._of_talk(number, "")
         try:
-            data = await self.get(f"/conversations/{number}")
+            return one(data, Talk)
+        except (ValueError, msgspec.ValidationError) as error:
+            raise self._bad(f"conversation {number} cannot be read: {error}") from error
+
+    async def _of_talk(self, number: int, path: str, params: Params | None = None) -> Any:
+        """Read something of a conversation; Gone when that is not there or out of sight."""
+        try:
+            return await self.get(f"/conversations/{number}{path}", params)
         except Denied as error:
             raise Gone(
                 f"{self.name}: conversation {number} is out of our sight", error.cause,
                 "It lies in an inbox that the token may not see",
             ) from error
         except Gone as error:
-            raise Gone(f"{self.name}: conversation {number} is not there any more", error.cause) from error
-        try:
-            return one(data, Talk)
-        except (ValueError, msgspec.ValidationError) as error:
-            raise self._bad(f"conversation {number} cannot be read: {error}") from error
+            title = f"{self.name}: conversation {number} is not there any more"
+            raise Gone(title, error.cause, "It was deleted in Chatwoot") from error
 
     async def words(self, number: int, before: int = 0) -> tuple[list[Word], list[Reject]]:
         """Twenty messages of a conversation, the newest or those before an id, oldest first."""
-        data = await self.get(f"/conversations/{number}/messages", {"before": before} if before else None)
+        data = await self._of_talk(number, "/messages", {"before": before} if before else None)
         rows = data.get("payload") if isinstance(data, dict) else None
         if not isinstance(rows, list):
             raise self._bad(f"the messages of conversation {number} are no list")
@@ -151,7 +156,8 @@ class ChatwootClient:
             found.update((row.id, row) for row in rows)
             ids = sorted(row.id for row in rows)
             if not fresh or ids[0] <= floor or len(rows) + len(rejects) < TAIL:
-                return sorted(found.values(), key=_order), list(bad.values()), True
+                whole = bool(fresh) or len(rejects) < TAIL
+                return sorted(found.values(), key=_order), list(bad.values()), whole
             before = ids[min(OVERLAP, len(ids) - 1)]
         return sorted(found.values(), key=_order), list(bad.values()), False
 

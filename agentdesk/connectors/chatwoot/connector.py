@@ -48,7 +48,7 @@ class ChatwootConnector(Connector):
         self._actor = Actor(self._client, clock)
         self._signed_in = False
         self._signing_in = asyncio.Lock()
-        self.pubsub = ""
+        self._pubsub = ""
         self.caps = Caps(
             letter=config.letter or "C",
             can_note=True,
@@ -67,6 +67,7 @@ class ChatwootConnector(Connector):
             statuses=STATUSES,
             closed_status=CLOSED,
             send_strength=SendStrength.NONE,
+            open_strength=SendStrength.KEY,
             max_chars=MAX_CHARS,
             counter=Counter.CODEPOINT,
             visibilities=("direct",),
@@ -90,7 +91,7 @@ class ChatwootConnector(Connector):
                             else "no inbox of the kind API, website or mail: tickets cannot be opened here")
         number = me.get("id")
         self._sender.me = self._actor.me = number if isinstance(number, int) else 0
-        self.pubsub = str(me.get("pubsub_token") or "")
+        self._pubsub = str(me.get("pubsub_token") or "")
         self._signed_in = True
         return Account(
             ref=f"agent:{number}",
@@ -194,7 +195,16 @@ class ChatwootConnector(Connector):
 
     def hints(self) -> AsyncIterator[None] | None:
         """News over Chatwoot's socket."""
-        return None
+        return self._news()
+
+    async def _news(self) -> AsyncIterator[None]:
+        from agentdesk.connectors.chatwoot.hints import news
+
+        await self._ready()
+        identifier = {"channel": "RoomChannel", "pubsub_token": self._pubsub, "account_id": self._config.account,
+                      "user_id": self._actor.me}
+        async for _ in news(self._client.site, identifier, name=self.name, ca_file=self._config.ca_file):
+            yield
 
     async def close(self) -> None:
         """Close the connections."""

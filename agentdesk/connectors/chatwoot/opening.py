@@ -55,7 +55,11 @@ class Opener:
         """Open a conversation; what belongs to it is made first and can be made again."""
         text = self._sender.text(out)
         inbox = self._inbox(out)
-        person = await self._contact(out) or await self._new_contact(out)
+        person = await self._contact(out)
+        if person is not None and (before := await self._by_id(out, person)) is not None:
+            await self._tag(before, out)
+            return self._receipt(before)
+        person = person or await self._new_contact(out)
         data: dict[str, Any] = {
             "inbox_id": inbox.id, "contact_id": person.id, "status": "open",
             "additional_attributes": {"mail_subject": out.subject, OWN_ID: out.client_id},
@@ -83,11 +87,14 @@ class Opener:
             return Unsure("Chatwoot may still be working on it")
         return Absent()
 
-    async def _find(self, out: Outgoing, person: Person, first_try_at: int) -> Talk | None:
+    async def _by_id(self, out: Outgoing, person: Person) -> Talk | None:
         talks, _ = await self._client.talks_of(person.id)
-        for talk in talks:
-            if talk.additional_attributes.get(OWN_ID) == out.client_id:
-                return talk
+        return next((talk for talk in talks if talk.additional_attributes.get(OWN_ID) == out.client_id), None)
+
+    async def _find(self, out: Outgoing, person: Person, first_try_at: int) -> Talk | None:
+        if (found := await self._by_id(out, person)) is not None:
+            return found
+        talks, _ = await self._client.talks_of(person.id)
         for talk in talks:  # an inbox with one conversation for each contact goes on in the old one
             if (instant(talk.last_activity_at) or 0) >= first_try_at - LOOK_BACK:
                 try:

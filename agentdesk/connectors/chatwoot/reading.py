@@ -275,7 +275,7 @@ class Reader:
     def _settle(self, cursor: Cursor, now: Millis, *, quiet: bool) -> None:
         """A complete look: the next one begins where this one began."""
         began = cursor.began if cursor.phase == "catchup" else now
-        if cursor.phase == "catchup" or not quiet or began - cursor.at >= ROLL:
+        if not quiet or began - cursor.at >= ROLL:
             cursor.at = max(cursor.at, began)
             _forget(cursor)
         cursor.phase, cursor.page, cursor.began = "live", 1, 0
