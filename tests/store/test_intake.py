@@ -426,3 +426,17 @@ def test_a_deleted_answer_reopens_what_the_server_closed_but_not_what_we_dispose
     done(scene, 1, Disposition.ANSWERED)
     scene.take(removed=(other.ref,))
     assert (scene.get(1).state, scene.get(1).burst) == (State.DONE, 0)
+
+
+def test_what_others_say_around_a_conversation_is_kept_and_waits_for_nothing(scene: Scene) -> None:
+    number = scene.ask()
+    before = scene.get(number)
+    scene.take(scene.message("Mine too", author=BO, direction=Direction.ASIDE, at=before.created_at - HOUR),
+               scene.message("And mine", author=BO, direction=Direction.ASIDE), purpose="thread")
+    it = scene.get(number)
+    assert [m.message.text for m in conversations.thread(scene.db, number)] == [
+        "Mine too", "My parcel is not here", "And mine"]
+    assert (it.unread, it.burst, it.name, it.first_in_at, it.last_in_at, it.unanswered_since, it.state) == (
+        before.unread, before.burst, before.name, before.first_in_at, before.last_in_at, before.unanswered_since,
+        before.state)
+    assert scene.db.value("SELECT count(*) FROM customer") == 1
