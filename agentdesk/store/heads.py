@@ -9,6 +9,7 @@ from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import RemoteConversation
 from agentdesk.model.message import Direction, Message
 from agentdesk.model.outgoing import Verb
+from agentdesk.model.quoting import own_words
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
 
@@ -116,7 +117,7 @@ class Head:
             if self.last_in_at is None or at >= self.last_in_at:
                 self.last_in_at = at
                 self.lang = message.lang or self.lang
-                self.preview = one_line(message.text) or self.preview
+                self.preview = one_line(own_words(message.text)[0]) or self.preview
             if self.indirect and not message.indirect:
                 self.indirect, self._turned = 0, True
         elif message.direction is Direction.OUT:

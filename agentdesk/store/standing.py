@@ -10,6 +10,7 @@ import msgspec
 from agentdesk.errors import NotFound
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import DueClock, ServerDue, Severity, State
+from agentdesk.model.quoting import own_words
 from agentdesk.rules.sla import Facts, promised
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
@@ -137,7 +138,7 @@ def _unanswered_texts(db: Db, wanted: str) -> dict[int, str]:
             "SELECT m.conversation_id, substr(m.text, 1, ?2) FROM json_each(?1) AS w CROSS JOIN message AS m "
             "ON m.conversation_id = w.value AND m.direction = 'in' AND m.handled_at IS NULL "
             "ORDER BY m.conversation_id, m.created_at", wanted, TEXT_CHARS):
-        found.setdefault(number, []).append(text)
+        found.setdefault(number, []).append(own_words(text)[0])
     return {number: "\n".join(texts[-TEXTS:]) for number, texts in found.items()}
 
 
