@@ -111,6 +111,16 @@ def test_attachments_have_a_name_and_a_size() -> None:
     assert "a doorstep" in words
 
 
+def test_quoted_history_is_folded_away_and_shown_on_demand() -> None:
+    it = stored("It is not here.\n\nOn Monday Sam wrote:\n> one\n> two\n> three")
+    assert thread_layout.is_folded(it, PAGE)
+    brief = text_of(block(it, PAGE))
+    assert "It is not here." in brief
+    assert "4 quoted lines · Z shows them" in brief
+    assert "> two" not in brief
+    assert "> two" in text_of(block(it, PAGE, unfolded=1))
+
+
 def test_a_long_post_is_folded_and_unfolds_in_steps() -> None:
     it = stored("line\n" * 5_000)
     assert len(block(it, PAGE)) < 60

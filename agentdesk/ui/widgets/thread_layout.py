@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from agentdesk.model.clock import MINUTE, Millis
 from agentdesk.model.message import Attachment, Direction, Kind, Message, StoredMessage, Visibility
 from agentdesk.model.outgoing import OutboxEntry, OutKind, SendState
+from agentdesk.model.quoting import own_words
 from agentdesk.model.text import hides_direction
 from agentdesk.ui.present import MAX_CHARS, MAX_LINES, line, wrap
 from agentdesk.ui.present import width as wide
@@ -80,7 +81,10 @@ def block(stored: StoredMessage, page: Page, *, before: StoredMessage | None = N
             rows.extend(_body(text, page, stored.id, "dim", unfolded))
         if stored.earlier_texts:
             rows.append(_indented(page, stored.id, Run("now", "faint")))
-    rows.extend(_body(message.text, page, stored.id, _ink(stored), unfolded))
+    text, quoted = (message.text, 0) if unfolded else own_words(message.text)
+    rows.extend(_body(text, page, stored.id, _ink(stored), unfolded))
+    if quoted:
+        rows.append(_indented(page, stored.id, Run(f"{quoted} quoted lines · Z shows them", "faint")))
     rows.extend(_file(file, page, stored.id, unfolded) for file in message.attachments)
     for mark in _marks(stored, page, unfolded):
         rows.extend(_indented(page, stored.id, Run(part, mark.ink)) for part in fold(mark.text, page.room, 4))
@@ -183,7 +187,8 @@ def _body(text: str, page: Page, key: int, ink: str, unfolded: int) -> list[Row]
 
 def is_folded(stored: StoredMessage, page: Page) -> bool:
     """True when unfolding shows more of the message."""
-    return bool(stored.earlier_texts) or len(wrap(stored.message.text, page.room, BRIEF_LINES)) > BRIEF_LINES
+    text, quoted = own_words(stored.message.text)
+    return bool(stored.earlier_texts or quoted) or len(wrap(text, page.room, BRIEF_LINES)) > BRIEF_LINES
 
 
 def is_cut(stored: StoredMessage, page: Page) -> bool:
