@@ -265,7 +265,8 @@ class Http:
     def _make_client(self) -> httpx.AsyncClient:
         import httpx
 
-        secure: Any = ssl_context(self._ca_file, self.name) if self.origin[0] == "https" else False
+        lines = self._transport is None and self.origin[0] == "https"
+        secure: Any = ssl_context(self._ca_file, self.name) if lines else False
         return httpx.AsyncClient(
             transport=self._transport,
             verify=secure or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),

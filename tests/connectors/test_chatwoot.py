@@ -333,16 +333,35 @@ async def test_a_quiet_pull_is_one_call(world: ChatwootWorld) -> None:
     assert len(world.server.requests) == 1
 
 
-async def test_the_window_is_a_length_and_overlaps(world: ChatwootWorld) -> None:
-    """Our clock may be wrong by hours: only how long ago counts."""
+@pytest.mark.parametrize("ahead", [5 * HOUR, -5 * HOUR])
+@pytest.mark.parametrize("windows", [True, False])
+async def test_a_server_whose_clock_is_off_loses_nothing(clock: ManualClock, ahead: int, windows: bool) -> None:
+    """Only how long ago something was counts, never when."""
+    world = ChatwootWorld(clock)
+    there = world.server.clock = ManualClock(clock.now() + ahead)
+    world.server.knows_window = windows
+
+    def later(length: int) -> None:
+        clock.advance(length)
+        there.advance(length)
+
     world.server.writes("before")
-    _, cursor = await drain(world)
-    world.clock.advance(HOUR)
-    real, world.server.clock = world.server.clock, ManualClock(world.clock.now() + 5 * HOUR)
-    world.server.writes("after", email="bo@example.test")
-    pages, _ = await drain(world, cursor)
-    assert texts(pages) == ["after"]
-    world.server.clock = real
+    pages, cursor = await drain(world)
+    assert (texts(pages), pages[0].backfill) == (["before"], True)
+    for number in range(4):
+        later(HOUR)
+        world.server.writes(f"after {number}", email=f"c{number}@example.test")
+        pages, cursor = await drain(world, cursor)
+        assert (texts(pages), pages[0].backfill) == ([f"after {number}"], False)
+        later(MINUTE)
+        world.server.requests.clear()
+        pages, cursor = await drain(world, cursor)
+        assert (texts(pages), len(world.server.requests)) == ([], 1)
+    later(3 * DAY)
+    world.server.writes("much later")
+    pages, cursor = await drain(world, cursor)
+    assert texts(pages) == ["much later"]
+    await world.connector.close()
 
 
 async def test_more_than_twenty_messages_at_once_come_whole(world: ChatwootWorld) -> None:
@@ -833,6 +852,21 @@ async def test_an_inbox_with_one_conversation_for_each_goes_on_in_it(world: Chat
     assert isinstance(await world.connector.reconcile(ticket("t2"), started), Found)
     world.clock.advance(2 * MINUTE)
     assert await world.connector.reconcile(ticket("t3"), started) == Absent()
+
+
+async def test_an_existing_contact_joins_the_inbox(world: ChatwootWorld) -> None:
+    world.server.writes("hello", email="mia@example.test", inbox=2)
+    receipt = await world.connector.send(ticket(customer_mail="MIA@example.test"))
+    it = world.server.talks[int(receipt.conversation_ref)]
+    assert (it.inbox, sorted(world.server.contacts[it.contact].sources)) == (4, [2, 4])
+    for body in (b"null", b"{}", b'{"payload": []}'):
+        for path in ("/contact_inboxes", "/contacts"):
+            world.server.contacts[it.contact].sources.pop(4, None)
+            world.line.faults.append(Fault("status", "POST", path, status=200, body=body))
+            mail = "mia@example.test" if path == "/contact_inboxes" else "new@example.test"
+            with pytest.raises(Rejected):
+                await world.connector.send(ticket("t2", customer_mail=mail, customer_handle=""))
+    assert len(world.server.talks) == 2
 
 
 async def test_where_a_ticket_goes(world: ChatwootWorld) -> None:

@@ -12,6 +12,7 @@ import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -165,9 +166,13 @@ class FakeChatwoot:
     def begin(self, contact: Contact, inbox: int = 1, **more: Any) -> Talk:
         """A new conversation without words."""
         number, now = max(self.talks, default=0) + 1, self._now()
-        contact.sources.setdefault(inbox, str(uuid.UUID(int=contact.id * 1000 + inbox)))
+        self.join(contact, inbox)
         self.talks[number] = Talk(number, inbox, contact.id, now, now, now, **more)
         return self.talks[number]
+
+    def join(self, contact: Contact, inbox: int) -> str:
+        """Give a contact an id of its own in an inbox."""
+        return contact.sources.setdefault(inbox, str(uuid.UUID(int=contact.id * 1000 + inbox)))
 
     def writes(self, text: str | None, *, talk: int = 0, email: str = "jane@example.test", name: str = "Jane Doe",
                inbox: int = 1, **more: Any) -> int:
@@ -239,6 +244,7 @@ class FakeChatwoot:
             reply = self._route(method, path, params, data)
         except Refusal as refusal:
             return refusal.reply
+        reply.headers.setdefault("date", formatdate(self._now(), usegmt=True))
         if reply.status == 200 and not any(word.broken for word in self.words):
             shapes.check_answer(method, path, reply.data)
         return reply
@@ -280,6 +286,7 @@ class FakeChatwoot:
             ("GET", r"/contacts/(\d+)", lambda number, **_: {"payload": self._contact(self._load_contact(number))}),
             ("GET", r"/contacts/(\d+)/conversations", self._talks_of),
             ("POST", r"/contacts", self._new_contact),
+            ("POST", r"/contacts/(\d+)/contact_inboxes", self._join),
             ("GET", r"/canned_responses", lambda **_: self.canned),
             ("GET", r"/macros", lambda **_: {"payload": self.macros}),
             ("GET", r"/agents", lambda **_: [self._agent(agent) for agent in self.agents.values()]),
@@ -323,6 +330,8 @@ class FakeChatwoot:
         if not self._sees(data["inbox_id"]):
             raise Refusal(401, {"error": "You are not authorized to do this action"})
         person = self._load_contact(str(data["contact_id"]))
+        if person.sources.get(data["inbox_id"]) != data["source_id"]:
+            raise AssertionError("another contact's source_id")
         if inbox["channel_type"] == "Channel::Email" and not person.email:
             raise Refusal(422, {"error": "param is missing or the value is empty: contact email"})
         if inbox["channel_type"] == "Channel::Whatsapp" and not person.phone_number:
@@ -425,7 +434,11 @@ class FakeChatwoot:
                 message = f"{name.title()} has already been taken"
                 raise Refusal(422, {"message": message, "attributes": [name]})
         made = self.contact(data["name"], data.get("email") or None, identifier=data.get("identifier"))
-        return {"payload": {"contact": self._contact(made), "contact_inbox": {"inbox": None, "source_id": None}}}
+        source = self.join(made, data["inbox_id"])
+        return {"payload": {"contact": self._contact(made), "contact_inbox": {"inbox": {}, "source_id": source}}}
+
+    def _join(self, number: str, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {"source_id": self.join(self._load_contact(number), data["inbox_id"]), "inbox": {"id": data["inbox_id"]}}
 
     # what things look like ------------------------------------------------------------------------------------------
 

@@ -37,16 +37,21 @@ class FirstMessage(Strict):
 class NewConversation(Strict):
     inbox_id: int
     contact_id: int
-    source_id: str = ""
+    source_id: str
     status: Status = "open"
     additional_attributes: dict[str, Any] = {}
     message: FirstMessage | None = None
 
 
 class NewContact(Strict):
+    inbox_id: int
     name: str
     identifier: str = ""
     email: str = ""
+
+
+class NewContactInbox(Strict):
+    inbox_id: int
 
 
 class Assignment(Strict):
@@ -216,6 +221,7 @@ SHAPES: list[tuple[str, str, type | None, Any]] = [
     ("GET", r"/contacts/\d+", None, OneContact),
     ("GET", r"/contacts/\d+/conversations", None, Conversations),
     ("POST", r"/contacts", NewContact, MadeContact),
+    ("POST", r"/contacts/\d+/contact_inboxes", NewContactInbox, dict[str, Any]),
     ("GET", r"/canned_responses", None, list[dict[str, Any]]),
     ("GET", r"/macros", None, Listing),
     ("GET", r"/agents", None, list[Agent]),

@@ -59,16 +59,13 @@ class Opener:
         if person is not None and (before := await self._by_id(out, person)) is not None:
             await self._tag(before, out)
             return self._receipt(before)
-        person = person or await self._new_contact(out)
+        person = person or await self._new_contact(out, inbox)
         data: dict[str, Any] = {
-            "inbox_id": inbox.id, "contact_id": person.id, "status": "open",
+            "source_id": await self._source(person, inbox), "inbox_id": inbox.id, "contact_id": person.id,
+            "status": "open",
             "additional_attributes": {"mail_subject": out.subject, OWN_ID: out.client_id},
             "message": {"content": text, "private": True, "external_created_at": written_at(out)},
         }
-        source = next((str(row.get("source_id")) for row in person.contact_inboxes
-                       if isinstance(row, dict) and (row.get("inbox") or {}).get("id") == inbox.id), "")
-        if source:
-            data["source_id"] = source
         talk = self._made(await self._client.post("/conversations", json=data))
         await self._tag(talk, out)
         return self._receipt(talk)
@@ -147,15 +144,31 @@ class Opener:
                     return await self._client.contact(person.id)
         return None
 
-    async def _new_contact(self, out: Outgoing) -> Person:
+    async def _source(self, person: Person, inbox: Inbox) -> str:
+        """The contact's own id in an inbox; it is given one where it has none yet."""
+        for row in person.contact_inboxes:
+            box = row.get("inbox") if isinstance(row, dict) else None
+            if isinstance(box, dict) and box.get("id") == inbox.id and row.get("source_id"):
+                return str(row["source_id"])
+        made = await self._client.change(f"/contacts/{person.id}/contact_inboxes", {"inbox_id": inbox.id})
+        source = made.get("source_id") if isinstance(made, dict) else None
+        if not source:
+            raise Rejected(
+                f"{self.name}: Chatwoot does not join contact {person.id} to the inbox {inert_line(inbox.name)}",
+                "It gave no source_id", "Open the conversation in Chatwoot",
+            )
+        return str(source)
+
+    async def _new_contact(self, out: Outgoing, inbox: Inbox) -> Person:
         name = out.customer_name or out.customer_handle or out.customer_mail or "Customer"
-        data = {"name": name, "identifier": identifier(out)}
+        data: dict[str, Any] = {"inbox_id": inbox.id, "name": name, "identifier": identifier(out)}
         if out.customer_mail:
             data["email"] = out.customer_mail
         answer = await self._client.change("/contacts", data)
-        inner = answer.get("payload") if isinstance(answer, dict) else None
+        inner = answer.get("payload", answer) if isinstance(answer, dict) else answer
+        inner = inner[0] if isinstance(inner, list) and inner else inner
         try:
-            return one(inner.get("contact", inner) if isinstance(inner, dict) else answer, Person)
+            return one(inner.get("contact", inner) if isinstance(inner, dict) else inner, Person)
         except (ValueError, msgspec.ValidationError) as error:
             # the contact may be there by now: the next attempt finds it
             raise Rejected(f"{self.name}: Chatwoot made no contact of {inert_line(name)}", str(error)) from error

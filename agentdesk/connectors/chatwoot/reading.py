@@ -176,7 +176,7 @@ class Reader:
             cursor.page = 1
             cursor.phase = PHASES[PHASES.index(cursor.phase) + 1]
         if cursor.phase == "live":
-            _forget(cursor)
+            self._forget(cursor)
         return self._turned(haul, cursor, more=cursor.phase != "live", backfill=True)
 
     async def _listed(self, cursor: Cursor) -> tuple[list[Talk], list[Reject], bool]:
@@ -258,8 +258,7 @@ class Reader:
         newest = max((instant(talk.updated_at) or 0 for talk in talks), default=0)
         if not newest:
             return False
-        skew = self._client.http.meter.skew or 0
-        talks, _, _ = await self._client.talks(self._window(max(0, now + skew - newest)))
+        talks, _, _ = await self._client.talks(self._window(max(0, self._there(now) - newest)))
         return bool(talks)
 
     def _window(self, age: Millis) -> dict[str, str | int]:
@@ -268,7 +267,7 @@ class Reader:
     async def _walked(self, cursor: Cursor) -> tuple[list[Talk], list[Reject], bool]:
         """One page of everything, the latest activity first, until what was there at the last look."""
         talks, bad, _ = await self._client.talks(self._params(page=cursor.page))
-        horizon = cursor.at - OVERLAP
+        horizon = self._there(cursor.at) - OVERLAP
         last = not talks or cursor.page >= LIST_PAGES or (instant(talks[-1].last_activity_at) or 0) < horizon
         return [t for t in talks if (instant(t.last_activity_at) or 0) >= horizon], bad, last
 
@@ -277,8 +276,18 @@ class Reader:
         began = cursor.began if cursor.phase == "catchup" else now
         if not quiet or began - cursor.at >= ROLL:
             cursor.at = max(cursor.at, began)
-            _forget(cursor)
+            self._forget(cursor)
         cursor.phase, cursor.page, cursor.began = "live", 1, 0
+
+    def _forget(self, cursor: Cursor) -> None:
+        """Drop what is so old that the next looks will not show it again."""
+        kept, low, horizon = {}, cursor.low, self._there(cursor.at) - KEPT
+        for number, (stamp, last) in cursor.marks.items():
+            if (instant(stamp) or 0) >= horizon:
+                kept[number] = (stamp, last)
+            else:
+                low = max(low, last)
+        cursor.marks, cursor.low = kept, low
 
     async def _restarted(self) -> Page:
         page = await self._begin()
@@ -351,21 +360,17 @@ class Reader:
 
     def _past(self, talk: Talk, cursor: Cursor) -> bool:
         """True for what the backfill still has to bring; what begins while it runs comes as news."""
-        return self._ours(talk) and talk.id not in cursor.marks and (instant(talk.created_at) or 0) <= cursor.since
+        if not self._ours(talk) or talk.id in cursor.marks:
+            return False
+        begun = self._client.http.meter.skew is not None and (instant(talk.created_at) or 0) > self._there(cursor.since)
+        return not begun
+
+    def _there(self, at: Millis) -> Millis:
+        """What the server's clock shows at an instant of ours, as far as it tells."""
+        return at + (self._client.http.meter.skew or 0)
 
     def _ours(self, talk: Talk) -> bool:
         return self.watched is None or talk.inbox_id in self.watched
-
-
-def _forget(cursor: Cursor) -> None:
-    """Drop what is so old that the next looks will not show it again."""
-    kept, low = {}, cursor.low
-    for number, (stamp, last) in cursor.marks.items():
-        if (instant(stamp) or 0) >= cursor.at - KEPT:
-            kept[number] = (stamp, last)
-        else:
-            low = max(low, last)
-    cursor.marks, cursor.low = kept, low
 
 
 def _read_cursor(text: str | None) -> Cursor | None:
