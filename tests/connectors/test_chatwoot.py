@@ -499,6 +499,24 @@ async def test_who_speaks_for_whom(world: ChatwootWorld) -> None:
     assert refs[:5] == ["21", "agent:7", "agent:8", "agent:8", "bot:7"]
 
 
+async def test_what_is_written_in_one_second_keeps_its_order(world: ChatwootWorld) -> None:
+    world.server.next_word = 95
+    talk = world.server.writes("word 0")
+    for number in range(1, 12):
+        world.server.writes(f"word {number}", talk=talk)
+    expected = [f"word {number}" for number in range(12)]
+    assert texts((await drain(world))[0]) == expected
+    assert texts([await world.connector.thread(str(talk))]) == expected
+    assert texts([await world.connector.history("21")]) == expected
+
+
+async def test_a_text_at_the_limit_goes(world: ChatwootWorld) -> None:
+    talk = world.server.writes("question")
+    assert world.connector.caps.max_chars == 150_000
+    await world.connector.send(out(talk, "😀" * 150_000))
+    assert world.server.copies("😀" * 150_000) == 1
+
+
 async def test_a_conversation_that_the_server_closes_says_who_did(world: ChatwootWorld) -> None:
     talk = world.server.writes("hello")
     _, cursor = await drain(world)

@@ -13,7 +13,7 @@ from agentdesk.connectors.base import Connector, Verdict
 from agentdesk.connectors.chatwoot.acting import Actor
 from agentdesk.connectors.chatwoot.client import ChatwootClient
 from agentdesk.connectors.chatwoot.opening import Opener
-from agentdesk.connectors.chatwoot.reading import Reader
+from agentdesk.connectors.chatwoot.reading import Reader, in_order
 from agentdesk.connectors.chatwoot.sending import LAG_S, MAX_CHARS, MAX_FILE, MAX_FILES, Sender
 from agentdesk.connectors.chatwoot.speak import CLOSED, STATUSES, Speaker
 from agentdesk.connectors.chatwoot.wire import Talk
@@ -125,7 +125,7 @@ class ChatwootConnector(Connector):
         whole = [await self._reader.recent(talk) for talk in talks[:WHOLE_TALKS]]
         messages = {m.ref: m for part in (page, *whole) for m in part.messages}
         return msgspec.structs.replace(
-            page, messages=tuple(sorted(messages.values(), key=lambda m: (m.created_at, m.ref))),
+            page, messages=tuple(sorted(messages.values(), key=in_order)),
             rejects=(*rejects, *page.rejects), backfill=True,
         )
 
