@@ -105,6 +105,7 @@ class FakeMastodon:
         self.people: dict[str, Person] = {}
         self.posts: dict[str, Post] = {}
         self.bells: list[Bell] = []
+        self.rung = 33
         self.keys: dict[tuple[str, str], tuple[int, Any]] = {}
         self.media: dict[str, dict[str, Any]] = {}
         self.liked: set[tuple[str, str]] = set()
@@ -154,7 +155,8 @@ class FakeMastodon:
 
     def ring(self, kind: str, post: Post, **more: Any) -> None:
         """Tell us."""
-        self.bells.append(Bell(str(len(self.bells) + 34), kind, post.id, self.now(), **more))
+        self.rung += 1
+        self.bells.append(Bell(str(self.rung), kind, post.id, self.now(), **more))
 
     def delete(self, ref: str) -> None:
         """A status goes; who answered it is forgotten, and so is that we were told."""
@@ -266,6 +268,7 @@ class FakeMastodon:
             (one + "/(favourite|unfavourite|reblog|unreblog)", "POST", False, self._react),
             (r"/api/v2/media", "POST", False, self._upload),
             (r"/api/v1/media/([^/]+)", "GET", False, self._media),
+            (r"(?:/system)?/x\.png", "GET", True, lambda **_: Answer(200, raw=b"a picture")),
         ]
 
     # what it is -----------------------------------------------------------------------------------------------------

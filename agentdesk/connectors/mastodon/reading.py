@@ -161,8 +161,7 @@ class Reader:
     async def _restore_backlog(self, cursor: Cursor) -> None:
         """After a restart in the middle: the same again, without what came meanwhile."""
         notices, own = await self._back("/api/v1/notifications", ASKED), await self._back(self._own_path(), _OWN)
-        self._keep_backlog([item for item in notices if _at(item) <= cursor.since],
-                           [item for item in own if _at(item) <= cursor.since], cursor.since)
+        self._keep_backlog(_up_to(notices, cursor.n, cursor.since), _up_to(own, cursor.o, cursor.since), cursor.since)
 
     async def _live(self, cursor: Cursor, limit: int) -> Page | None:
         """What is new; None when the server is not the one that the cursor was made on."""
@@ -274,6 +273,14 @@ def head(conversation_ref: str, customer: str, root: Status | None) -> RemoteCon
 def _before(items: list[Any], mark: str) -> list[Any]:
     """What stands before the last known item: newer, for every listing begins with the newest."""
     return list(takewhile(lambda item: not mark or raw_id(item) != mark, items))
+
+
+def _up_to(items: list[Any], mark: str, since: Millis) -> list[Any]:
+    """What was there when ``mark`` was the newest; by the time where that one is gone."""
+    for place, item in enumerate(items):
+        if mark and raw_id(item) == mark:
+            return items[place:]
+    return [item for item in items if mark and _at(item) <= since]
 
 
 def _at(item: Any) -> Millis:
