@@ -45,6 +45,9 @@ class Zone(msgspec.Struct, frozen=True):
 class Url(msgspec.Struct, frozen=True):
     """An https address without user, password, query or fragment; http only towards this machine."""
 
+    query: bool = False
+    """True when it may have a query."""
+
 
 class Place(msgspec.Struct, frozen=True):
     """A file or folder; ``~`` is the home folder, anything relative is beside the configuration file."""

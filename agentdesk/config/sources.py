@@ -263,7 +263,7 @@ class RssSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="rs
 
     kind: ClassVar[str] = "rss"
     needs_token: ClassVar[bool] = False
-    feeds: tuple[Annotated[str, Url()], ...]
+    feeds: tuple[Annotated[str, Url(query=True)], ...]
     """The addresses of the feeds."""
     listen: Annotated[tuple[ListenConfig, ...], Unique("name")] = ()
     """Which of their entries count; none for all."""

@@ -50,8 +50,8 @@ def _marked(text: str, mark: Any, validators: Mapping[str, Validator], base: Pat
             return parse_zone(text)
         case Day():
             return parse_day(text)
-        case Url():
-            return _url(text)
+        case Url(query=query):
+            return _url(text, query)
         case Regex():
             try:
                 re.compile(text)
@@ -125,17 +125,18 @@ def _text(text: str, mark: Text) -> str:
     return text
 
 
-def _url(text: str) -> str:
+def _url(text: str, query: bool) -> str:
     """Check an address without ever repeating it: a password may stand in it."""
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise ValueError("not an address; write it like https://desk.example") from None
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise ValueError("an address here holds no user, password, query or fragment; secrets go under token")
+    if parts.username is not None or parts.password is not None or (parts.query and not query) or parts.fragment:
+        none = "user, password or fragment" if query else "user, password, query or fragment"
+        raise ValueError(f"an address here holds no {none}; secrets go under token")
     if parts.scheme not in ("http", "https") or not host:
         raise ValueError("not an address; write it like https://desk.example")
     if parts.scheme == "http" and not _LOOPBACK.fullmatch(host):
         raise ValueError("http is not protected; only https is allowed, except towards this machine")
-    return text.rstrip("/")
+    return text if query else text.rstrip("/")

@@ -47,6 +47,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     done: int | None = None
     removed: tuple[str, ...] = ()
     """Refs of messages that the source says were deleted."""
+    warnings: tuple[str, ...] | None = None
+    """What is wrong with a part of the source though the rest goes on, in words; None says nothing about that."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):

@@ -138,10 +138,23 @@ class Collector:
                 conversations += len(applied.arrived)
                 gap = gap or page.gap is not None
             self._progress(page)
+            await self._tell_warnings(page.warnings)
             if not page.more:
                 self._seen.clear()
                 return Round(pages, messages, conversations, False, gap)
         return Round(pages, messages, conversations, True, gap)
+
+    async def _tell_warnings(self, warnings: tuple[str, ...] | None) -> None:
+        """Say once what is wrong with a part of the source, and keep it where the sources are shown."""
+        account = sources.state(self.frame.store.reader, self.name).account
+        if warnings is None or account is None or warnings == account.warnings:
+            return
+        for warning in warnings:
+            if warning not in account.warnings:
+                self.frame.emit(Notice(level="warning", text=f"{self.name}: {warning}"))
+        told = msgspec.structs.replace(account, warnings=warnings)
+        await self.frame.store.write(lambda db: sources.set_account(db, self.name, told))
+        self.frame.emit(SourceChanged(source=self.name))
 
     def _without_loop(self, page: Page, cursor: str | None) -> Page:
         """The page, ended with a hole when its cursor leads back to where we have been."""

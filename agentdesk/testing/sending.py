@@ -14,8 +14,29 @@ from agentdesk.testing.reading import Reading
 from agentdesk.testing.world import World, reply
 
 
+READ_ONLY = "test_what_can_only_be_read_says_so"
+
+
 class Sending(Reading):
     """A reply lands once, whatever the line does; a note stays among us."""
+
+    @pytest.fixture(autouse=True)
+    def _can_be_answered(self, world: World, request: pytest.FixtureRequest) -> None:
+        """What can only be read is not tested for sending."""
+        name = request.node.originalname
+        if name in vars(Sending) and name != READ_ONLY and not world.connector.caps.can_reply:
+            pytest.skip("it can only be read")
+
+    async def test_what_can_only_be_read_says_so(self, world: World) -> None:
+        if world.connector.caps.can_reply:
+            pytest.skip("it can be answered")
+        thread = await world.customer_posts("question")
+        with pytest.raises(Rejected) as caught:
+            await world.connector.send(reply(thread, "hello", caps=world.connector.caps))
+        assert caught.value.remedy
+        page = await world.connector.thread(thread)
+        assert all(head.locked_reason for head in page.conversations)
+        assert not any(message.can_reply for message in page.messages)
 
     def later(self, world: World) -> None:
         """Let the time pass after which reading back may prove absence."""

@@ -6,6 +6,7 @@ import pytest
 
 from agentdesk.config.sources import FileSource, RtSource
 from agentdesk.config.values import quote
+from agentdesk.errors import ConfigError
 from agentdesk.model.clock import DAY, HOUR
 from tests.config.loading import BASE, loaded, mistakes
 
@@ -131,3 +132,13 @@ def test_good_values_are_what_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_a_refusal_repeats_is_harmless_and_short() -> None:
     assert quote("a\x1b[2J\nb") == '"a␛[2J b"'
     assert len(quote("x" * 500)) == 62
+
+
+def test_the_address_of_a_feed_may_have_a_query_and_keeps_its_last_slash() -> None:
+    text = "sources:\n  - {kind: rss, name: news, feeds: [%s]}"
+    for good in ("https://n.example/search?q=acme&hl=en", "https://n.example/feed/"):
+        assert loaded(text % good).sources[0].feeds == (good,)  # type: ignore[union-attr]
+    for bad in ("https://ann:hunter2@n.example/feed", "https://n.example/feed#top", "http://n.example/feed"):
+        with pytest.raises(ConfigError) as caught:
+            loaded(text % bad)
+        assert "hunter2" not in str(caught.value)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agentdesk.errors import AuthError, BadAnswer, RateLimited, Unavailable
-from agentdesk.model.clock import MINUTE, SECOND, ManualClock
-from agentdesk.model.events import Arrived, Progress, SourceChanged
+from agentdesk.model.clock import HOUR, MINUTE, SECOND, ManualClock
+from agentdesk.model.events import Arrived, Notice, Progress, SourceChanged
 from agentdesk.model.page import Budget, Page
 from agentdesk.store import sources
 from tests.fakes.desk import SOURCE, LittleDesk
@@ -242,3 +243,38 @@ async def test_the_lag_is_how_late_messages_come_in(desk: LittleDesk, platform: 
         clock.advance(number * MINUTE)
         await desk.pull()
     assert sources.lag(desk.store.reader, SOURCE) == 2 * MINUTE
+
+
+async def test_what_is_wrong_with_a_part_is_told_once_and_kept_where_sources_are_shown(
+    desk: LittleDesk, platform: Platform, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    pull = desk.connector.pull
+    wrong: tuple[str, ...] | None = ("one feed is broken",)
+
+    async def half(cursor: str | None, limit: int = 100) -> Page:
+        return msgspec.structs.replace(await pull(cursor, limit), warnings=wrong)
+
+    monkeypatch.setattr(desk.connector, "pull", half)
+
+    async def told() -> list[str]:
+        desk.events.clear()
+        clock.advance(HOUR)
+        await desk.collector.turn()
+        return [event.text for event in desk.events if isinstance(event, Notice) and "broken" in event.text]
+
+    def kept() -> tuple[str, ...]:
+        account = sources.state(desk.store.reader, SOURCE).account
+        assert account is not None
+        return account.warnings
+
+    assert await told() == [f"{SOURCE}: one feed is broken"]
+    assert kept() == ("one feed is broken",)
+    assert await told() == []
+    wrong = None
+    assert await told() == []
+    assert kept() == ("one feed is broken",)
+    wrong = ("one feed is broken", "another is broken")
+    assert await told() == [f"{SOURCE}: another is broken"]
+    wrong = ()
+    assert await told() == []
+    assert kept() == ()
