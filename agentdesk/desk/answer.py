@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from agentdesk.desk import canned as canned_replies
-from agentdesk.desk import files, reacting
+from agentdesk.desk import escalate, files, reacting
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import Refused
 from agentdesk.model.capability import Caps
@@ -21,10 +21,13 @@ from agentdesk.model.text import inert
 from agentdesk.replies import guards, length, signature, template
 from agentdesk.replies.mention import silent
 from agentdesk.replies.template import Canned, Values
+from agentdesk.rules import letter
 from agentdesk.store import conversations, customers, drafts, links, outbox
 from agentdesk.store import standing as standing_rows
 from agentdesk.store.db import Db
 
+UNSIGNED = (OutKind.NOTE, OutKind.TICKET)
+"""What goes without a sign-off."""
 WIDTH = (Visibility.INTERNAL, Visibility.DIRECT, Visibility.FOLLOWERS, Visibility.UNLISTED, Visibility.PUBLIC)
 """Visibilities from narrowest to widest."""
 
@@ -48,7 +51,7 @@ def _last_in(db: Db, conversation_id: int) -> Message | None:
 
 def visibilities(desk: Desk, conversation_id: int, kind: OutKind) -> tuple[Visibility, ...]:
     """What a reply here may be, the usual one first: never wider than what the customer wrote."""
-    if kind is OutKind.NOTE:
+    if kind in (OutKind.NOTE, OutKind.TICKET):
         return (Visibility.INTERNAL,)
     if kind is OutKind.DM:
         return (Visibility.DIRECT,)
@@ -72,6 +75,8 @@ def open_draft(desk: Desk, conversation_id: int, kind: OutKind = OutKind.REPLY, 
         return _open_edit(desk, conversation_id, message_id, found)
     if found is not None:
         return found
+    if kind is OutKind.TICKET:
+        return escalate.propose(desk, conversation_id)
     it = conversations.get(desk.store.reader, conversation_id)
     if kind is OutKind.REPLY:
         _check_can_reply(desk, it)
@@ -151,12 +156,12 @@ async def discard(desk: Desk, draft: Draft) -> None:
 def signed(desk: Desk, draft: Draft, text: str | None = None) -> str:
     """The text as it will leave: cleaned, with the agent's sign-off on a reply."""
     clean = inert(draft.text if text is None else text).strip()
-    return clean if draft.kind is OutKind.NOTE else signature.sign(clean, desk.config.agent.signature)
+    return clean if draft.kind in UNSIGNED else signature.sign(clean, desk.config.agent.signature)
 
 
 def room(desk: Desk, draft: Draft) -> int | None:
     """How much the channel's own count leaves, sign-off included; negative when too long, None without a limit."""
-    if draft.kind is OutKind.NOTE:
+    if draft.kind in UNSIGNED:
         return None
     text = signed(desk, draft)
     return length.left(text, _limits(desk, draft, text))
@@ -177,6 +182,8 @@ def _source(desk: Desk, draft: Draft) -> str:
 
 def check(desk: Desk, draft: Draft) -> tuple[guards.Warning, ...]:
     """What stands against sending this draft as it is."""
+    if draft.kind is OutKind.TICKET:
+        return escalate.check(desk, draft)
     it = conversations.get(desk.store.reader, draft.conversation_id)
     last = _last_in(desk.store.reader, draft.conversation_id)
     since = desk.now() - 24 * 3_600_000
@@ -201,6 +208,8 @@ async def send(desk: Desk, draft: Draft, override: frozenset[str] = frozenset(),
     """Freeze a draft into the outbox, where it is held for the undo time; warnings not overridden stop it."""
     if not draft.text.strip():
         raise Refused("There is nothing to send", "The reply is empty", "Type something, or press Esc")
+    if draft.kind is OutKind.TICKET:
+        return Sent(*await escalate.send(desk, draft, override, hold=hold))
     standing = tuple(w for w in check(desk, draft) if w.code not in override and not (split and w.code == "too_long"))
     if standing:
         return Sent(warnings=standing)
@@ -285,6 +294,8 @@ def _parts(db: Db, entry: OutboxEntry) -> list[OutboxEntry]:
 def _unsigned(desk: Desk, entry: OutboxEntry, numbered: bool) -> str:
     """What the agent wrote: without the sign-off, and without the number of a part."""
     text = entry.out.text if entry.out is not None else ""
+    if entry.out is not None and entry.kind is OutKind.TICKET:
+        return letter.of(entry.out, entry.source).written
     if numbered:
         text = re.sub(r" \d+/\d+$", "", text)
     return text if entry.kind is OutKind.NOTE else signature.strip(text, desk.config.agent.signature)

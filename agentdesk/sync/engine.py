@@ -138,6 +138,11 @@ class Engine:
         page = self._collector(source).connector.history(customer_ref, limit)
         return await self._on_demand(source, page, "history")
 
+    async def adopt(self, conversation_ref: str, source: str) -> Applied:
+        """Fetch one conversation that somebody picked elsewhere and store it as history."""
+        page = self._collector(source).connector.thread(conversation_ref)
+        return await self._on_demand(source, page, "history")
+
     async def sync_once(self, source: str, *, send: bool = True) -> SyncResult:
         """Pull everything there is and send what is due, once; a failure is in the result, not raised."""
         collector, sender = self._collector(source), self.senders[source]

@@ -383,6 +383,17 @@ class FakeConnector(Connector):
             return post.client_id == out.client_id
         return post.message.text == out.text and post.message.created_at >= first_try_at - 120 * SECOND
 
+    async def find(self, words: str, limit: int = 20) -> Page:
+        if not self.caps.can_search:
+            return await super().find(words, limit)
+        self._call("find")
+        wanted = words.casefold()
+        refs = {p.message.conversation_ref for p in self.platform.visible()
+                if wanted in f"{p.message.text} {p.message.author.name}".casefold()
+                or (wanted.startswith("customer") and p.message.direction is Direction.IN)}
+        page = self._page([p.message for p in self.platform.visible() if p.message.conversation_ref in refs])
+        return msgspec.structs.replace(page, messages=())
+
     async def act(self, action: Action) -> None:
         self._call("act")
         if self.act_errors and (error := self.act_errors.popleft()) is not None:
