@@ -54,8 +54,9 @@ async def test_a_reply_names_the_customer_once(world: MastodonWorld) -> None:
                world.far.us.id)
 
 
-def test_an_account_of_the_servers_own_gets_its_whole_handle() -> None:
-    assert addressed("hi", "ann", "social.example") == "@ann@social.example hi"
+def test_an_account_of_the_servers_own_is_named_in_short() -> None:
+    assert addressed("hi", "ann", "social.example") == "@ann hi"
+    assert addressed("hi", "ann@social.example", "social.example") == "@ann hi"
     assert addressed("hi @ann", "ann", "social.example") == "hi @ann"
     assert addressed("hi @jane", "jane@far.example", "social.example") == "@jane@far.example hi @jane"
 

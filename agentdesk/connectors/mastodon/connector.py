@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from agentdesk.config.sources import MastodonSource
+from agentdesk.config.sources import ListenConfig, MastodonSource
 from agentdesk.connectors.base import Connector, Verdict
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.mastodon import server as servers
@@ -40,7 +40,7 @@ class MastodonConnector(Connector):
         self._config = config
         self._client = MastodonClient(config, clock, token, http)
         self._speaker = Speaker()
-        self._threads = Threads(self._client)
+        self._threads = Threads(self._client, self._speaker)
         self._reader = Reader(config, self._client, self._speaker, self._threads, clock)
         self._whole = Whole(self._client, self._speaker, self._threads, self._reader)
         self._sending = Sending(config, self._client, self._speaker, self._whole, clock)
@@ -63,6 +63,7 @@ class MastodonConnector(Connector):
                             "minute instead")
         async with self._signing_in:
             self._speaker.me, self._speaker.my_acct, self._speaker.domain = me.ref, me.acct, it.domain
+            self._speaker.learn(me)
             self._server = it
             self.caps = servers.caps(self._config, it)
         warnings += servers.warnings(it, self._config)
@@ -138,6 +139,10 @@ class MastodonConnector(Connector):
         if self._server is not None and not self._streams(self._server):
             return None
         return self._listen()
+
+    def hear(self, listen: tuple[ListenConfig, ...]) -> None:
+        """Listen by these entries from now on."""
+        self._reader.hearing.change(listen)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from agentdesk.config.sources import MastodonSource
+from agentdesk.config.sources import ListenConfig, MastodonSource
 from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.items import instant, one
 from agentdesk.connectors.listening import Ears, Marks, Term
@@ -42,6 +42,10 @@ class Hearing:
         self._last: Millis | None = None
         self.deaf: str = ""
         """Why words are not heard, in the server's words; empty while they are."""
+
+    def change(self, listen: tuple[ListenConfig, ...]) -> None:
+        """Listen by these entries from now on."""
+        self._ears.change(listen)
 
     async def begin(self, gathered: Gathered, threads: Threads) -> dict[str, str]:
         """The first round, part of the history."""
@@ -99,7 +103,7 @@ class Hearing:
                 return
             root = await threads.root_of(status)
             message = self._speaker.message(status, join(root, author.ref), customer=author.ref,
-                                            indirect=not status.names(self._speaker.me))
+                                            indirect=not self._speaker.speaks_to(status, self._speaker.me))
         except (msgspec.ValidationError, ValueError, RecursionError, OverflowError) as error:
             gathered.rejects.append(reject(f"status {raw_id(item) or '?'}", str(error), item))
             return

@@ -89,7 +89,7 @@ class Reader:
         self._speaker = speaker
         self._threads = threads
         self._clock = clock
-        self._hearing = Hearing(config, client, speaker, clock)
+        self.hearing = Hearing(config, client, speaker, clock)
         self._backlog: list[tuple[int, str, Any]] | None = None
         self._quiet = 0
 
@@ -152,7 +152,7 @@ class Reader:
         gathered = Gathered()
         for _, _, item in piece:
             await self._take(item, gathered)
-        heard = dict(cursor.heard) if rest else await self._hearing.begin(gathered, self._threads)
+        heard = dict(cursor.heard) if rest else await self.hearing.begin(gathered, self._threads)
         cursor.fill = (piece[-1][0], piece[-1][1]) if rest else None
         cursor.heard, cursor.threads = heard, self._threads.plain()
         return gathered.page(cursor=_write(cursor), more=bool(rest), backfill=True, total=len(backlog),
@@ -181,7 +181,7 @@ class Reader:
             cursor.o = own.newer
         more = len(fresh) >= limit or len(said) >= limit
         if not more:
-            cursor.heard = await self._hearing.listen(cursor.heard, gathered, self._threads)
+            cursor.heard = await self.hearing.listen(cursor.heard, gathered, self._threads)
         self._quiet = 0 if fresh or said else self._quiet + 1
         if gathered.messages:
             cursor.threads = self._threads.plain()
@@ -245,7 +245,7 @@ class Reader:
         """What we said to somebody, here or in another program; what we said to everybody is no conversation."""
         if status.reblog is not None or status.account.ref != self._speaker.me:
             return
-        customer = await self._threads.owner_of(status, self._speaker.me)
+        customer = await self._threads.owner_of(status)
         if not customer:
             return
         root = await self._threads.root_of(status)

@@ -182,7 +182,8 @@ class Sending:
         near = [
             status for status in found
             if (instant(status.created_at) or 0) >= since and status.reblog is None
-            and (status.parent in places if status.parent else status.names(target.customer) or not status.mentions)
+            and (status.parent in places if status.parent
+                 else self._speaker.speaks_to(status, target.customer) or not self._speaker.mentioned(status))
             and (out.kind is not OutKind.DM or visibility(status.visibility) is Visibility.DIRECT)
         ]
         mine = self._bare(out.text, target)
@@ -210,6 +211,7 @@ class Sending:
         """Where a reply goes: to what it answers, else to the customer's last words in the thread."""
         if out.kind is OutKind.DM:
             person = await self.person(out.customer_ref, out.customer_handle)
+            self._speaker.learn(person)
             return Target(person.ref, person.acct, None, "direct")
         root, customer = part(out.conversation_ref, self.name)
         parent = await self._parent(plain_ref(out.reply_to_ref), root, customer)
@@ -297,8 +299,12 @@ class Sending:
 
 
 def addressed(text: str, acct: str, domain: str) -> str:
-    """The text with the customer's handle before it, unless it names them already: without it nobody is told."""
-    whole = acct if "@" in acct or not domain else f"{acct}@{domain}"
-    return text if names_them(text, acct, domain) else f"@{whole} {text}".rstrip()
+    """The text with the customer's handle before it, unless it names them already: without it nobody is told.
+
+    An account of the server's own is named in short, as every server understands it.
+    """
+    name, _, host = acct.partition("@")
+    handle = name if host.lower() in ("", domain.lower()) else acct
+    return text if names_them(text, acct, domain) else f"@{handle} {text}".rstrip()
 
 

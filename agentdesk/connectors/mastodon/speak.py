@@ -20,6 +20,8 @@ _TO_WIRE = {Visibility.PUBLIC: "public", Visibility.UNLISTED: "unlisted", Visibi
             Visibility.DIRECT: "direct"}
 _LEADING = re.compile(r"\s*@([\w.-]+(?:@[\w.:-]*\w)?)(?=[\s,:]|$)[,:]?\s*")
 _NAMED = re.compile(r"(?<![\w/@.])@(\w(?:[\w.-]*\w)?(?:@[\w.:-]*\w)?)")
+NOBODY = ("", "0")
+KNOWN_PEOPLE = 5_000
 ASIDE = "~"
 """Parts a status' id from the conversation in whose thread a copy of it is shown."""
 
@@ -31,6 +33,24 @@ class Speaker:
         self.me = ""
         self.my_acct = ""
         self.domain = ""
+        self._ids: dict[str, str] = {}
+        """Ids of accounts by their page: some servers give the same id for whoever is mentioned."""
+
+    def learn(self, account: Account) -> None:
+        """Remember whose page it is."""
+        if account.url:
+            self._ids[account.url] = account.ref
+        while len(self._ids) > KNOWN_PEOPLE:
+            del self._ids[next(iter(self._ids))]
+
+    def mentioned(self, status: Status) -> list[str]:
+        """The accounts that a status names, as far as we can tell."""
+        told = (self._ids.get(one.url, "") if str(one.id) in NOBODY else str(one.id) for one in status.mentions)
+        return [ref for ref in told if ref]
+
+    def speaks_to(self, status: Status, account: str) -> bool:
+        """True when a status names that account or answers it."""
+        return str(status.in_reply_to_account_id) == account or account in self.mentioned(status)
 
     def message(
         self, status: Status, conversation: str, *, customer: str, indirect: bool = False, aside: bool = False
@@ -66,7 +86,8 @@ class Speaker:
         shown = html_to_text(status.content, {one.url: f"@{one.acct or one.username}" for one in status.mentions
                                               if one.url and (one.acct or one.username)})
         for_whom = customer if status.account.ref == self.me else self.me
-        handles = {spelt for one in status.mentions if str(one.id) == for_whom for spelt in self._spellings(one.acct)}
+        handles = {spelt for one in status.mentions for spelt in self._spellings(one.acct)
+                   if for_whom in (str(one.id), self._ids.get(one.url))}
         if for_whom == self.me:
             handles |= self._spellings(self.my_acct)
         text = without_leading(shown, handles)

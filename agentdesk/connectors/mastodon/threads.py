@@ -16,6 +16,7 @@ from collections.abc import Iterable
 
 from agentdesk.connectors.foreign import ref
 from agentdesk.connectors.mastodon.client import MastodonClient
+from agentdesk.connectors.mastodon.speak import Speaker
 from agentdesk.connectors.mastodon.wire import Status
 from agentdesk.errors import Gone, Rejected
 from agentdesk.model.page import Reject
@@ -46,8 +47,9 @@ def part(conversation_ref: str, name: str) -> tuple[str, str]:
 class Threads:
     """What is known of who answers whom."""
 
-    def __init__(self, client: MastodonClient) -> None:
+    def __init__(self, client: MastodonClient, speaker: Speaker) -> None:
         self._client = client
+        self._speaker = speaker
         self._roots: dict[str, str] = {}
 
     async def root_of(self, status: Status) -> str:
@@ -60,19 +62,33 @@ class Threads:
         self.learn(known, [status])
         return known
 
-    async def owner_of(self, ours: Status, me: str, among: dict[str, Status] | None = None) -> str:
+    async def owner_of(self, ours: Status) -> str:
         """The account that one of our own statuses speaks to; empty when it speaks to nobody in particular."""
-        owner = _spoken_to(ours, me)
+        owner = self._spoken_to(ours)
         if owner is not None:
             return owner
-        if among is None:
-            above, _, _ = await self._context(ours)
-            among = {one.ref: one for one in above}
-        return upwards(ours, me, among)
+        above, _, _ = await self._context(ours)
+        return self.upwards(ours, {one.ref: one for one in above})
+
+    def upwards(self, ours: Status, among: dict[str, Status]) -> str:
+        """Whom a chain of our own statuses speaks to, by what stands above it."""
+        answered = str(ours.in_reply_to_account_id)
+        if answered not in ("", self._speaker.me):
+            return answered
+        status = ours
+        for _ in range(DEEPEST):
+            above = among.get(status.parent)
+            if above is None:
+                break
+            if above.account.ref != self._speaker.me:
+                return above.account.ref
+            status = above
+        return self._first_named(ours)
 
     def learn(self, root: str, statuses: Iterable[Status]) -> None:
         """Remember that these belong together; the oldest are forgotten first."""
         for status in statuses:
+            self._speaker.learn(status.account)
             self._roots.pop(status.ref, None)
             self._roots[status.ref] = root
         while len(self._roots) > KNOWN:
@@ -98,34 +114,22 @@ class Threads:
             found.setdefault(root, []).insert(0, one)
         return dict(reversed(found.items()))
 
+    def _first_named(self, ours: Status) -> str:
+        return next((ref for ref in self._speaker.mentioned(ours) if ref != self._speaker.me), "")
+
+    def _spoken_to(self, ours: Status) -> str | None:
+        """The account, where the status alone says so; None when what stands above it must be asked."""
+        answered = str(ours.in_reply_to_account_id)
+        if answered and answered != self._speaker.me:
+            return answered
+        if ours.parent:
+            return None
+        text = ours.content.lower()
+        begins = text.removeprefix("<p>").lstrip().startswith(("@", "<span class=\"h-card", "<a "))
+        return self._first_named(ours) if ours.visibility == "direct" or begins else ""
+
     async def _context(self, status: Status) -> tuple[list[Status], list[Status], list[Reject]]:
         try:
             return await self._client.context(status.ref)
         except Gone:
             return [], [], []
-
-
-def upwards(ours: Status, me: str, among: dict[str, Status]) -> str:
-    """Whom a chain of our own statuses speaks to, by what stands above it."""
-    status = ours
-    for _ in range(DEEPEST):
-        above = among.get(status.parent)
-        if above is None:
-            break
-        if above.account.ref != me:
-            return above.account.ref
-        status = above
-    return next((str(one.id) for one in ours.mentions if str(one.id) not in ("", me)), "")
-
-
-def _spoken_to(ours: Status, me: str) -> str | None:
-    """The account, where the status alone says so; None when what stands above it must be asked."""
-    answered = str(ours.in_reply_to_account_id)
-    if answered and answered != me:
-        return answered
-    if ours.parent:
-        return None
-    first = next((str(one.id) for one in ours.mentions if str(one.id) not in ("", me)), "")
-    text = ours.content.lower()
-    begins = text.removeprefix("<p>").lstrip().startswith(("@", "<span class=\"h-card", "<a "))
-    return first if ours.visibility == "direct" or begins else ""

@@ -13,7 +13,7 @@ from agentdesk.connectors.items import read
 from agentdesk.connectors.mastodon.client import MastodonClient, Pairs
 from agentdesk.connectors.mastodon.reading import Gathered, Reader, head
 from agentdesk.connectors.mastodon.speak import Speaker
-from agentdesk.connectors.mastodon.threads import Threads, join, part, upwards
+from agentdesk.connectors.mastodon.threads import Threads, join, part
 from agentdesk.connectors.mastodon.wire import Account, Status
 from agentdesk.errors import Gone, Rejected
 from agentdesk.model.page import Page, Reject
@@ -51,7 +51,8 @@ class Whole:
         it = head(conversation_ref, customer, top)
         for status in [*direct.values(), *around]:
             aside = status.ref not in direct
-            heard = not aside and status.account.ref == customer and not status.names(self._speaker.me)
+            theirs = not aside and status.account.ref == customer
+            heard = theirs and not self._speaker.speaks_to(status, self._speaker.me)
             try:
                 message = self._speaker.message(status, conversation_ref, customer=customer, aside=aside,
                                                 indirect=heard)
@@ -99,9 +100,9 @@ class Whole:
         people, _ = read(_list(told.get("accounts")), Account, "account")
         gathered = Gathered()
         for status in statuses[:limit]:
-            if status.account.ref == self._speaker.me or status.names(self._speaker.me):
-                customer = (await self._threads.owner_of(status, self._speaker.me)
-                            if status.account.ref == self._speaker.me else status.account.ref)
+            ours = status.account.ref == self._speaker.me
+            if ours or self._speaker.speaks_to(status, self._speaker.me):
+                customer = await self._threads.owner_of(status) if ours else status.account.ref
                 if customer:
                     await self._bring(join(await self._threads.root_of(status), customer), gathered)
         for person in people[:FOUND_PEOPLE]:
@@ -124,12 +125,8 @@ class Whole:
         found: dict[str, Status] = {}
         for status in among.values():
             author = status.account.ref
-            if author == self._speaker.me:
-                answered = str(status.in_reply_to_account_id)
-                owner = answered if answered not in ("", self._speaker.me) else upwards(status, self._speaker.me, among)
-                if owner == customer:
-                    found[status.ref] = status
-            elif author == customer:
+            spoken_to = self._threads.upwards(status, among) if author == self._speaker.me else author
+            if spoken_to == customer:
                 found[status.ref] = status
         return found
 

@@ -114,10 +114,6 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         """The status that it answers; empty for none, or for one that the server does not have any more."""
         return str(self.in_reply_to_id)
 
-    def names(self, account: str) -> bool:
-        """True when it mentions that account or answers it."""
-        return str(self.in_reply_to_account_id) == account or any(str(one.id) == account for one in self.mentions)
-
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """A notification: https://docs.joinmastodon.org/entities/Notification/."""
