@@ -130,11 +130,13 @@ def private_talk(desk: Desk, conversation_id: int) -> int:
 
 def _check_can_reply(desk: Desk, it: Conversation) -> None:
     """Refuse a reply that the source would not take, before anything is typed."""
+    caps = desk.caps(it.source)
+    ways = [*(["copy the address of its page with o"] if it.url else []), "finish it with d",
+            *(["write a note"] if caps.can_note else [])]
+    if it.source in desk.connectors and not caps.can_reply:
+        raise Refused(f"{it.source} can only be read", it.locked_reason, ", or ".join(ways).capitalize())
     if it.locked_reason:
-        raise Refused(f"No reply can be sent to #{it.id} {it.name}", it.locked_reason,
-                      "Finish it with d, or write a note")
-    if it.source in desk.connectors and not desk.caps(it.source).can_reply:
-        raise Refused(f"{it.source} is read only", "", "Finish it with d, or write a note")
+        raise Refused(f"No reply can be sent to #{it.id} {it.name}", it.locked_reason, ", or ".join(ways).capitalize())
 
 
 async def save(desk: Desk, draft: Draft) -> int:

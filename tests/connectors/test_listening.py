@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentdesk.config.sources import ListenConfig
+from agentdesk.config.sources import SOURCE_KINDS, ListenConfig
+from agentdesk.connectors import registry
+from agentdesk.connectors.base import Connector
 from agentdesk.connectors.listening import Ear, Ears, Marks, Term
+from agentdesk.model.clock import ManualClock
 from agentdesk.model.words import fold
 
 
@@ -181,3 +184,13 @@ def test_a_word_between_signs_is_heard_in_any_case(word: str, before: str, after
 def test_a_word_within_a_word_is_not_heard(word: str, before: str, after: str) -> None:
     whole = (before + word + after).lower()
     assert not hears(whole, words=(word,)) or whole == word.lower()
+
+
+@pytest.mark.parametrize("kind", [kind for kind, struct in SOURCE_KINDS.items() if hasattr(struct, "listen")])
+def test_every_connector_that_listens_takes_new_entries_while_it_runs(kind: str, clock: ManualClock) -> None:
+    fields = {"mastodon": {"url": "https://s.example"}, "bluesky": {"handle": "acme.example"},
+              "rss": {"feeds": ("https://n.example/f",)}}[kind]
+    us = ListenConfig(name="us", words=("acme",))
+    made = registry.create(SOURCE_KINDS[kind](name="x", listen=(us,), **fields), clock=clock, token=lambda: "")  # type: ignore
+    assert type(made).hear is not Connector.hear
+    made.hear((ListenConfig(name="us", words=("acme",), exclude=("acme of",)),))

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from agentdesk.config.sources import BlueskySource
+from agentdesk.config.sources import BlueskySource, ListenConfig
 from agentdesk.connectors.base import Connector, Verdict
 from agentdesk.connectors.bluesky import wire
 from agentdesk.connectors.bluesky.acting import Actor
@@ -53,8 +53,8 @@ class BlueskyConnector(Connector):
         self._posts = Posts(self._client, clock, self._speaker, Memory())
         self._threads = Threads(self._posts)
         self._chats = Chats(self._client, clock, self._speaker)
-        listener = Listener(config.listen, self._client, clock, config.backfill)
-        self._reader = Reader(config, clock, self._posts, self._chats, listener)
+        self._listener = Listener(config.listen, self._client, clock, config.backfill)
+        self._reader = Reader(config, clock, self._posts, self._chats, self._listener)
         self._writer = Writer(self._posts, self._threads, clock)
         self._actor = Actor(self._posts, clock)
         self._lookup = Lookup(self._posts, self._threads, self._chats, self._reader.chatting)
@@ -177,6 +177,10 @@ class BlueskyConnector(Connector):
     def hints(self) -> AsyncIterator[None] | None:
         """None: the only stream there is carries the whole network's posts."""
         return None
+
+    def hear(self, listen: tuple[ListenConfig, ...]) -> None:
+        """Listen by these entries from now on."""
+        self._listener.ears.change(listen)
 
     async def close(self) -> None:
         """Close the connections and forget the session."""

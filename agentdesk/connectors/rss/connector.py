@@ -159,7 +159,7 @@ class RssConnector(Connector):
                  entry.message.ref == conversation_ref]
         if not found:
             raise Gone(f"{self.name}: the feed does not list this entry any more", "Feeds hold their newest entries",
-                       "What is stored here stays; open its page with o")
+                       "What is stored here stays; o copies the address of its page")
         return _page(found)
 
     async def customer(self, customer_ref: str) -> Profile:
