@@ -205,6 +205,8 @@ class ZammadSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag=
     """Where Zammad is."""
     groups: tuple[Line, ...] = ()
     """The groups to watch, by name; none for all that the token may see."""
+    ticket_group: Line = ""
+    """The group in which tickets are opened for conversations elsewhere; empty for the first that is watched."""
     closed_status: Annotated[str, Text(1, 60)] = "closed"
     """The state of a ticket that is done."""
 
@@ -219,6 +221,8 @@ class ZendeskSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag
     """The agent's mail address for an API token; empty for an OAuth token."""
     groups: tuple[Line, ...] = ()
     """The groups to watch, by name; none for all that the token may see."""
+    ticket_group: Line = ""
+    """The group in which tickets are opened for conversations elsewhere; empty for the first that is watched."""
 
 
 class MailSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="mail"):

@@ -557,11 +557,11 @@ async def test_where_a_ticket_goes_must_be_known(world: ZammadWorld) -> None:
     with pytest.raises(Rejected) as caught:
         await world.connector.send(ticket(place="Nosuch"))
     assert "Sales::Billing, Users" in caught.value.cause
-    with pytest.raises(Rejected):
-        await world.connector.send(ticket(place=""))
+    with pytest.raises(Rejected, match="not said which group"):
+        await world.connect(ticket_group="").send(ticket(place=""))
     receipt = await world.connector.send(ticket(place="billing"))
     assert world.zammad.tickets[int(receipt.conversation_ref)].group == 2
-    other = world.connect(groups=("Sales::Billing",))
+    other = world.connect(groups=("Sales::Billing",), ticket_group="")
     receipt = await other.send(ticket(client_id="t2", place=""))
     assert world.zammad.tickets[int(receipt.conversation_ref)].group == 2
     with pytest.raises(Rejected, match="refuses"):

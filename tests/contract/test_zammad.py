@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
 from agentdesk.config.sources import ZammadSource
@@ -18,6 +19,18 @@ BASE = "https://zammad.example"
 JANE = "jane@example.test"
 
 
+class Wire(Line):
+    """A line whose faults of writing do not meet the search, which is a POST too."""
+
+    def _fault(self, request: httpx.Request) -> Fault | None:
+        if request.method == "POST" and request.url.path.endswith("/search"):
+            waiting, self.faults = self.faults, [fault for fault in self.faults if fault.method != "POST"]
+            found = super()._fault(request)
+            self.faults = waiting
+            return found
+        return super()._fault(request)
+
+
 class ZammadWorld(World):
     """A fake Zammad as customers and colleagues move it."""
 
@@ -25,13 +38,13 @@ class ZammadWorld(World):
         self.clock = clock
         self.zammad = FakeZammad(clock)
         self.zammad.conditions = exact
-        self.line = Line(self.zammad.handle)
+        self.line = Wire(self.zammad.handle)
         self.connector = self.connect()
 
     def connect(self, who: str = "agent1@desk.example", **config: object) -> ZammadConnector:
         """A connector for one agent."""
         token = self.zammad.user(who).token
-        settings: dict[str, object] = {"name": "desk", "url": BASE, **config}
+        settings: dict[str, object] = {"name": "desk", "url": BASE, "ticket_group": "Users", **config}
         http = Http(f"{BASE}/api/v1", clock=self.clock, name="zammad:desk", transport=self.line.transport(),
                     headers=lambda: {"Authorization": f"Token token={token}"})
         return ZammadConnector(ZammadSource(**settings), self.clock, lambda: token, http)  # type: ignore[arg-type]
@@ -47,6 +60,10 @@ class ZammadWorld(World):
 
     async def notes(self, text: str) -> int:
         return self.zammad.copies(text, internal=True)
+
+    async def tickets(self, text: str) -> int:
+        opened = {a.ticket for a in self.zammad.articles if a.body == text and a.internal}
+        return sum(self.zammad.tickets[number].by == self.zammad.agent1.id for number in opened)
 
     async def restart(self) -> None:
         await self.connector.close()
@@ -88,13 +105,13 @@ class ZammadWorld(World):
         self.zammad.reindex()
 
     def unreachable(self) -> None:
-        self.line.faults.append(Fault("refuse", method="POST", path="/ticket_articles"))
+        self.line.faults.append(Fault("refuse", method="POST", path="/ticket"))
 
     def lose_request(self) -> None:
-        self.line.faults.append(Fault("lose", method="POST", path="/ticket_articles"))
+        self.line.faults.append(Fault("lose", method="POST", path="/ticket"))
 
     def lose_answer(self) -> None:
-        self.line.faults.append(Fault("cut", method="POST", path="/ticket_articles"))
+        self.line.faults.append(Fault("cut", method="POST", path="/ticket"))
 
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         self.line.faults.append(Fault("status", status=429, headers=headers, body=body))

@@ -12,14 +12,15 @@ from typing import Any
 
 import msgspec
 
+from agentdesk.connectors import placeholders
 from agentdesk.connectors.html import html_to_text
+from agentdesk.connectors.placeholders import tag_call, word
 from agentdesk.connectors.zammad.speak import Speaker
 from agentdesk.connectors.zammad.wire import preference
 from agentdesk.model.page import RemoteCanned
-from agentdesk.model.text import inert, inert_line
+from agentdesk.model.text import inert_line
 
 _PLACEHOLDER = re.compile(r"#\{([^{}\n]{1,120})\}")
-_DOTTED = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*")
 _PAIRS = (
     (re.compile(r"#\{ticket\.customer\.firstname\}\s+#\{ticket\.customer\.lastname\}"), "#{ticket.customer.fullname}"),
     (re.compile(r"#\{user\.firstname\}\s+#\{user\.lastname\}"), "#{user.fullname}"),
@@ -82,45 +83,18 @@ def _actions(perform: Mapping[str, Any], speaker: Speaker) -> Iterable[str]:
         value = preference(what, "value")
         number = int(value) if value.isdigit() else 0
         if name == "ticket.state_id" and number in speaker.states:
-            yield f"status {_word(speaker.states[number].name)}"
+            yield f"status {word(speaker.states[number].name)}"
         elif name == "ticket.priority_id" and number in speaker.priorities:
-            yield f"priority {_word(speaker.priorities[number].name)}"
+            yield f"priority {word(speaker.priorities[number].name)}"
         elif name == "ticket.owner_id":
             mine = preference(what, "pre_condition") == "current_user.id"
             yield "claim" if mine else "release"
         elif name == "ticket.tags":
-            sign = "-" if preference(what, "operator") == "remove" else ""
-            tags = [tag for tag in map(inert_line, value.split(",")) if tag and " " not in tag and tag[0] not in "-#"]
-            if tags:
-                yield f"tag {_word(' '.join(sign + tag for tag in tags))}"
-
-
-def _word(text: str) -> str:
-    """A verb's argument, quoted where it has spaces."""
-    plain = str(inert_line(text, limit=120)).replace('"', "'")
-    return f'"{plain}"' if any(sign in plain for sign in " '=") else plain
+            tags = [tag.strip() for tag in value.split(",")]
+            if call := tag_call(tags, remove=preference(what, "operator") == "remove"):
+                yield call
 
 
 def translated(text: str) -> str:
-    """A text with Zammad's placeholders in our own language; anything of ours that it holds by chance stays text."""
-    plain = str(inert(text))
-    for pattern, one in _PAIRS:
-        plain = pattern.sub(one, plain)
-    out: list[str] = []
-    end = 0
-    for found in _PLACEHOLDER.finditer(plain):
-        out += [_literal(plain[end : found.start()]), _name(found)]
-        end = found.end()
-    return "".join([*out, _literal(plain[end:])])
-
-
-def _name(found: re.Match[str]) -> str:
-    inside = found.group(1).strip()
-    if not _DOTTED.fullmatch(inside):
-        return _literal(found.group())
-    return "{{ " + NAMES.get(inside, inside) + " }}"
-
-
-def _literal(text: str) -> str:
-    """Text that our template language must not read as its own."""
-    return re.sub(r"\{\{|\{%|\{#", lambda sign: "{{ '" + sign.group() + "' }}", text)
+    """A text with Zammad's placeholders in our own language."""
+    return placeholders.translated(text, _PLACEHOLDER, NAMES, _PAIRS)

@@ -21,7 +21,8 @@ from agentdesk.model.clock import SECOND, Clock, Millis
 from agentdesk.model.page import Reject
 
 PER_PAGE = 100
-ME = "me"
+ANSWER_LIMIT = 32 * 1024 * 1024
+"""All articles of a ticket come in one answer, mails with their history."""
 _UNFIT = str.maketrans(dict.fromkeys('+=&|><!(){}[]^"~*?:\\/;', " "))
 """Signs that mean something to the search index; a person's words have none of them."""
 
@@ -102,7 +103,12 @@ class ZammadClient:
             headers=lambda: {"Authorization": f"Token token={token()}"},
             timeout_s=config.timeout / SECOND,
             ca_file=config.ca_file,
+            limit=ANSWER_LIMIT,
         )
+
+    def there(self, at: Millis) -> Millis:
+        """An instant of our clock by the server's."""
+        return at + (self.http.meter.skew or 0)
 
     async def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
         """Read one resource."""

@@ -22,11 +22,11 @@ from agentdesk.connectors.zammad.wire import KEY, Article, Ticket, User, prefere
 from agentdesk.connectors.zammad.writing import Writer
 from agentdesk.errors import Ambiguous, AuthError, Gone, Rejected
 from agentdesk.model.capability import Caps, SendStrength
-from agentdesk.model.clock import SECOND, Clock
+from agentdesk.model.clock import SECOND, Clock, Millis
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Receipt, Unsure
-from agentdesk.model.page import Account, Page, RemoteCanned
+from agentdesk.model.page import Account, Budget, Page, RemoteCanned
 from agentdesk.model.text import inert_line
 
 LAG_S = 60
@@ -67,6 +67,7 @@ class ZammadConnector(Connector):
             statuses=("new", "open", "pending reminder", "pending close", "closed"),
             closed_status=config.closed_status,
             send_strength=SendStrength.KEY,
+            open_strength=SendStrength.KEY,
             visibilities=("direct",),
             consistency_lag_s=LAG_S,
             poll_s=(config.poll or 30 * SECOND) / SECOND,
@@ -198,6 +199,14 @@ class ZammadConnector(Connector):
         found += [from_macro(macro, self._speaker) for macro in macros if macro.active]
         return tuple(one for one in found if one.text or one.actions)
 
+    def budget(self) -> Budget | None:
+        """What a proxy before Zammad may say; Zammad itself has no limit."""
+        return self._client.http.meter.budget
+
+    def skew(self) -> Millis | None:
+        """How far Zammad's clock is ahead of ours."""
+        return self._client.http.meter.skew
+
     def hints(self) -> AsyncIterator[None] | None:
         """Zammad tells only browsers when something is new."""
         return None
@@ -275,7 +284,7 @@ class ZammadConnector(Connector):
 
     async def _find_ticket(self, out: Outgoing, since: int) -> Receipt | None:
         """A ticket that we opened with this id, or with these very words where Zammad did not keep the id."""
-        want = Want(created_from=max(0, since - LOOK_BACK), mine=True)
+        want = Want(created_from=max(0, self._client.there(since) - LOOK_BACK), mine=True)
         found: Listing = await self._client.search(want, sort="created_at", order="desc")
         for ticket in found.tickets:
             if preference(ticket.preferences, KEY) == out.client_id:
@@ -294,7 +303,7 @@ class ZammadConnector(Connector):
     async def _by_text(self, out: Outgoing, articles: list[Article], first_try_at: int) -> Article | None:
         """Our own latest words on the ticket that read like this reply and carry no other id."""
         recent = [a for a in articles if a.created_by_id == self._client.me and not a.key
-                  and (instant(a.created_at) or 0) >= first_try_at - LOOK_BACK]
+                  and (instant(a.created_at) or 0) >= self._client.there(first_try_at) - LOOK_BACK]
         wanted = Direction.NOTE if out.kind is OutKind.NOTE else Direction.OUT
         ticket = Ticket(id=self._number(out.conversation_ref), updated_at="")
         messages, _ = await self._speaker.messages(ticket, recent)

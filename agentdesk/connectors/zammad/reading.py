@@ -13,12 +13,13 @@ from collections.abc import Iterable
 import msgspec
 
 from agentdesk.config.sources import ZammadSource
+from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.http import Walk
 from agentdesk.connectors.items import instant
 from agentdesk.connectors.zammad.client import Listing, Want, ZammadClient, ids
 from agentdesk.connectors.zammad.speak import Speaker
 from agentdesk.connectors.zammad.wire import CLOSED, Article, Ticket
-from agentdesk.errors import Gone
+from agentdesk.errors import BadAnswer, Gone
 from agentdesk.model.clock import HOUR, MINUTE, Clock, Millis
 from agentdesk.model.conversation import RemoteConversation
 from agentdesk.model.message import Message
@@ -35,6 +36,8 @@ SEEN_KEPT = 1_000
 OURS_KEPT = 4_000
 BAD_KEPT = 50
 LIST_BUDGET = 60
+TOO_LARGE = "larger than"
+"""Of a ticket whose articles no answer can hold, the rest is shown."""
 NAMES_FOR: Millis = 10 * MINUTE
 """Names of states and groups that turn out to be new are asked for this often at most."""
 
@@ -81,6 +84,7 @@ class Reader:
         self._clock = clock
         self._quiet = 0
         self._named = 0
+        self._reached: dict[int, int] = {}
         self.watched: frozenset[int] | None = None
         """Groups by number; None for all."""
 
@@ -118,6 +122,13 @@ class Reader:
                     self._client.articles(ticket.id), self._client.tags(ticket.id))
             except Gone:
                 continue  # deleted or hidden since it was listed: thread() says so to whoever asks
+            except BadAnswer as error:
+                if TOO_LARGE not in error.cause:
+                    raise
+                rejects.append(reject(f"ticket {ticket.id}", f"its articles: {error.cause}", {"id": ticket.id}))
+                heads.append(await self._speaker.conversation(ticket, listing.raw.get(ticket.id, {}), None))
+                continue
+            self._reached[ticket.id] = max([0, *(a.id for a in articles), *(_number(item.where, 0) for item in bad)])
             heads.append(await self._speaker.conversation(ticket, listing.raw.get(ticket.id, {}), tags, articles))
             before = known.get(ticket.id)
             fresh = [article for article in articles if _is_news(article, before)]
@@ -159,7 +170,7 @@ class Reader:
             cursor.at = cursor.after = 0
         ours = [ticket for ticket in listing.tickets if self._watches(ticket)]
         page = await self.whole(msgspec.structs.replace(listing, tickets=ours))
-        self._note(cursor, listing.tickets, page.messages)
+        self._note(cursor, listing.tickets)
         cursor.bad = [*cursor.bad, *(item.where for item in listing.rejects)][-BAD_KEPT:]
         return msgspec.structs.replace(page, cursor=_write(cursor), more=cursor.phase != "live", backfill=True)
 
@@ -196,7 +207,7 @@ class Reader:
         moved = [await self._speaker.moved(ticket) for ticket in left]
         cursor.since = max([cursor.since, *(_updated(ticket) for ticket in taken)])
         cursor.bad = [*cursor.bad, *(item.where for item in rejects)][-BAD_KEPT:]
-        self._note(cursor, taken, page.messages)
+        self._note(cursor, taken)
         more = len(fresh) > len(taken) or not ended
         return msgspec.structs.replace(
             page, conversations=(*page.conversations, *moved), cursor=_write(cursor), more=more), ""
@@ -238,15 +249,11 @@ class Reader:
             return ""
         return "Zammad's tickets are not there any more: it is another database now" if lost >= 2 else ""
 
-    def _note(self, cursor: Cursor, tickets: Iterable[Ticket], messages: Iterable[Message]) -> None:
+    def _note(self, cursor: Cursor, tickets: Iterable[Ticket]) -> None:
         """Write down what was handed over, and forget what lies behind the overlap."""
-        last: dict[int, int] = {}
-        for message in messages:
-            number = int(message.conversation_ref)
-            last[number] = max(last.get(number, 0), int(message.ref))
         for ticket in tickets:
             before = cursor.seen.get(ticket.id)
-            article = max(last.get(ticket.id, 0), before.article if before else 0)
+            article = max(self._reached.pop(ticket.id, 0), before.article if before else 0)
             cursor.seen[ticket.id] = Seen(
                 _updated(ticket), instant(ticket.created_at) or 0, article, ticket.article_count)
             if self.watched is not None:
@@ -300,9 +307,9 @@ def _join(found: Listing, more: Listing) -> None:
     found.rejects += [item for item in more.rejects if item.where not in known]
 
 
-def _number(where: str) -> int:
+def _number(where: str, unknown: int = 1 << 62) -> int:
     tail = where.rpartition(" ")[2]
-    return int(tail) if tail.isdigit() else 1 << 62
+    return int(tail) if tail.isdigit() else unknown
 
 
 def _read_cursor(text: str | None) -> Cursor | None:

@@ -101,7 +101,7 @@ class Writer:
     def _group(self, place: str) -> int:
         """The group by name; without one the first that is watched."""
         active = {group.id: group.name for group in self._speaker.groups.values() if group.active}
-        wanted = place or next(iter(self._config.groups), "")
+        wanted = place or self._config.ticket_group or next(iter(self._config.groups), "")
         found = [number for number, name in active.items() if wanted.casefold() in (
             name.casefold(), name.rpartition("::")[2].casefold())]
         if wanted and found:
