@@ -185,6 +185,8 @@ class FakeBluesky:
         token = headers.get("authorization", "").removeprefix("Bearer ")
         if call.startswith("com.atproto.server."):
             return Reply(200, self._session_call(call.rpartition(".")[2], token, body))
+        if call == "com.atproto.identity.resolveHandle":
+            return Reply(200, self._resolve(params))
         who = self._who(token, call)
         if call.startswith("chat.bsky."):
             if headers.get("atproto-proxy") != "did:web:api.bsky.chat#bsky_chat":
@@ -200,7 +202,6 @@ class FakeBluesky:
 
     def _calls(self) -> dict[tuple[str, str], Callable[[Account, Any], Any]]:
         return {
-            ("GET", "com.atproto.identity.resolveHandle"): self._resolve,
             ("GET", "com.atproto.repo.getRecord"): self._get_record,
             ("GET", "com.atproto.repo.listRecords"): self._list_records,
             ("POST", "com.atproto.repo.putRecord"): self._put_record,
@@ -226,10 +227,8 @@ class FakeBluesky:
             if account is not None and account.code and data["password"] == "own":
                 raise Refusal(401, "AuthFactorTokenRequired", "A sign in code has been sent to your email address")
             scope = account.passwords.get(data["password"]) if account else None
-            if account is None or scope is None:
+            if account is None or scope is None or account.status in ("takendown", "suspended"):
                 raise Refusal(401, "AuthenticationRequired", "Invalid identifier or password")
-            if account.status == "takendown":
-                raise Refusal(401, "AccountTakedown", "Account has been taken down")
             return self._open(account, scope)
         if call == "refreshSession":
             held = self.tokens.get(token)
@@ -264,7 +263,7 @@ class FakeBluesky:
 
     # repositories ----------------------------------------------------------------------------------------------------
 
-    def _resolve(self, who: Account, params: dict[str, list[str]]) -> Any:
+    def _resolve(self, params: dict[str, list[str]]) -> Any:
         return {"did": self._actor(params["handle"][0], "HandleNotFound", "Unable to resolve handle").did}
 
     def _get_record(self, who: Account, params: dict[str, list[str]]) -> Any:

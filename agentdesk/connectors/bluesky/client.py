@@ -176,6 +176,11 @@ class Client:
             raise self._refusal(answer)
         return self._opened(answer)
 
+    def _inactive(self, status: str) -> SourceError:
+        kind = refusals.STATUS_NAMES.get(status, "AccountDeactivated")
+        body = json.dumps({"error": kind, "message": status}).encode()
+        return self._refusal(Answer(status=401, headers={}, body=body, url=""))
+
     def _count_login(self) -> None:
         now = self._clock.now()
         for most, within in LOGINS:
@@ -199,9 +204,7 @@ class Client:
             raise BadAnswer(f"{self.name}: bad answer from the server", "It gave no session", "Check url:")
         status = data.get("status")
         if data.get("active") is False or status in refusals.STATUS_NAMES:
-            kind = refusals.STATUS_NAMES.get(str(status), "AccountDeactivated")
-            body = json.dumps({"error": kind, "message": str(status)}).encode()
-            raise self._refusal(Answer(status=401, headers={}, body=body, url=""))
+            raise self._inactive(str(status))
         session = Session(access=access, refresh=refresh, did=did, handle=str(inert_line(str(handle or did))),
                           scope=_scope(access), home=home_of(data.get("didDoc")))
         self._move(session)

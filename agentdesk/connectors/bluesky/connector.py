@@ -37,6 +37,7 @@ from agentdesk.model.text import inert_line
 
 POLL: Millis = 20 * SECOND
 LONGEST_ALT = 2_000
+UNSEEN = "The network does not show this account yet: nobody can mention it"
 OURS_FIRST = "Customers cannot write to us first: the account takes direct messages only from accounts that it follows"
 
 
@@ -83,10 +84,13 @@ class BlueskyConnector(Connector):
     async def verify(self) -> Account:
         """Sign in, and find out what this app password may do and what is hidden from it."""
         session = await self._ready()
-        data = await self._client.get("app.bsky.actor.getProfile", [("actor", session.did)])
-        me = one(data, Person)
+        try:
+            data = await self._client.get("app.bsky.actor.getProfile", [("actor", session.did)])
+            me, unseen = one(data, Person), []
+        except Gone:
+            data, me, unseen = {}, Person(did=session.did, handle=session.handle), [UNSEEN]
         self._speaker.names[me.did] = me
-        warnings = [*self._about_session(session, me), *await self._about_chat(data), *await self._about_search()]
+        warnings = [*unseen, *self._about_session(session, me), *await self._about_chat(data), *await self._about_search()]
         scopes = {WHOLE_ACCOUNT: "whole account", WITH_CHAT: "app password with direct messages"}
         return Account(
             ref=session.did,

@@ -132,7 +132,7 @@ async def catch_up(
     at = max([stream.at, *(item.at for item in (taken if more else listed))]) or now
     swept = now if begins or (sweeps and not more) else stream.swept
     marks = _remember(stream, listed, taken, limits, whole=sweeps and not more and reached <= deep)
-    lost = (stream.at, listed[-1].at) if reached > floor and not begins and listed else (None, None)
+    lost = (stream.at, listed[-1].at) if reached > stream.at and not begins and listed else (None, None)
     return Caught(taken, Stream(at=at, since=since, swept=swept, seen=marks), more, *lost)
 
 

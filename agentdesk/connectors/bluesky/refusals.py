@@ -82,6 +82,8 @@ def refusal(answer: Answer, *, name: str, host: str, safe: bool, now: Millis) ->
         title, remedy = _AUTH[kind]
         return AuthError(f"{name}: {title}", cause, remedy)
     if kind in STALE or answer.status == 401:
+        if kind == "AuthenticationRequired":
+            cause += "; it says the same when an account was taken down"
         return AuthError(f"{name}: {host} does not accept the app password", cause, SIGN_IN)
     if kind in _GONE or (kind == "InvalidRequest" and said in ("Profile not found", "Actor not found")):
         return Gone(f"{name}: it is not there any more", cause, "It was deleted, or it is hidden from us")
