@@ -32,4 +32,4 @@ def own_words(text: str) -> tuple[str, int]:
     if not any(line.strip() for line in kept):
         return text, 0
     own = "\n".join(kept).rstrip()
-    return own, sum(1 for line in lines[len(kept) :] if line.strip())
+    return own, sum(1 for line in lines[len(kept) :] if line.strip("> "))

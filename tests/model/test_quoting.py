@@ -33,7 +33,7 @@ def test_everything_else_stays_whole(text: str) -> None:
 def test_nothing_of_ones_own_is_ever_left_out(text: str) -> None:
     own, left = own_words(text)
     assert text.startswith(own)
-    rest = [line for line in text[len(own):].split("\n") if line.strip()]
+    rest = [line for line in text[len(own):].split("\n") if line.strip("> ")]
     assert left in (0, len(rest))
     words = [line for line in rest if not line.startswith(">")]
     assert not left or len(words) <= 3

@@ -38,6 +38,8 @@ class Part:
     params: dict[str, str] = field(default_factory=dict)
     size: int | None = None
     data: bytes | None = None
+    is_unpacked: bool = False
+    """True when ``data`` is without its transfer encoding already."""
     children: list[Part] = field(default_factory=list)
 
     @property
@@ -47,7 +49,7 @@ class Part:
 
     def content(self) -> bytes:
         """The content without its transfer encoding; what is damaged gives what can be saved of it."""
-        return unpacked(self.data or b"", self.encoding)
+        return self.data or b"" if self.is_unpacked else unpacked(self.data or b"", self.encoding)
 
     def text(self) -> str:
         """The content as text."""
@@ -85,18 +87,17 @@ def _part(message: email.message.Message, section: str, depth: int, count: list[
     )
     if part.mime.startswith("message/"):
         part.section = section or "1"
-        part.data = _flat(message.get_payload())
-        part.encoding = ""
+        part.data, part.is_unpacked = _flat(message.get_payload()), True
     elif message.is_multipart():
         for number, child in enumerate(message.get_payload(), 1):
             if isinstance(child, email.message.Message):
                 part.children.append(_part(child, f"{section}.{number}".lstrip("."), depth + 1, count))
     else:
         part.section = section or "1"
-        payload = message.get_payload()
-        part.data = payload.encode("ascii", "surrogateescape") if isinstance(payload, str) else b""
+        payload = message.get_payload(decode=True)
+        part.data, part.is_unpacked = payload if isinstance(payload, bytes) else b"", True
     if part.data is not None:
-        part.size = len(part.content()) if len(part.data) < 4_000_000 else len(part.data) * 3 // 4
+        part.size = len(part.data)
     return part
 
 

@@ -29,9 +29,10 @@ class InDoubt(Exception):
 class Smtp:
     """One session, for one mail or for seeing whether the login works."""
 
-    def __init__(self, line: Line, timeout_s: float) -> None:
+    def __init__(self, line: Line, timeout_s: float, final_s: float = FINAL_S) -> None:
         self._line = line
         self._timeout_s = timeout_s
+        self._final_s = final_s
         self.offers: dict[str, str] = {}
         """What the server can do, by its keyword."""
 
@@ -106,7 +107,7 @@ class Smtp:
     async def _end(self) -> None:
         """Send the final dot and hear what became of the mail."""
         try:
-            async with asyncio.timeout(max(FINAL_S, self._timeout_s)):
+            async with asyncio.timeout(self._final_s):
                 await self._line.write(b".\r\n")
                 code, text = await self._read("END")
         except (LineBroken, TooMuch, TimeoutError, SmtpNo) as error:
