@@ -9,7 +9,9 @@ import pytest
 from agentdesk.config.sources import MastodonSource
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.mastodon.connector import MastodonConnector
+from agentdesk.errors import Ambiguous
 from agentdesk.model.clock import ManualClock
+from agentdesk.model.outgoing import OutKind, Unsure
 from tests.contract.suite import ConnectorContract, World
 from tests.fakes.mastodon import DOMAIN, FakeMastodon, Person
 from tests.fakes.wire import Fault, Line
@@ -120,3 +122,43 @@ class TestGoToSocial(ConnectorContract):
         world = MastodonWorld(clock, "gotosocial")
         yield world
         await world.connector.close()
+
+
+class TestSnac(ConnectorContract):
+    """snac: listings without an end or a way forward, and one id for everybody who is named."""
+
+    @pytest.fixture
+    async def world(self, clock: ManualClock) -> AsyncIterator[MastodonWorld]:
+        world = MastodonWorld(clock, "snac")
+        yield world
+        await world.connector.close()
+
+    async def verdict_on_a_private_message(self, world: MastodonWorld, fault: str) -> object:
+        out = await self.beginning(world, OutKind.DM, "Did this land?")
+        started = world.clock.now()
+        world.line.faults.append(Fault(fault, method="POST"))
+        with pytest.raises(Ambiguous):
+            await world.connector.send(out)
+        self.later(world)
+        return await world.connector.reconcile(out, started)
+
+    @pytest.mark.parametrize("kind", [OutKind.DM])
+    async def test_what_began_is_found_again_when_the_answer_is_lost(  # type: ignore[override]
+        self, world: MastodonWorld, kind: OutKind
+    ) -> None:
+        """It lists public posts only: whether a private one is there nobody can tell, so a person must."""
+        assert isinstance(await self.verdict_on_a_private_message(world, "cut"), Unsure)
+
+    @pytest.mark.parametrize("kind", [OutKind.DM])
+    async def test_what_did_not_begin_is_absent_and_can_be_tried_again(  # type: ignore[override]
+        self, world: MastodonWorld, kind: OutKind
+    ) -> None:
+        assert isinstance(await self.verdict_on_a_private_message(world, "lose"), Unsure)
+
+    async def test_another_beginning_is_not_taken_for_ours(self, world: MastodonWorld) -> None:  # type: ignore[override]
+        first = await self.beginning(world, OutKind.DM, "The first one", "begin-1")
+        second = await self.beginning(world, OutKind.DM, "The second one", "begin-2")
+        started = world.clock.now()
+        await world.connector.send(first)
+        self.later(world)
+        assert isinstance(await world.connector.reconcile(second, started), Unsure)

@@ -376,7 +376,7 @@ class FakeMastodon:
             "uri": url, "content": self.content(post), "edited_at": post.edited or None, "reblog": None,
             "account": self.account(author), "poll": post.poll, "tags": [{"name": t} for t in TAG.findall(post.text)],
             "media_attachments": [self.media[ref] for ref in post.media],
-            "mentions": [{"id": ref, "username": who.username, "acct": who.acct, "url": who.url}
+            "mentions": [{"id": "0" if self.software == "snac" else ref, "username": who.username, "acct": who.acct, "url": who.url}
                          for ref in post.mentions for who in (self.people[ref],)],
         }
 
@@ -429,6 +429,8 @@ class FakeMastodon:
 
     def _statuses_of(self, ref: str, params: dict[str, list[str]], **_: Any) -> Answer:
         items = [(post.id, self.status(post)) for post in self.posts.values() if post.author == ref and self.sees(post)]
+        if self.software == "snac":  # public ones only, all of them, wherever one asks to go on
+            return Answer(200, [item for _, item in items[::-1] if item["visibility"] == "public"][:256])
         return self._page(items, params, f"/api/v1/accounts/{ref}/statuses")
 
     def _visible(self, ref: str) -> Post | None:

@@ -109,8 +109,8 @@ class MastodonConnector(Connector):
 
     async def reconcile(self, out: Outgoing, first_try_at: int) -> Verdict:
         """Look for a post among our own."""
-        await self._ready()
-        return await self._sending.reconcile(out, first_try_at)
+        it = await self._ready()
+        return await self._sending.reconcile(out, first_try_at, it)
 
     async def act(self, action: Action) -> None:
         """Like, boost, follow, edit or delete."""

@@ -119,7 +119,7 @@ class Sending:
             raise self._why(error) from error
         raise AssertionError
 
-    async def reconcile(self, out: Outgoing, first_try_at: int) -> Verdict:
+    async def reconcile(self, out: Outgoing, first_try_at: int, server: Server) -> Verdict:
         """Look for a post of ours: below what it answers, and among our own latest."""
         target, places = await self._places(out)
         since = first_try_at - LOOK_BACK
@@ -131,6 +131,8 @@ class Sending:
             return Unsure("The server may still be working on it")
         if not complete:
             return Unsure("The server does not list our own posts far enough back")
+        if target.parent is None and target.word in ("", *PRIVATE) and not server.family.lists_private:
+            return Unsure("The server does not list private posts of our own")
         return Absent()
 
     async def _places(self, out: Outgoing) -> tuple[Target, frozenset[str]]:

@@ -35,14 +35,16 @@ class Family(NamedTuple):
     edits: bool = True
     guards_mentions: bool = False
     """It refuses a reply that names somebody who was not meant (allowed_mentions)."""
+    lists_private: bool = False
+    """The account's own listing holds private posts too: only then their absence from it proves something."""
 
 
-_MASTODON = Family(SendStrength.KEY, 3_600, "sse", Counter.GRAPHEME_URL23, guards_mentions=True)
-_PLEROMA = Family(SendStrength.KEY, 3_600, "socket")
+_MASTODON = Family(SendStrength.KEY, 3_600, "sse", Counter.GRAPHEME_URL23, guards_mentions=True, lists_private=True)
+_PLEROMA = Family(SendStrength.KEY, 3_600, "socket", lists_private=True)
 FAMILIES = {
     "mastodon": _MASTODON,
     "hometown": _MASTODON,
-    "gotosocial": Family(stream="socket", counter=Counter.CODEPOINT),
+    "gotosocial": Family(stream="socket", counter=Counter.CODEPOINT, lists_private=True),
     "pleroma": _PLEROMA,
     "akkoma": _PLEROMA,
     "snac": Family(),
