@@ -31,8 +31,12 @@ class Front(Protocol):
     """
 
     async def ask(self, title: str, *, default: str = "", hint: str = "",
-                  check: Callable[[str], str] | None = None) -> str | None:
-        """One line of text; None when the person thought better of it. ``check`` answers what is wrong, or ''."""
+                  check: Callable[[str], str] | None = None,
+                  complete: Callable[[str], Sequence[str]] | None = None) -> str | None:
+        """One line of text; None when the person thought better of it. ``check`` answers what is wrong, or ''.
+
+        ``complete`` answers what the text may become when the person asks for that.
+        """
         ...
 
     async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:
@@ -68,6 +72,10 @@ class Context:
     """The context the call came from: queue, conversation, outbox …"""
     count: int | None = None
     """The number typed before the key."""
+    message: int = 0
+    """The message under the cursor in the thread; 0 for none."""
+    customer: int = 0
+    """The customer under the cursor beside the thread, such as one who may be the same person; 0 for none."""
 
     @property
     def one(self) -> int:

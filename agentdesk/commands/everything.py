@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from agentdesk.commands import conversation, listening, queue, reply, shift
+from agentdesk.commands import conversation, escalate, listening, people, queue, reply, shift, there
 
-VERB_MODULES = (queue, conversation, reply, listening, shift)
+VERB_MODULES = (queue, conversation, reply, escalate, there, people, listening, shift)

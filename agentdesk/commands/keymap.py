@@ -28,7 +28,11 @@ DEFAULT: dict[str, dict[str, str]] = {
     "work": {
         "r": "reply", "R": "reply visibility=direct", "n": "note", "c": "claim", "C": "release", "a": "assign",
         "d": "done", "z": "thanks", "N": "not-about-us", "U": "reopen", "s": "snooze", "p": "promise", "t": "tag",
-        "i": "incident", "P": "priority", "m": "customer-note", "o": "link", "y": "copy", "w": "why",
+        "i": "incident", "P": "priority", "H": "status", "Y": "keep", "o": "copy-link", "y": "copy",
+        "w": "why", "e": "escalate", "&": "link",
+        "l": "like", "b": "boost", "F": "follow", "M": "dm", "A": "save-attachment",
+        "m": "customer-note", "v": "customer-vip", "=": "customer-merge", "!": "customer-apart",
+        "|": "customer-split",
     },
     "queue": {
         "x": "mark", "space": "mark", "X": "mark-all", "*": "mark-none", "V": "mark-range",
@@ -36,14 +40,14 @@ DEFAULT: dict[str, dict[str, str]] = {
         "8": "view 8", "9": "view 9",
     },
     "conversation": {
-        "J": "next", "K": "previous", "Z": "show-all",
+        "J": "next", "K": "previous", "Z": "show-all", "E": "edit", "delete": "delete-reply",
     },
     "customer": {
         "J": "next", "K": "previous",
     },
     "composer": {
         "ctrl+s": "send", "escape": "postpone", "ctrl+e": "edit-outside", "ctrl+r": "canned", "ctrl+o": "visibility",
-        "ctrl+x": "discard", "ctrl+p": "palette", "ctrl+l": "redraw",
+        "ctrl+x": "discard", "ctrl+t": "attach", "ctrl+g": "dm", "ctrl+p": "palette", "ctrl+l": "redraw",
     },
     "outbox": {
         "enter": "open", "x": "outbox-cancel", "e": "outbox-edit", "s": "outbox-send-now", "a": "outbox-settle",
@@ -58,10 +62,10 @@ TITLES: dict[str, dict[str, str]] = {"list": {"g": "go to"}}
 """Names of chord prefixes for the popup of next keys."""
 
 BAR: dict[str, tuple[str, ...]] = {
-    "queue": ("reply", "claim", "done", "snooze", "why", "find", "command", "keys"),
-    "conversation": ("reply", "note", "claim", "done", "snooze", "next", "pane", "back", "keys"),
+    "queue": ("reply", "claim", "done", "snooze", "escalate", "why", "find", "command", "keys"),
+    "conversation": ("reply", "note", "claim", "done", "snooze", "escalate", "next", "pane", "back", "keys"),
     "customer": ("reply", "pane", "back", "find", "command", "keys"),
-    "composer": ("send", "canned", "visibility", "postpone", "discard", "edit-outside"),
+    "composer": ("send", "canned", "visibility", "postpone", "discard", "attach", "edit-outside"),
     "outbox": ("outbox-cancel", "outbox-edit", "outbox-send-now", "outbox-settle", "back", "keys"),
     "drafts": ("open", "discard-draft", "back", "keys"),
     "list": ("open", "back", "find", "command", "keys"),

@@ -52,6 +52,8 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     undoable: bool
     visual: bool
     """True when it only moves things on the screen: it runs at once and never asks."""
+    online: bool = False
+    """True when it talks to a source itself: without a screen the sources are connected first."""
     params: tuple[Param, ...]
 
     @property
@@ -72,7 +74,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verb(name: str, *, title: str, contexts: tuple[str, ...] = ("global",), scope: Scope = "none",
-         danger: Danger = "none", undoable: bool = False, visual: bool = False) -> Callable[[F], F]:
+         danger: Danger = "none", undoable: bool = False, visual: bool = False,
+         online: bool = False) -> Callable[[F], F]:
     """Declare a coroutine function ``(ctx, …typed arguments) -> sentence or None`` as a verb.
 
     ``scope``: many takes marked rows, one refuses several, none needs none. ``danger``: bulk asks when several are
@@ -81,7 +84,7 @@ def verb(name: str, *, title: str, contexts: tuple[str, ...] = ("global",), scop
 
     def declare(run: F) -> F:
         setattr(run, _MARK, {"name": name, "title": title, "contexts": contexts, "scope": scope, "danger": danger,
-                             "undoable": undoable, "visual": visual})
+                             "undoable": undoable, "visual": visual, "online": online})
         return run
 
     return declare

@@ -75,6 +75,8 @@ class Desk:
     """True at the desk of Harbour Post."""
     config_file: Path | None = None
     """The person's own configuration file, which need not be there yet; None where nothing can be kept in one."""
+    looked: dict[int, int] = field(default_factory=dict)
+    """When a conversation was fetched anew because somebody opened it."""
     _listeners: list[Listener] = field(default_factory=list)
     _learnt: dict[str, Caps] | None = None
 

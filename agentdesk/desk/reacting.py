@@ -132,12 +132,17 @@ async def edit(desk: Desk, conversation_id: int, message_ref: str, text: str, *,
     return "The new text is on its way"
 
 
-async def delete(desk: Desk, conversation_id: int, message_id: int = 0) -> str:
-    """Delete a reply of ours on its platform; that cannot be taken back."""
-    it = conversations.get(desk.store.reader, conversation_id)
-    require(desk, it.source, "can_delete", "delete what was sent")
+def deletable(desk: Desk, conversation_id: int, message_id: int = 0) -> StoredMessage:
+    """The reply of ours that is to be deleted; Refused where that is not possible."""
+    require(desk, conversations.get(desk.store.reader, conversation_id).source, "can_delete", "delete what was sent")
     stored = message_for(desk, conversation_id, message_id, ours=True)
     _refuse_deleted(stored)
+    return stored
+
+
+async def delete(desk: Desk, conversation_id: int, message_id: int = 0) -> str:
+    """Delete a reply of ours on its platform; that cannot be taken back."""
+    stored = deletable(desk, conversation_id, message_id)
 
     def judge(db: Db, it: Conversation) -> Decision:
         act = Action(verb=Verb.DELETE, conversation_ref=it.ref, message_ref=stored.message.ref)

@@ -112,8 +112,11 @@ class CallApp(LookApp):
         try:
             call = self.registry.parse(line)
             one = self.registry[call.verb]
+            here = self.screen is self.main
             ctx = Context(desk=self.desk, front=self.front, where=where, count=count,
-                          selection=self.main.select(count) if self.screen is self.main else selection_of(self.screen))
+                          selection=self.main.select(count) if here else selection_of(self.screen),
+                          message=self.main.message_under_cursor if here else 0,
+                          customer=self.main.customer_under_cursor if here else 0)
             if one.visual:
                 self._answer(await self.registry.run(ctx, call))
             else:
@@ -121,6 +124,14 @@ class CallApp(LookApp):
                 done = asyncio.Event()
                 self.work(self._run(ctx, call, one, done))
                 self.work(self._hold_keys(done, self.screen, self.focused))
+        except DeskError as error:
+            self._complain(error)
+
+    async def carry_out(self, line: str, conversation_id: int) -> None:
+        """Carry out a call on one conversation, whatever is selected, and say what came of it."""
+        ctx = Context(desk=self.desk, front=self.front, where="conversation", selection=(conversation_id,))
+        try:
+            self._answer(await self.registry.run(ctx, line))
         except DeskError as error:
             self._complain(error)
 

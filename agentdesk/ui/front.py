@@ -22,6 +22,7 @@ SCREENS = {
     "drafts": ("agentdesk.ui.screens.drafts", "DraftsScreen"),
     "help": ("agentdesk.ui.screens.help", "HelpScreen"),
     "search": ("agentdesk.ui.screens.search", "SearchScreen"),
+    "output": ("agentdesk.ui.screens.output", "OutputScreen"),
     "why": ("agentdesk.ui.screens.why", "WhyScreen"),
 }
 """Screens by the name verbs call them; each is imported when it is first shown."""
@@ -34,11 +35,12 @@ class ScreenFront:
         self.app = app
 
     async def ask(self, title: str, *, default: str = "", hint: str = "",
-                  check: Callable[[str], str] | None = None) -> str | None:
+                  check: Callable[[str], str] | None = None,
+                  complete: Callable[[str], Sequence[str]] | None = None) -> str | None:
         """One line of text."""
         from agentdesk.ui.screens import dialogs
 
-        return await dialogs.ask(self.app, title, default=default, hint=hint, check=check)
+        return await dialogs.ask(self.app, title, default=default, hint=hint, check=check, complete=complete)
 
     async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:
         """One of several."""
@@ -63,7 +65,8 @@ class ScreenFront:
             main.open_conversation(int(args["conversation_id"]))
         elif screen == "composer":
             await main.compose_reply(int(args["conversation_id"]), OutKind(args.get("kind", "reply")),
-                                     visibility=str(args.get("visibility", "")), canned=str(args.get("canned", "")))
+                                     visibility=str(args.get("visibility", "")), canned=str(args.get("canned", "")),
+                                     message_id=int(args.get("message_id", 0)), take=bool(args.get("take", "")))
         elif screen == "customer":
             main.open_conversation(int(args["conversation_id"]))
             main.show_pane("customer")

@@ -278,7 +278,25 @@ async def discard(ctx: Context) -> None:
 @verb("canned", title="Canned reply", contexts=("composer",))
 async def canned(ctx: Context, name: str = "") -> None:
     """Put a canned reply into the text, to be edited before it goes."""
-    await app_of(ctx).main.composer.pick_canned(name)
+    from agentdesk.ui import writing
+
+    await writing.pick_canned(app_of(ctx).main.composer, name)
+
+
+@verb("attach", title="Attach a file …", contexts=("composer",))
+async def attach(ctx: Context, path: str = "", alt: str = "") -> None:
+    """Attach a file to what is being written, with words for people who cannot see it; again removes one."""
+    from agentdesk.ui import writing
+
+    await writing.attach(app_of(ctx).main.composer, path, alt)
+
+
+@verb("detach", title="Remove a file", contexts=("composer",))
+async def detach(ctx: Context, name: str) -> None:
+    """Take an attached file away again, by its name or number."""
+    from agentdesk.ui import writing
+
+    writing.detach(app_of(ctx).main.composer, name)
 
 
 @verb("visibility", title="Who can read it", contexts=("composer",))

@@ -63,7 +63,8 @@ class Person:
         return self.answers.pop(0)
 
     async def ask(self, title: str, *, default: str = "", hint: str = "",
-                  check: Callable[[str], str] | None = None) -> str | None:
+                  check: Callable[[str], str] | None = None,
+                  complete: Callable[[str], Sequence[str]] | None = None) -> str | None:
         answer = self._next(title)
         if check is not None and answer is not None:
             self.asked.append(check(answer))

@@ -72,7 +72,8 @@ class Person:
         return self.choice
 
     async def ask(self, title: str, *, default: str = "", hint: str = "",
-                  check: Callable[[str], str] | None = None) -> str | None:
+                  check: Callable[[str], str] | None = None,
+                  complete: Callable[[str], Sequence[str]] | None = None) -> str | None:
         given = default if self.text is None else self.text
         self.wrong = check(given) if check else ""
         return None if self.wrong else given

@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from agentdesk.commands import conversation, queue, reply, shift
+from agentdesk.commands.everything import VERB_MODULES
 from agentdesk.commands.keymap import Keymap
 from agentdesk.commands.registry import Registry
 from agentdesk.ui import verbs
@@ -21,7 +21,7 @@ from tests.desk.conftest import World
 def app_over(world: World, **settings: Any) -> DeskApp:
     """The app, with the usual settings unless said otherwise."""
     chosen = Settings(**settings)
-    return DeskApp(world.desk, Registry.of((queue, conversation, reply, shift, verbs)), Keymap.build(), settings=chosen)
+    return DeskApp(world.desk, Registry.of((*VERB_MODULES, verbs)), Keymap.build(), settings=chosen)
 
 
 async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = 5.0) -> None:

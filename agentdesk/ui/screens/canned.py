@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual import on
 from textual.app import App
 
-from agentdesk.desk import answer
+from agentdesk.desk import answer, canned
 from agentdesk.errors import DeskError
 from agentdesk.replies.template import Canned
 from agentdesk.ui.present import line, wrap
@@ -44,7 +44,7 @@ class CannedScreen(ListScreen):
             self.query_one(Field).put(self._words)
 
     def _search(self) -> None:
-        self._found = answer.find_canned(self.desk, self._words)
+        self._found = answer.find_canned(self.desk, self._words, self.conversation_id)
 
     def heading(self) -> Row:
         """How many fit."""
@@ -57,16 +57,17 @@ class CannedScreen(ListScreen):
                 return [empty("Nothing fits these words.\nBackspace widens the search.")]
             return [empty("There are no canned replies.\nPut YAML files with them into the folder named by "
                           "replies.packs in the configuration.")]
-        return [Block((_row(it, self.room),), it.name) for it in self._found]
+        return [Block((_row(it, self.room),), (it.origin, it.name)) for it in self._found]
 
     def preview(self, key: Hashable) -> list[Row]:
         """The text as it will be put in, and what will be asked for."""
-        it = next((one for one in self._found if one.name == key), None)
+        it = next((one for one in self._found if (one.origin, one.name) == key), None)
         if it is None:
             return []
         width = max(20, (self.size.width - self.room if self.size.width >= self.side_from else self.size.width) - 3)
         kind = "whole reply" if it.kind == "reply" else "snippet"
-        facts = " · ".join(part for part in (kind, it.lang, " ".join(f"#{tag}" for tag in it.tags)) if part)
+        tags = " ".join(f"#{tag}" for tag in it.tags)
+        facts = " · ".join(part for part in (kind, it.source if it.origin else "", it.lang, tags) if part)
         rows = [BLANK, Row((Run(f" {line(it.title, width, pad=False)}", "bright", bold=True),)),
                 Row((Run(f" {line(facts, width, pad=False)}", "dim"),)), BLANK]
         try:
@@ -77,7 +78,7 @@ class CannedScreen(ListScreen):
             return [*rows, *(Row((Run(f" {part}", "late"),)) for part in fold(str(error), width, 6))]
         if needed:
             rows.insert(-1, Row((Run(f" asks for {line(', '.join(needed), width, pad=False)}", "soon"),)))
-        return [*rows, *(Row((Run(f" {part}", "text"),)) for part in wrap(text, width, 40))]
+        return [*rows, *(Row((Run(f" {part}", "text"),)) for part in wrap(text, width, 40)), *_doings(it, width)]
 
     @on(Field.Changed)
     def typed(self, event: Field.Changed) -> None:
@@ -90,32 +91,43 @@ class CannedScreen(ListScreen):
 
     def chosen(self, key: Hashable) -> None:
         """Take one."""
-        it = next((one for one in self._found if one.name == key), None)
+        it = next((one for one in self._found if (one.origin, one.name) == key), None)
         if it is not None:
             self.dismiss(it)
 
 
 def _row(it: Canned, width: int) -> Row:
     kind = Run("reply   " if it.kind == "reply" else "snippet ", "dim")
-    return Row((Run("   "), Run(line(it.title, max(10, width - 34)), "bright"), Run("  "), kind,
-                Run(line(it.name, 20, pad=False), "dim")))
+    name = Run(line(it.source if it.origin else it.name, 20, pad=False), "note" if it.origin else "dim")
+    return Row((Run("   "), Run(line(it.title, max(10, width - 34)), "bright"), Run("  "), kind, name))
+
+
+def _doings(it: Canned, width: int) -> list[Row]:
+    """What a help desk's macro does besides: what is asked about here, and what is not done here."""
+    rows: list[Row] = []
+    for words, calls, ink in (("once it is sent, when you say so", canned.calls(it), "soon"),
+                              ("not done here", canned.refused(it), "dim")):
+        if calls:
+            rows += [BLANK, Row((Run(f" {words}:", "dim"),))]
+            rows += [Row((Run(f"   {line(call, max(8, width - 2), pad=False)}", ink),)) for call in calls]
+    return rows
 
 
 async def pick(app: App[Any], conversation_id: int, name: str = "") -> Canned | None:
     """Let the agent choose one; a name that fits exactly needs no screen."""
     desk = _desk_app(app).desk
-    exact = next((it for it in answer.find_canned(desk, name) if it.name == name), None) if name else None
+    exact = canned.named(desk, name)
     if exact is not None:
         return exact
     chosen = await app.push_screen_wait(CannedScreen(conversation_id, name))
     return chosen if isinstance(chosen, Canned) else None
 
 
-async def values_for(app: App[Any], canned: Canned, conversation_id: int) -> dict[str, str] | None:
+async def values_for(app: App[Any], chosen: Canned, conversation_id: int) -> dict[str, str] | None:
     """Ask for every value the canned reply needs and nobody knows; None when the agent thought better of it."""
     values: dict[str, str] = {}
-    for name in answer.missing(_desk_app(app).desk, canned, conversation_id):
-        hint = canned.hints.get(name, f"goes into «{canned.title}»")
+    for name in answer.missing(_desk_app(app).desk, chosen, conversation_id):
+        hint = chosen.hints.get(name, f"goes into «{chosen.title}»")
         given = await dialogs.ask(app, name.replace(".", " ").replace("_", " "), hint=hint,
                                   check=lambda text: "" if text.strip() else "It cannot be empty")
         if not given:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import cast
 
 from textual import on
+from textual.timer import Timer
 
 from agentdesk.desk import find
 from agentdesk.errors import DeskError, UsageError
@@ -28,6 +29,8 @@ EMPTY = {
     "done": ("Nothing is done yet", "d finishes the conversation under the cursor"),
 }
 """What empty views say and what to do next, by the name of the view."""
+REST = 0.4
+"""Seconds for which a conversation is open before it is fetched anew: who steps through many reads none."""
 NOBODY = ("Nobody is waiting", "New posts come in by themselves · / finds what is older")
 NO_SOURCE = ("No source is configured yet", "q leaves; then agentdesk config init begins a configuration",
              "agentdesk demo shows a day at a desk that is busy")
@@ -46,6 +49,8 @@ class MainScreen(PaneScreen):
         self._slow = ""
         """The view that is shown, when its rows take long to judge."""
         self._late = 0
+        self._wish: Timer | None = None
+        """Rings when a conversation has been open for a moment."""
 
     async def on_mount(self) -> None:
         """The first rows."""
@@ -158,6 +163,16 @@ class MainScreen(PaneScreen):
                 pane.show(conversation_id)
         self.show_pane("thread")
         self.desk_app.work(inbox.mark_read(self.desk_app.desk, conversation_id))
+        if self._wish is not None:
+            self._wish.stop()
+        self._wish = self.set_timer(REST, lambda: self._look_again(conversation_id))
+
+    def _look_again(self, conversation_id: int) -> None:
+        """Fetch what is new in a conversation that has been open for a moment, beside all else."""
+        from agentdesk.desk import fresh
+
+        if self.conversation is not None and self.conversation.conversation_id == conversation_id:
+            self.desk_app.work(fresh.look_again(self.desk_app.desk, conversation_id))
 
     def step(self, count: int) -> None:
         """Another conversation of the queue, in the pane that has the keys."""
@@ -173,18 +188,23 @@ class MainScreen(PaneScreen):
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    async def compose_reply(self, conversation_id: int, kind: OutKind, *, visibility: str = "",
-                            canned: str = "") -> None:
-        """Open the composer under a conversation."""
+    async def compose_reply(self, conversation_id: int, kind: OutKind, *, visibility: str = "", canned: str = "",
+                            message_id: int = 0, take: bool = False) -> None:
+        """Open the composer under a conversation; with ``take`` what is being written in it now goes along."""
         await self.mount_panes()
         self._back_to = {"queue": "list", "customer": "customer"}.get(self.context, "thread")
         if self.conversation is not None and self.conversation.conversation_id != conversation_id:
             self.conversation.show(conversation_id)
         self.shown = "thread"
         self._show_panes()
-        await self.composer.open(conversation_id, kind, visibility=visibility)
-        if canned:
-            await self.composer.pick_canned(canned)
+        old = self.composer.draft if take else None
+        await self.composer.open(conversation_id, kind, visibility=visibility, message_id=message_id)
+        if old is not None or canned:
+            from agentdesk.ui import writing
+
+            await writing.move_text(self.composer, old)
+            if canned:
+                await writing.pick_canned(self.composer, canned)
 
     def on_composer_closed(self) -> None:
         """The keys go back to where they were."""
@@ -207,6 +227,19 @@ class MainScreen(PaneScreen):
             return self.conversation.thread.selected_text
         row = self.queue.current
         return str(row.preview) if row is not None else ""
+
+    @property
+    def message_under_cursor(self) -> int:
+        """The message that verbs are about while the thread has the keys; 0 for none."""
+        if self.context != "conversation" or self.conversation is None:
+            return 0
+        stored = self.conversation.thread.selected
+        return stored.id if stored is not None else 0
+
+    @property
+    def customer_under_cursor(self) -> int:
+        """The customer that verbs are about while the cursor is on one who may be the same person; 0 for none."""
+        return self.customer.offered if self.context == "customer" and self.customer is not None else 0
 
     def show_all(self) -> None:
         """More of the message under the cursor."""

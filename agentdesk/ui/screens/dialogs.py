@@ -30,9 +30,10 @@ MOST = 12
 
 
 async def ask(app: App[Any], title: str, *, default: str = "", hint: str = "",
-              check: Callable[[str], str] | None = None) -> str | None:
-    """One line of text; None when the person thought better of it."""
-    return await app.push_screen_wait(Ask(title, default, hint, check))
+              check: Callable[[str], str] | None = None,
+              complete: Callable[[str], Sequence[str]] | None = None) -> str | None:
+    """One line of text; None when the person thought better of it. Tab completes where that is possible."""
+    return await app.push_screen_wait(Ask(title, default, hint, check, complete))
 
 
 async def choose(app: App[Any], title: str, choices: Sequence[Choice]) -> str | None:
@@ -92,8 +93,10 @@ class Sheet(PassingScreen, ModalScreen[Any], inherit_bindings=False):
 class Ask(Sheet):
     """One line of text."""
 
-    def __init__(self, title: str, default: str, hint: str, check: Callable[[str], str] | None) -> None:
+    def __init__(self, title: str, default: str, hint: str, check: Callable[[str], str] | None,
+                 complete: Callable[[str], Sequence[str]] | None = None) -> None:
         super().__init__(title)
+        self._complete = complete
         self._default = default
         self._hint = hint
         self._check = check
@@ -104,7 +107,7 @@ class Ask(Sheet):
             yield Label((ruled(self.title_row, self.app.size.width, self.desk_app.palette, "popup", "base"),),
                         ground="popup")
             yield Field(self._default, prompt=">", hint=line(self._hint, 200, pad=False))
-            yield Label((keys(("Enter", "accept"), ("Esc", "leave it")),), ground="popup", id="under")
+            yield Label((self._keys(),), ground="popup", id="under")
 
     @on(Field.Changed)
     def judge(self, event: Field.Changed) -> None:
@@ -118,10 +121,31 @@ class Ask(Sheet):
         if wrong:
             under.put(Row((Run(f" {self.desk_app.palette.glyphs.warn} {line(wrong, 300, pad=False)}", "warn"),)))
         else:
-            under.put(keys(("Enter", "accept"), ("Esc", "leave it")))
+            under.put(self._keys())
+
+    def _keys(self) -> Row:
+        tab = (("Tab", "complete"),) if self._complete is not None else ()
+        return keys(("Enter", "accept"), *tab, ("Esc", "leave it"))
+
+    def _fill_up(self, complete: Callable[[str], Sequence[str]]) -> None:
+        """Write what all that fits begins with; what it may become then stands below."""
+        field = self.query_one(Field)
+        fits = list(complete(field.value))
+        first, last = min(fits, default=""), max(fits, default="")
+        common = first[:next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))]
+        if len(common) > len(field.value):
+            field.put(common)
+        if len(fits) > 1:
+            names = "  ".join(one.rstrip("/").rpartition("/")[2] + ("/" if one.endswith("/") else "") for one in fits)
+            self.query_one("#under", Label).put(Row((Run(f" {line(names, 200, pad=False)}", "dim"),)))
+        elif not fits:
+            self._say("nothing begins like this")
 
     def press(self, key: str) -> None:
-        """Enter answers unless something is wrong."""
+        """Enter answers unless something is wrong; Tab completes."""
+        if key == "tab" and self._complete is not None:
+            self._fill_up(self._complete)
+            return
         if key != "enter":
             super().press(key)
             return

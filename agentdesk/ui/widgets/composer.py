@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 DELAY = 0.4
 """Seconds after the first unsaved key until the draft is written."""
 
+_VERBS = {OutKind.REPLY: "reply", OutKind.DM: "dm", OutKind.EDIT: "edit", OutKind.TICKET: "escalate"}
+"""Which verb takes up which kind of draft; a note's is its own."""
+
 AGAIN = 5.0
 """Seconds until a draft that could not be written is tried again."""
 
@@ -38,6 +41,7 @@ class Composer(Vertical):
 
     DEFAULT_CSS = """
     Composer { height: 45%; min-height: 8; max-height: 14; display: none; }
+    Composer.-tall { height: 75%; max-height: 30; }
     """
 
     class Closed(Message):
@@ -92,27 +96,36 @@ class Composer(Vertical):
     # -- opening and closing ---------------------------------------------------------------------------------------
 
     async def open(self, conversation_id: int, kind: OutKind = OutKind.REPLY, *, visibility: str = "",
-                   reply_to: str = "") -> None:
+                   reply_to: str = "", message_id: int = 0) -> None:
         """Take up the draft for a conversation, or begin one; a draft already open is stored first.
 
         From the thread, a reply answers the message under its cursor.
         """
         await self._stored_or_refused()
         thread = next(iter(self.screen.query(ThreadView)), None)
-        if not reply_to and thread is not None and thread.has_focus and thread.conversation_id == conversation_id:
+        here = thread is not None and thread.has_focus and thread.conversation_id == conversation_id
+        if not reply_to and thread is not None and here and kind is OutKind.REPLY:
             reply_to = thread.reply_ref
-        draft = self.keeper.begin(conversation_id, kind, visibility, reply_to)
+        draft = self.keeper.begin(conversation_id, kind, visibility, reply_to, message_id)
         self._notes = self._told = ()
         self.display = True
-        words = "A note for colleagues; the customer never sees it"
-        if kind is OutKind.REPLY:
-            words = f"Write to {line(draft.name or 'the customer', 40, pad=False)}"
-        self.editor.placeholder = content(words)
+        name = line(draft.name or "the customer", 40, pad=False)
+        words = {OutKind.REPLY: f"Write to {name}", OutKind.DM: f"Write to {name} in private",
+                 OutKind.EDIT: "What it is to say instead", OutKind.TICKET: f"A ticket about {name}"}
+        self.editor.placeholder = content(words.get(kind, "A note for colleagues; the customer never sees it"))
+        self.set_class(kind is OutKind.TICKET, "-tall")
         self.editor.load(draft.text)
-        self._take_keys()
+        if kind is OutKind.TICKET:
+            self.editor.move_cursor((0, 0))
+        self.take_keys()
         self._judge()
 
-    def _take_keys(self) -> None:
+    def change(self, **fields: object) -> None:
+        """Give the draft other files or another origin; it is stored shortly."""
+        self.keeper.change(**fields)
+        self._store_now()
+
+    def take_keys(self) -> None:
         """Give the text field the keys at once, and once more after whoever asked for them before."""
         self.screen.set_focus(self.editor, scroll_visible=False)
         self.editor.focus(scroll_visible=False)
@@ -140,9 +153,10 @@ class Composer(Vertical):
         if self.draft is None:
             return
         await self._stored_or_refused()
-        kept = bool(self.draft.text.strip())
+        kept = bool(self.draft.text.strip() or self.draft.uploads) and self.keeper.kept
+        key = self.desk_app.keymap.key_of("conversation", _VERBS.get(self.draft.kind, "note"))
         self._close(sent=False)
-        self.desk_app.say("info", "Kept as a draft; r takes it up again" if kept else "Nothing was written")
+        self.desk_app.say("info", f"Kept as a draft; {key} takes it up again" if kept else "Nothing was written")
 
     async def discard(self) -> None:
         """Throw the draft away, after asking."""
@@ -153,7 +167,7 @@ class Composer(Vertical):
             return
         size = len(draft.text.strip())
         if size and not await confirm(self.app, "Throw this draft away?", f"{size} characters are lost"):
-            self._take_keys()
+            self.take_keys()
             return
         await answer.discard(self.desk_app.desk, draft)
         self._close(sent=False)
@@ -231,7 +245,7 @@ class Composer(Vertical):
         facts = self.keeper.facts()
         palette, width = self.desk_app.palette, max(20, self.size.width)
         head = ruled(composer_layout.head(facts, width, palette.glyphs), width, palette, "composer")
-        self.query_one("#composer-head", Label).put(head)
+        self.query_one("#composer-head", Label).put(head, *composer_layout.files(facts, width, palette.glyphs))
         self.editor.show_limit(self.keeper.limit_index() if facts.room is not None and facts.room < 0 else None)
         at_end = self.editor.cursor_location == self.editor.document.end
         self.editor.show_tail(self.keeper.tail() if resting or not at_end else "")
@@ -257,7 +271,8 @@ class Composer(Vertical):
 
     async def send(self) -> None:
         """Send; warnings stop it once, sending again goes past those that were shown."""
-        if self.draft is None:
+        draft = self.draft
+        if draft is None:
             return
         await self.flush()
         self.editor.read_only = True
@@ -270,7 +285,10 @@ class Composer(Vertical):
         finally:
             self.editor.read_only = False
         if sent:
+            from agentdesk.ui.writing import after
+
             self._close(sent=True)
+            self.desk_app.work(after(self.desk_app, draft))
         else:
             self._judge()
 
@@ -287,23 +305,6 @@ class Composer(Vertical):
         self.keeper.change(visibility=allowed[(place + 1) % len(allowed)])
         self._store_now()
 
-    async def pick_canned(self, name: str = "") -> None:
-        """Choose a canned reply, ask for what it needs, and put it in as ordinary text."""
-        from agentdesk.ui.screens.canned import pick, values_for
-
-        if self.draft is None:
-            return
-        conversation_id = self.draft.conversation_id
-        chosen = await pick(self.app, conversation_id, name)
-        values = await values_for(self.app, chosen, conversation_id) if chosen is not None else None
-        if chosen is not None and values is not None and self.draft is not None:
-            text = answer.fill(self.desk_app.desk, chosen, conversation_id, values)
-            if chosen.kind == "reply" and not self.draft.text.strip():
-                self.keeper.change(canned=chosen.name, canned_text=text)
-                self.editor.load("")
-            self.editor.put(text)
-        self._take_keys()
-
     async def edit_outside(self) -> None:
         """Write in the agent's own editor; the clocks go on meanwhile."""
         from agentdesk.ui.outside import edit
@@ -315,4 +316,4 @@ class Composer(Vertical):
         if text != self.editor.text:
             self.editor.select_all()
             self.editor.put(text)
-        self._take_keys()
+        self.take_keys()

@@ -25,6 +25,12 @@ class Facts:
     edited: bool = False
     saved: str = ""
     """``saved``, ``typing`` or ``not saved``; empty while there is nothing to save."""
+    files: tuple[tuple[str, str, bool], ...] = ()
+    """What is attached: name, size, and whether it is described."""
+
+
+NAMES = {OutKind.NOTE: "note", OutKind.TICKET: "ticket", OutKind.DM: "private message",
+         OutKind.EDIT: "another text for a reply of ours"}
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,10 @@ class Note:
 def head(facts: Facts, width: int, glyphs: Glyphs = UNICODE) -> Row:
     """Where the text goes, how much room is left, where it came from, and whether it is kept."""
     note = facts.kind is OutKind.NOTE
-    must = [Run(" "), Run("note" if note else "reply", "note" if note else "accent", bold=True), Run("  ")]
+    must = [Run(" "), Run(NAMES.get(facts.kind, "reply"), "note" if note else "accent", bold=True), Run("  ")]
     narrow = facts.visibility in (Visibility.DIRECT, Visibility.INTERNAL)
-    words = "only colleagues read it" if note else facts.visibility.value
+    ticket = facts.kind is OutKind.TICKET
+    words = "only colleagues read it" if note else facts.visibility.value if not ticket else "for colleagues"
     must.append(Run(words, "note" if note else "mine" if narrow else "bright"))
     if facts.room is not None:
         late = facts.room < 0
@@ -56,6 +63,20 @@ def head(facts: Facts, width: int, glyphs: Glyphs = UNICODE) -> Row:
     if origin is not None:
         must.extend((Run(f"{glyphs.dot:^3}", "faint"), *origin))
     return Row(tuple(must), saved)
+
+
+def files(facts: Facts, width: int, glyphs: Glyphs = UNICODE) -> list[Row]:
+    """The line with what is attached; none while nothing is."""
+    runs: list[Run] = [Run(" ")]
+    for number, (name, size, described) in enumerate(facts.files):
+        more = len(facts.files) - number
+        part = [Run(f"{glyphs.file} ", "dim"), Run(line(name, 30, pad=False), "text"), Run(f" {size}", "dim"),
+                Run(" described" if described else "", "faint"), Run("   ")]
+        if cells(runs) + cells(part) > width - 9 and number:
+            runs.append(Run(f"and {more} more", "dim"))
+            break
+        runs += part
+    return [Row(tuple(runs))] if facts.files else []
 
 
 def _origins(facts: Facts) -> tuple[tuple[Run, ...], ...]:

@@ -8,14 +8,16 @@ from zoneinfo import ZoneInfo
 
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import ConversationBrief, Disposition, Link, Promise, Severity, State
-from agentdesk.model.customer import Customer, Identity
+from agentdesk.model.customer import Customer, Identity, Offer
+from agentdesk.model.message import Direction
 from agentdesk.rules.sla import Standing, left, standing
 from agentdesk.ui.present import line
 from agentdesk.ui.present import width as wide
 from agentdesk.ui.theme import UNICODE, Glyphs
 from agentdesk.ui.widgets.blocks import Block
+from agentdesk.ui.widgets.header_layout import tie
 from agentdesk.ui.widgets.runs import BLANK, Row, Run, flow, fold
-from agentdesk.ui.widgets.when import length, local, many, month
+from agentdesk.ui.widgets.when import length, local, many, moment, month
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Page:
     zone: ZoneInfo
     now: Millis
     glyphs: Glyphs = UNICODE
+    keys: tuple[str, str] = ("=", "!")
+    """What puts an offered customer together with this one, and what says no."""
 
     @property
     def room(self) -> int:
@@ -42,6 +46,8 @@ class Known:
     earlier: Sequence[ConversationBrief] = ()
     links: Sequence[Link] = ()
     promises: Sequence[Promise] = field(default=())
+    offers: Sequence[Offer] = ()
+    """Customers who may be the same person."""
 
 
 def blocks(known: Known, page: Page) -> list[Block]:
@@ -50,6 +56,7 @@ def blocks(known: Known, page: Page) -> list[Block]:
     found = [Block(tuple(_who(person, page)), None, False)]
     if person.note or person.tags:
         found.append(Block(tuple(_note(person, page)), None, False))
+    found.extend(_offer(it, page) for it in known.offers)
     before = [it for it in known.earlier if it.id != known.conversation_id]
     found.append(_heading("before", len(before), page, "nothing before this"))
     found.extend(Block(_brief(it, page), it.id) for it in before)
@@ -105,7 +112,8 @@ def _identity(identity: Identity, page: Page) -> list[Row]:
     profile = identity.profile
     kind = line(identity.source, 24, pad=False)
     marks = [word for word, said in ((f"verified {profile.verified}", profile.verified != "none"),
-                                     ("bot", profile.bot), ("blocked", profile.blocked)) if said]
+                                     ("bot", profile.bot), ("blocked", profile.blocked),
+                                     ("followed by us", identity.followed)) if said]
     handle = profile.handle or profile.name or profile.ref
     beside = wide(handle) + len(kind) + 4 <= page.width
     rows = _text(handle, page, "text", 2)
@@ -116,6 +124,16 @@ def _identity(identity: Identity, page: Page) -> list[Row]:
     if marks:
         rows.append(Row((Run("  "), Run(", ".join(marks), "warn" if profile.blocked else "dim"))))
     return rows
+
+
+def _offer(offer: Offer, page: Page) -> Block:
+    """Another customer who may be the same person: who, why, and the keys that say yes and no."""
+    where = ", ".join(dict.fromkeys(line(it.source, 24, pad=False) for it in offer.identities))
+    yes, no = page.keys
+    rows = [BLANK, *_text(f"Also {offer.name} on {where}?", page, "soon", 3),
+            *_text(offer.why, page, "dim", 2, 3),
+            Row((Run("   "), Run(yes, "key"), Run(" same  ", "dim"), Run(no, "key"), Run(" another", "dim")))]
+    return Block(tuple(rows), ("offer", offer.customer_id))
 
 
 def _note(person: Customer, page: Page) -> list[Row]:
@@ -177,11 +195,27 @@ def _link(it: Link, page: Page) -> Block:
         return Block((Row((Run(f" {line(it.kind, 12, pad=False)} ", "dim"),
                            Run(line(it.url, max(4, page.room - len(it.kind) - 2), pad=False), "text"))),),
                      ("url", it.url))
-    state = it.status or (it.state.value if it.state else "gone")
-    ink = "dim" if it.state is State.DONE else "soon"
-    return Block((Row((Run(f" #{it.other_id} ", "text"), Run(line(state, 14, pad=False), ink),
-                       Run(f"  {line(it.kind, 12, pad=False)}", "dim"))),
-                  Row((Run("   "), Run(line(it.name, page.room - 2, pad=False), "dim")))), it.other_id)
+    if it.kind == "ticket" and not it.back:
+        parts = [(one,) for one in tie(it, page.glyphs)]
+        rows = [Row((Run(" "), *runs)) for runs in flow(parts, page.room, gap=Run(""))]
+    else:
+        state = it.status or (it.state.value if it.state else "gone")
+        what = "post" if it.kind == "ticket" else line(it.kind, 12, pad=False)
+        rows = [Row((Run(f" {line(it.label or f'#{it.other_id}', 18, pad=False)} ", "text"),
+                     Run(line(state, 14, pad=False), "dim" if it.closed else "soon"), Run(f" {what}", "dim"))),
+                Row((Run("   "), Run(line(it.name, page.room - 2, pad=False), "dim")))]
+    return Block((*rows, *_last_word(it, page)), it.other_id)
+
+
+def _last_word(it: Link, page: Page) -> list[Row]:
+    """What was said last on the other side."""
+    if it.last_at is None:
+        return []
+    who = line(it.last_by or "unknown", 16, pad=False)
+    when = moment(it.last_at, page.now, page.zone)
+    ink = "note" if it.last_direction is Direction.NOTE else "mine" if it.last_direction is Direction.OUT else "text"
+    return [Row((Run("   "), Run(who, ink), Run(f" {when}", "dim"))),
+            *_text(it.last_text or "no text", page, "text", 3, 3)]
 
 
 def _promise(it: Promise, page: Page) -> tuple[Row, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.timer import Timer
 
-from agentdesk.desk import find
+from agentdesk.desk import find, people
 from agentdesk.errors import NotFound
 from agentdesk.model.clock import Millis
 from agentdesk.ui.widgets import customer_layout
@@ -55,6 +55,18 @@ class CustomerPane(Blocks):
                 app.main.open_conversation(number)
             case ("url", str(address)):
                 app.work(self._copy(address))
+            case ("offer", int(number)):
+                written = find.earlier(app.desk, number, 1)
+                if written:
+                    app.main.open_conversation(written[0].id)
+
+    @property
+    def offered(self) -> int:
+        """The customer under the cursor who may be the same person; 0 for none."""
+        match self.key:
+            case ("offer", int(number)):
+                return number
+        return 0
 
     async def _copy(self, address: str) -> None:
         app = self.desk_app
@@ -75,11 +87,13 @@ class CustomerPane(Blocks):
         except NotFound:
             return None
         return Known(person, head.id, find.earlier(desk, person.id), find.links(desk, head.id),
-                     find.promises(desk, head.id))
+                     find.promises(desk, head.id), people.offers(desk, person.id))
 
     def _page(self) -> customer_layout.Page:
         desk = self.desk_app.desk
-        return customer_layout.Page(max(12, self.size.width), desk.zone, desk.now(), self.palette.glyphs)
+        keys = tuple(self.desk_app.keymap.key_of("customer", verb) for verb in ("customer-merge", "customer-apart"))
+        return customer_layout.Page(max(12, self.size.width), desk.zone, desk.now(), self.palette.glyphs,
+                                    (keys[0], keys[1]))
 
     def _lay_out(self) -> None:
         if self.size.width == 0:

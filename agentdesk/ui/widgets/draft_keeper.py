@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agentdesk.commands.keymap import Keymap
-from agentdesk.desk import answer, find
+from agentdesk.desk import answer, escalate, find
 from agentdesk.errors import DeskError, StoreError
 from agentdesk.model.message import Direction, Visibility
 from agentdesk.model.outgoing import Draft, OutKind
 from agentdesk.paths import make_private, places, write_private
 from agentdesk.replies import guards, signature
+from agentdesk.rules import letter
 from agentdesk.ui.present import line
 from agentdesk.ui.widgets.composer_layout import Facts, Note
-from agentdesk.ui.widgets.when import moment
+from agentdesk.ui.widgets.when import moment, size
 
 if TYPE_CHECKING:
     from agentdesk.desk.desk import Desk
@@ -40,9 +41,10 @@ class DraftKeeper:
         self._rescued: Path | None = None
         self._to = ""
 
-    def begin(self, conversation_id: int, kind: OutKind, visibility: str = "", reply_to: str = "") -> Draft:
+    def begin(self, conversation_id: int, kind: OutKind, visibility: str = "", reply_to: str = "",
+              message_id: int = 0) -> Draft:
         """Take up the draft of a conversation, or begin one; Refused where nothing can be written."""
-        draft = answer.open_draft(self.desk, conversation_id, kind)
+        draft = answer.open_draft(self.desk, conversation_id, kind, message_id)
         self._stored = draft
         if reply_to:
             draft = msgspec.structs.replace(draft, reply_to_ref=reply_to)
@@ -53,8 +55,10 @@ class DraftKeeper:
         return draft
 
     def _answers(self, draft: Draft) -> str:
-        """Whom and when the draft answers, where that is not the customer's last message."""
-        if draft.kind is OutKind.NOTE or not draft.reply_to_ref:
+        """Whom and when the draft answers, where that is not the customer's last message; where a ticket goes."""
+        if draft.kind is OutKind.TICKET:
+            return _ticket_goes(draft.text)
+        if draft.kind is not OutKind.REPLY or not draft.reply_to_ref:
             return ""
         inbound = [it.message for it in find.thread(self.desk, draft.conversation_id)
                    if it.message.direction is Direction.IN]
@@ -71,13 +75,22 @@ class DraftKeeper:
         """Give the draft another text, visibility or origin; what was accepted before must be looked at again."""
         if self.draft is not None:
             self.draft = msgspec.structs.replace(self.draft, **fields)
+            if self.draft.kind is OutKind.TICKET:
+                self._to = _ticket_goes(self.draft.text)
             self.accepted = frozenset()
 
     @property
     def unsaved(self) -> bool:
         """True while something is on the screen that is not committed."""
         return self.draft is not None and self.draft != self._stored and (
-            bool(self.draft.text.strip()) or (self._stored is not None and bool(self._stored.text.strip())))
+            _holds(self.draft) or (self._stored is not None and _holds(self._stored)))
+
+    @property
+    def kept(self) -> bool:
+        """True when the draft is in the store, which a text that was only looked at is not."""
+        it = self.draft
+        return it is not None and any(
+            (one.conversation_id, one.kind) == (it.conversation_id, it.kind) for one in find.drafts(self.desk))
 
     async def store(self) -> None:
         """Commit the draft as it is now; when that fails it is written beside the store, and ``trouble`` says so."""
@@ -125,14 +138,15 @@ class DraftKeeper:
         draft = self.draft
         if draft is None:
             return Facts()
-        saved = "saved" if draft.text.strip() and not self.unsaved else ""
+        saved = "saved" if _holds(draft) and not self.unsaved else ""
         return Facts(kind=draft.kind, visibility=draft.visibility, room=answer.room(self.desk, draft), to=self._to,
                      canned=draft.canned, edited=not draft.canned or _differs(draft.text, draft.canned_text),
-                     saved="not saved" if self.trouble is not None else saved)
+                     saved="not saved" if self.trouble is not None else saved,
+                     files=tuple((each.name, size(each.size), bool(each.alt)) for each in draft.uploads))
 
     def tail(self) -> str:
         """The sign-off as it will be added."""
-        if self.draft is None or self.draft.kind is OutKind.NOTE:
+        if self.draft is None or self.draft.kind in answer.UNSIGNED:
             return ""
         text = self.draft.text.strip()
         signed = signature.sign(text, self.desk.config.agent.signature)
@@ -172,6 +186,10 @@ class DraftKeeper:
             found.append(Note(words, how))
         if draft.text.strip():
             found += [_caution(one, keymap, one.code in self.accepted) for one in answer.check(self.desk, draft)]
+        if draft.kind is OutKind.TICKET and (known := escalate.places(self.desk, self._to.partition(" ")[0])):
+            found.append(Note(f"Places there: {', '.join(known)}", ink="dim"))
+        if draft.calls:
+            found.append(Note(f"Once it is sent: {' · '.join(draft.calls)}", ink="dim"))
         return tuple(found)
 
     # -- sending ---------------------------------------------------------------------------------------------------
@@ -198,6 +216,20 @@ def _write(folder: Path, name: str, text: str) -> None:
     write_private(make_private(folder) / name, text.encode("utf-8", "replace"))
 
 
+def _holds(draft: Draft) -> bool:
+    """True when there is something in it to be kept."""
+    return bool(draft.text.strip() or draft.uploads)
+
+
+def _ticket_goes(text: str) -> str:
+    """Where a ticket that is being written goes; empty while that cannot be read."""
+    try:
+        said = letter.read(text)
+    except DeskError:
+        return ""
+    return f"{said.source} {said.place}".strip()
+
+
 def _differs(text: str, canned: str) -> bool:
     """True when a person changed the words of a canned text."""
     return " ".join(text.split()) != " ".join(canned.split())
@@ -209,5 +241,7 @@ def _caution(one: guards.Warning, keymap: Keymap, stopped: bool) -> Note:
     again = f"press {send} again to" if stopped else f"{send} twice to"
     how = one.how.replace(guards.ANYWAY, f"or {again} send it all the same")
     how = how.replace("or split it into a thread", f"or {again} split it into a thread")
-    how = how.replace("make it a direct message", f"make it a direct message with {switch}")
+    how = how.replace(guards.DIRECT, f"{guards.DIRECT} with {switch}")
+    how = how.replace(guards.TO_DM, f"{guards.TO_DM} with {keymap.key_of('composer', 'dm')}")
+    how = how.replace("Attach the file", f"Attach the file with {keymap.key_of('composer', 'attach')}")
     return Note(f"Not sent: {one.text[0].lower()}{one.text[1:]}" if stopped else one.text, how)

@@ -37,6 +37,7 @@ class ThreadView(Blocks):
         self._head: Conversation | None = None
         self._messages: list[StoredMessage] = []
         self._entries: list[OutboxEntry] = []
+        self._moving: dict[str, str] = {}
         self._unfolded: dict[int, int] = {}
         self._more = False
         self._unread = 0
@@ -100,8 +101,10 @@ class ThreadView(Blocks):
         older = [it for it in self._messages if it.id not in known] if len(newest) == limit else []
         self._more = self._more if older else len(newest) == limit
         self._messages = older + newest
-        self._entries = [entry for entry in reversed(find.outbox(desk, unsettled_only=True))
-                         if entry.conversation_id == self.conversation_id and entry.out is not None]
+        mine = [entry for entry in reversed(find.outbox(desk, unsettled_only=True))
+                if entry.conversation_id == self.conversation_id]
+        self._entries = [entry for entry in mine if entry.out is not None]
+        self._moving = thread_layout.moving(mine)
 
     def _read_older(self) -> None:
         """Fetch a step back, and keep the screen still while rows come in above it."""
@@ -125,7 +128,7 @@ class ThreadView(Blocks):
         usual = self._messages[0].message.visibility if self._messages else Visibility.PUBLIC
         days = thread_layout.day_cells(self._messages[:1], now, desk.zone)
         return thread_layout.Page(width=max(10, self.size.width), zone=desk.zone, now=now, glyphs=self.palette.glyphs,
-                                  days=days, visibility=usual)
+                                  days=days, visibility=usual, moving=self._moving)
 
     def _lay_out(self) -> None:
         """Make all blocks anew."""

@@ -7,21 +7,23 @@ edited or hides something says so in its own line.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from agentdesk.model.clock import MINUTE, Millis
 from agentdesk.model.message import Attachment, Direction, Kind, Message, StoredMessage, Visibility
-from agentdesk.model.outgoing import OutboxEntry, OutKind, SendState
+from agentdesk.model.outgoing import OutboxEntry, OutKind, SendState, Verb
 from agentdesk.model.quoting import own_words
-from agentdesk.model.text import hides_direction
+from agentdesk.model.text import hides_direction, inert_line
 from agentdesk.ui.present import MAX_CHARS, MAX_LINES, line, wrap
 from agentdesk.ui.present import width as wide
 from agentdesk.ui.theme import UNICODE, Glyphs
 from agentdesk.ui.widgets.runs import BLANK, Row, Run, fold
 from agentdesk.ui.widgets.when import clock_time, day, local, moment, short_left, size
 
+ASKED = {Verb.EDIT: "another text", Verb.DELETE: "its deletion"}
+"""What is on its way to a message of ours, in words."""
 TEXT_WIDTH = 84
 """Lines of text longer than this are hard to read, however wide the terminal is."""
 BRIEF_LINES = 40
@@ -42,6 +44,8 @@ class Page:
     """Cells for the day before the time."""
     visibility: Visibility = Visibility.PUBLIC
     """What messages here usually are; only another one is named."""
+    moving: Mapping[str, str] = field(default_factory=dict)
+    """What is on its way to be done to a message, in words, by its ref."""
 
     @property
     def indent(self) -> int:
@@ -224,13 +228,20 @@ def _marks(stored: StoredMessage, page: Page, unfolded: int) -> list[Run]:
     """Lines below a message: edited, deleted, and what was taken out of its text."""
     message = stored.message
     marks: list[Run] = []
+    by_us = " by us" if stored.ours else ""
+    liked, boosted = f"{page.glyphs.praise} liked" * stored.liked, "boosted" * stored.boosted
+    if liked or boosted:
+        marks.append(Run(f"{' and '.join(filter(None, (liked, boosted)))} by us", "praise"))
+    if message.ref in page.moving:
+        marks.append(Run(page.moving[message.ref], "mine"))
     if message.edited_at is not None or stored.earlier_texts:
         at = f" {moment(message.edited_at, page.now, page.zone)}" if message.edited_at is not None else ""
         more = " · Z shows what it said before" if stored.earlier_texts and not unfolded else ""
-        marks.append(Run(f"edited{at}{more}", "dim"))
+        marks.append(Run(f"edited{by_us}{at}{more}", "dim"))
     if stored.deleted_at is not None or message.deleted:
         at = f" {moment(stored.deleted_at, page.now, page.zone)}" if stored.deleted_at is not None else ""
-        marks.append(Run(f"{page.glyphs.cross} deleted by its author{at} · kept here", "warn"))
+        who = "us" if stored.ours else "its author"
+        marks.append(Run(f"{page.glyphs.cross} deleted by {who}{at} · kept here", "warn"))
     if message.raw and hides_direction(message.raw):
         marks.append(Run(f"{page.glyphs.warn} hidden direction marks removed", "warn"))
     elif message.raw and _plain(message.raw) != message.text:
@@ -274,6 +285,17 @@ def standing(entry: OutboxEntry, now: Millis) -> Waiting:
             return Waiting("cancelled", "dim")
 
 
+def moving(entries: Iterable[OutboxEntry]) -> dict[str, str]:
+    """What is on its way to be done to messages of ours, in words, by their refs."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        act = entry.action
+        if act is not None and act.verb in ASKED:
+            goes = entry.state in (SendState.HELD, SendState.QUEUED, SendState.SENDING, SendState.UNKNOWN)
+            found[act.message_ref] = f"{ASKED[act.verb]} {'is on its way' if goes else 'was refused · O shows why'}"
+    return found
+
+
 def pending(entry: OutboxEntry, page: Page) -> tuple[Row, ...]:
     """All rows of a reply of ours that is not settled yet."""
     if entry.out is None:
@@ -281,14 +303,19 @@ def pending(entry: OutboxEntry, page: Page) -> tuple[Row, ...]:
     key = -entry.id
     state = standing(entry, page.now)
     note = entry.kind is OutKind.NOTE
+    what = {OutKind.NOTE: "note", OutKind.DM: "private", OutKind.TICKET: "ticket"}.get(entry.kind, "")
     runs = [Run(" "), Run(" " * (page.days + 1 if page.days else 0) + clock_time(entry.created_at, page.zone), "dim"),
             Run("  "), Run(f"{page.glyphs.unsent} ", state.ink),
             Run(line(entry.agent, max(8, page.width - 40), pad=False), "note" if note else "mine", bold=True)]
-    if note:
-        runs.append(Run("  note", "note"))
+    if what:
+        runs.append(Run(f"  {what}", "note" if note else "mine"))
     runs.append(Run(f"  {state.words}", state.ink, bold=True))
     rows = [BLANK, Row(tuple(runs), (Run(f"{entry.out.visibility.value} ", "dim"),), key)]
-    rows.extend(_body(entry.out.text, page, key, "dim", 0))
+    ticket = entry.kind is OutKind.TICKET
+    rows.extend(_body(inert_line(f"{entry.source}: {entry.out.subject}") if ticket else entry.out.text, page, key,
+                      "dim", 0))
+    rows.extend(_file(Attachment(name=inert_line(each.name), size=each.size, alt=inert_line(each.alt)), page, key, 0)
+                for each in entry.out.uploads)
     for words in (state.hint, entry.remedy):
         if words:
             rows.extend(_indented(page, key, Run(part, "dim"))
