@@ -13,6 +13,7 @@ from agentdesk.desk import inbox, people
 from agentdesk.model.clock import DAY, HOUR, MINUTE
 from agentdesk.model.conversation import ConversationBrief, Disposition, Link, Promise, Severity, State
 from agentdesk.model.customer import Customer, Identity, Profile
+from agentdesk.model.message import Direction
 from agentdesk.model.text import Inert, inert_line
 from agentdesk.ui.theme import Palette
 from agentdesk.ui.widgets.customer_layout import Known, Page, blocks
@@ -75,12 +76,15 @@ def test_the_conversation_in_sight_is_not_among_the_earlier_ones() -> None:
 
 
 def test_links_with_their_state_and_promises_with_their_clock() -> None:
-    links = [Link(id=1, conversation_id=9, kind="ticket", other_id=5512, name=Inert("Depot"), state=State.OPEN,
-                  status="open")]
+    links = [Link(id=1, conversation_id=9, kind="ticket", other_id=77, name=Inert("Jane Doe"), state=State.WAITING,
+                  status="open", label="rt#5512", queue="depot", last_direction=Direction.NOTE, last_by=Inert("Depot"),
+                  last_at=NOW - HOUR, last_text=Inert("We found the parcel")),
+             Link(id=2, conversation_id=9, kind="ticket", other_id=78, name=Inert("Kim Ito"), state=State.OPEN,
+                  label="mastodon#t1", back=True)]
     promises = [Promise(id=4, conversation_id=9, agent="ann", words="call back", made_at=NOW - HOUR,
                         due_at=NOW + 7 * MINUTE + 5_000)]
     text = words(Known(JANE, 9, [], links, promises))
-    for part in ("linked 1", "#5512 open", "ticket", "Depot", "promised 1", "! 0:07:05 soon", "call back"):
+    for part in ("linked 2", "rt#5512 open → depot", "Depot", "We found the parcel", "mastodon#t1 open post", "Kim Ito", "promised 1", "! 0:07:05 soon", "call back"):
         assert part in text
 
 

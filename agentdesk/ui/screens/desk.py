@@ -26,6 +26,7 @@ EMPTY = {
     "snoozed": ("Nothing is put aside", "s puts the conversation under the cursor aside until a time"),
     "unsent": ("Everything has left", "O shows what was sent"),
     "drafts": ("Nothing is begun and unsent", "r begins a reply"),
+    "review": ("Nothing was closed behind your back", "What its source closes by itself waits here for a look"),
     "done": ("Nothing is done yet", "d finishes the conversation under the cursor"),
 }
 """What empty views say and what to do next, by the name of the view."""

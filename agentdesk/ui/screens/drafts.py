@@ -49,7 +49,7 @@ class DraftsScreen(ListScreen):
         now, zone = self.desk.now(), self.desk.zone
         found = []
         for index, it in enumerate(self._drafts):
-            kind = it.kind.value if it.kind.value == "note" else it.visibility.value
+            kind = it.kind.value if it.kind.value in ("note", "ticket") else it.visibility.value
             first = Row((Run("   "), Run(line(it.name or f"#{it.conversation_id}", 24), "bright", bold=True),
                          Run(f" {kind} · {line(it.source, 24, pad=False)}", "dim")),
                         (Run(f"{moment(it.saved_at, now, zone)} ", "dim"),))

@@ -90,7 +90,7 @@ class OutboxScreen(ListScreen):
             return (first,)
         rows = [first]
         if it.out is not None:
-            rows.append(Row((Run("   "), Run(line(it.out.text, width - 4, pad=False), "text"))))
+            rows.append(Row((Run("   "), Run(line(it.out.subject or it.out.text, width - 4, pad=False), "text"))))
         if it.title or it.remedy:
             cause = " · ".join(part for part in (it.title, it.remedy) if part)
             rows.extend(paragraph(cause, width, state.ink if it.state is not SendState.QUEUED else "dim", most=2))

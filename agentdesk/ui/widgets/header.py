@@ -8,7 +8,7 @@ from textual.timer import Timer
 from agentdesk.desk import find
 from agentdesk.errors import NotFound
 from agentdesk.model.clock import Millis
-from agentdesk.model.conversation import Conversation
+from agentdesk.model.conversation import Conversation, Link
 from agentdesk.model.message import Visibility
 from agentdesk.ui.lines import Lines
 from agentdesk.ui.widgets import header_layout
@@ -35,6 +35,7 @@ class ConversationHeader(Lines):
         self._head: Conversation | None = None
         self._visibility: Visibility | None = None
         self._vip = False
+        self._links: tuple[Link, ...] = ()
         self._rows: list[Row] = []
         self._wish: Timer | None = None
 
@@ -67,12 +68,13 @@ class ConversationHeader(Lines):
             last = find.thread(desk, self._head.id, limit=1)
             self._visibility = last[-1].message.visibility if last else None
             self._vip = find.customer(desk, self._head.customer_id).vip
+            self._links = tuple(find.links(desk, self._head.id))
         self._measure()
 
     def _page(self) -> header_layout.Page:
         desk = self.desk_app.desk
         return header_layout.Page(width=self.size.width, zone=desk.zone, now=desk.now(), agent=desk.agent,
-                                  glyphs=self.palette.glyphs, opens=self._opens())
+                                  glyphs=self.palette.glyphs, opens=self._opens(), links=self._links)
 
     @property
     def _most(self) -> int:

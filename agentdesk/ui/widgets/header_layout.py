@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from agentdesk.model.clock import HOUR, Millis
-from agentdesk.model.conversation import ClockKind, Conversation, DueClock, State
+from agentdesk.model.conversation import ClockKind, Conversation, DueClock, Link, State
 from agentdesk.model.message import Visibility
 from agentdesk.rules.sla import Standing, left, standing
 from agentdesk.ui.present import line
@@ -34,6 +34,8 @@ class Page:
     glyphs: Glyphs = UNICODE
     opens: Millis | None = None
     """When the calendar of the leading clock opens again; None while it is open."""
+    links: tuple[Link, ...] = ()
+    """Tickets and posts that it is tied to."""
 
 
 def rows(it: Conversation, page: Page, visibility: Visibility | None, vip: bool = False, most: int = 9) -> list[Row]:
@@ -45,7 +47,7 @@ def rows(it: Conversation, page: Page, visibility: Visibility | None, vip: bool 
     if len(drawn) <= most:
         return drawn
     place = it.source + (f" · {visibility.value}" if visibility is not None else "")
-    items = [*_clocks(it, page), *_claim(it, page), *_expected(it, page), *_facts(it, page, place)]
+    items = [*_clocks(it, page), *ties(page), *_claim(it, page), *_expected(it, page), *_facts(it, page, place)]
     if it.subject:
         items.append((Run(line(it.subject, 40, pad=False), "text"),))
     lock = drawn[-1:] if it.locked_reason else []
@@ -62,7 +64,8 @@ def _apart(it: Conversation, page: Page, visibility: Visibility | None, vip: boo
     if it.subject:
         drawn.append(_row((Run(line(it.subject, room, pad=False), "bright"),)))
     drawn.extend(_row(runs) for runs in flow([*_clocks(it, page), *_expected(it, page)], room, gap=Run("   ")))
-    drawn.extend(_row(runs) for runs in flow([*_claim(it, page), *_facts(it, page, "" if beside else place)], room))
+    facts = [*ties(page), *_claim(it, page), *_facts(it, page, "" if beside else place)]
+    drawn.extend(_row(runs) for runs in flow(facts, room))
     if it.locked_reason:
         words = f"{page.glyphs.cross} no reply can be sent: {it.locked_reason}"
         drawn.append(_row((Run(line(words, room, pad=False), "late"),)))
@@ -98,6 +101,8 @@ def _state(it: Conversation, page: Page) -> tuple[Run, ...]:
         case State.SNOOZED:
             until = f" until {moment(it.snoozed_until, page.now, page.zone)}" if it.snoozed_until else ""
             return (Run(f"snoozed{until}", "mine"),)
+        case State.DONE if it.review:
+            return (Run("review", "soon", bold=True),)
         case State.DONE:
             how = it.disposition.value.replace("_", " ") if it.disposition else "closed at the source"
             code = f" {line(it.disposition_code, 20, pad=False)}" if it.disposition_code else ""
@@ -156,9 +161,29 @@ def _claim(it: Conversation, page: Page) -> list[Item]:
     return [(Run(f"{page.glyphs.other} {holder} has it until {until}", "warn"),)]
 
 
+def ties(page: Page) -> list[Item]:
+    """Tickets that it is tied to, and of a ticket its posts: ``rt#5512 open → depot``."""
+    return [tie(link, page.glyphs) for link in page.links if link.kind == "ticket"]
+
+
+def tie(link: Link, glyphs: Glyphs = UNICODE) -> Item:
+    """One tie: what it is called, how it stands, and who has it."""
+    name = line(link.label or link.url or "a ticket", 30, pad=False)
+    if link.back:
+        return (Run("ticket of ", "dim"), Run(name, "text"))
+    runs = [Run(name, "text")]
+    if link.status:
+        runs.append(Run(f" {line(link.status, 16, pad=False)}", "ok" if link.closed else "soon"))
+    if link.queue or link.assignee:
+        runs.append(Run(f" {glyphs.arrow} {line(link.queue or link.assignee, 16, pad=False)}", "dim"))
+    return tuple(runs)
+
+
 def _facts(it: Conversation, page: Page, place: str) -> list[Item]:
     """Where it is when the title has no room for that, then help desk, tags and incident."""
     items: list[Item] = [(Run(line(place, len(place), pad=False), "dim"),)] if place else []
+    if it.review:
+        items.append((Run("closed at the source, nobody looked", "soon"),))
     if it.indirect:
         items.append((Run(f"{page.glyphs.heard} heard, not addressed to us", "accent"),))
     if it.status:

@@ -43,6 +43,8 @@ def countdown(row: QueueRow, now: Millis, closed: Closed, zone: ZoneInfo, glyphs
 def _countdown(row: QueueRow, now: Millis, closed: Closed, zone: ZoneInfo, glyphs: Glyphs) -> tuple[str, str]:
     if row.state is State.SNOOZED and row.snoozed_until is not None:
         return opening(row.snoozed_until, now, zone), "dim"
+    if row.review:
+        return "closed", "soon"
     if row.state is not State.OPEN or row.due_at is None:
         return (moment(row.last_in_at, now, zone) if row.last_in_at is not None else ""), "dim"
     if now >= row.due_at:
