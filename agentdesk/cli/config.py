@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,9 +14,13 @@ from agentdesk.bootstrap import config_file, read_config, valid_query
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
 from agentdesk.cli.session import options_of
+from agentdesk.config import plugins
 from agentdesk.config.example import starter_text
-from agentdesk.config.jsonschema import json_schema
+from agentdesk.config.jsonschema import example_block, json_schema
 from agentdesk.config.load import explain
+from agentdesk.config.sources import SourceBase
+from agentdesk.config.yaml import parse, read_bytes
+from agentdesk.connectors import registry
 from agentdesk.errors import ConfigError, Refused
 from agentdesk.paths import make_private, write_private
 
@@ -98,9 +103,36 @@ def show(ctx: click.Context, origins: bool) -> None:
 
 
 @config.command()
-def schema() -> None:
-    """Print the JSON Schema, for editors that check YAML as it is typed."""
-    print_json(json_schema())
+@click.pass_context
+def schema(ctx: click.Context) -> None:
+    """Print the JSON Schema, for editors that check YAML as it is typed.
+
+    Kinds that other packages bring are in it once the configuration names them.
+    """
+    print_json(json_schema(others=list(_named(config_file(options_of(ctx))))))
+
+
+def _named(path: Path) -> Iterator[type[SourceBase]]:
+    """The settings of the kinds of other packages that the configuration names and that can be used."""
+    try:
+        plain = parse(read_bytes(path, path.name), path.name).plain if path.exists() else None
+    except ConfigError:
+        return
+    for kind in plugins.named(plain):
+        try:
+            found = plugins.find(kind)
+        except ConfigError as error:
+            output.say(str(error))
+            continue
+        if found is not None:
+            yield found.settings
+
+
+@config.command()
+@click.argument("kind")
+def example(kind: str) -> None:
+    """Print a block for a source of this KIND with every setting that it has."""
+    output.text(example_block(registry.settings(kind)))
 
 
 def print_json(value: object) -> None:

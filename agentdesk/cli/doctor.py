@@ -17,6 +17,7 @@ from agentdesk.bootstrap import Options, config_file, make_connector, pack_folde
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
 from agentdesk.cli.session import options_of, run
+from agentdesk.config import plugins
 from agentdesk.config.schema import Config
 from agentdesk.config.yaml import read_all
 from agentdesk.errors import ConfigError, DeskError
@@ -102,6 +103,9 @@ def _all(options: Options, offline: bool) -> Iterable[Check]:
         path = config_file(options)
         yield good("configuration", str(path)) if path.exists() else note(
             "configuration", "there is none; defaults are used", "agentdesk config init writes one")
+        for offer in plugins.clashes():
+            yield note("connectors", f"{offer.package} brings the kind {offer.kind}, which is built in",
+                       "The built-in one is used; uninstall that package to be rid of this line")
         yield from _packs(options, config)
         yield from run(_sources(config, offline))
     yield from _cache(options)
@@ -127,6 +131,9 @@ async def _sources(config: Config, offline: bool) -> list[Check]:
         if one.paused:
             found.append(note(area, "paused in the configuration"))
             continue
+        package = plugins.package_of(one.kind)
+        if package:
+            found.append(note(area, f"its connector comes from {package}"))
         try:
             connector = await make_connector(one, SystemClock(), variables=variables)
         except DeskError as error:

@@ -197,6 +197,7 @@ def sources(ctx: click.Context, style: str) -> None:
             {"source": s.name, "state": s.state, "trouble": s.title, "why": s.cause, "next": s.remedy,
              "last ok": say(s.last_ok_at, desk.now(), desk.zone) if s.last_ok_at else "never",
              "lag": _span(find.lag(desk, s.name)),
+             "connector": s.package or "built in",
              "budget": f"{s.budget.left} of {s.budget.limit}" if s.budget is not None else ""} for s in found]
         _write(style, found, rows, "No sources yet: agentdesk config init shows how to add one")
 

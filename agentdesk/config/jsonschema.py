@@ -6,13 +6,14 @@ import ast
 import functools
 import inspect
 import itertools
+import json
+import sys
 import types
 from collections.abc import Collection
 from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
-from agentdesk.config import schema, sources
 from agentdesk.config.schema import Config
 from agentdesk.config.section import Section
 from agentdesk.config.shape import Between, Day, Length, Text, Url, Week
@@ -25,28 +26,33 @@ _LENGTH = r"^(0|[0-9]+(ms|[wdhms])( ?[0-9]+(ms|[wdhms]))*)$"
 _TEXT_OR_NUMBER = ["string", "number"]
 
 
-def json_schema(kinds: Collection[str] = USER_KINDS) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the configuration file, with every field's description and default."""
+def json_schema(kinds: Collection[str] = USER_KINDS, others: Collection[type[SourceBase]] = ()) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the configuration file, with every field's description and default.
+
+    ``others`` are the settings of kinds that other packages bring.
+    """
+    structs = [*(SOURCE_KINDS[kind] for kind in SOURCE_KINDS if kind in kinds), *others]
+    kinds = [struct.kind for struct in structs]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "agentdesk configuration",
         **_struct(Config, kinds),
         "$defs": {
             "secret": _secret(),
-            **{kind: _source(SOURCE_KINDS[kind], kinds) for kind in SOURCE_KINDS if kind in kinds},
+            **{struct.kind: _source(struct, kinds) for struct in structs},
         },
     }
 
 
 @functools.cache
-def descriptions() -> dict[tuple[str, str], str]:
-    """The docstring under each field of the schema, by struct and field."""
+def descriptions(module: str) -> dict[tuple[str, str], str]:
+    """The docstring under each field of a module's structs, by struct and field."""
     try:
-        trees = [ast.parse(inspect.getsource(module)) for module in (sources, schema)]
-    except OSError:  # installed without its source
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+    except (OSError, TypeError, KeyError):  # installed without its source
         return {}
     found: dict[tuple[str, str], str] = {}
-    for struct in itertools.chain.from_iterable(tree.body for tree in trees):
+    for struct in tree.body:
         body = struct.body if isinstance(struct, ast.ClassDef) else []
         for field, text in itertools.pairwise(body):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
@@ -58,7 +64,8 @@ def descriptions() -> dict[tuple[str, str], str]:
 
 def describe(struct: type, field: str) -> str:
     """What a field is for, looked up through the struct's bases."""
-    return next((text for base in struct.__mro__ if (text := descriptions().get((base.__name__, field)))), "")
+    told = (descriptions(base.__module__).get((base.__name__, field)) for base in struct.__mro__)
+    return next(filter(None, told), "")
 
 
 def _struct(kind: type[Section], kinds: Collection[str]) -> dict[str, Any]:
@@ -84,6 +91,22 @@ def _source(kind: type[SourceBase], kinds: Collection[str]) -> dict[str, Any]:
     out["required"] = ["kind", *out.get("required", ())]
     out["description"] = (kind.__doc__ or "").strip()
     return out
+
+
+def example_block(kind: type[SourceBase]) -> str:
+    """A source's block with every setting: what is needed stands there, the rest is commented out with its default."""
+    lines = ["sources:", f"  - kind: {kind.kind}"]
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    common = SourceBase.__struct_fields__
+    for name in sorted(fields, key=lambda name: (not fields[name].required, name != "name", name in common)):
+        words = f"   # {describe(kind, name)}".rstrip(" #")
+        if fields[name].required:
+            lines.append(f"    {name}:{words}")
+        else:
+            default = _default(fields[name], hints_of(kind)[name])
+            shown = "" if default is None else f" {json.dumps(default, ensure_ascii=False)}"
+            lines.append(f"    # {name}:{shown}{words}")
+    return "\n".join(lines)
 
 
 def _secret() -> dict[str, Any]:
@@ -127,7 +150,7 @@ def _bare(kind: Any, marks: tuple[Any, ...], kinds: Collection[str]) -> dict[str
     if origin is Literal:
         return {"enum": [*get_args(kind), *(int(word) for word in get_args(kind) if word.isdigit())]}
     if origin in (Union, types.UnionType):
-        return {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in SOURCE_KINDS if name in kinds]}
+        return {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in kinds]}
     if origin is tuple:
         return {"type": "array", "items": _shape(get_args(kind)[0], kinds)}
     if origin is dict:

@@ -16,6 +16,7 @@ import msgspec
 from agentdesk import __version__
 from agentdesk.config import schema
 from agentdesk.config.schema import Config
+from agentdesk.config.sources import SOURCE_KINDS
 from agentdesk.errors import StoreError
 from agentdesk.paths import make_private, write_private
 
@@ -68,7 +69,12 @@ def recall(kept: Path, made_of: bytes) -> Config | None:
 
 
 def keep(kept: Path, made_of: bytes, config: Config) -> bool:
-    """Keep a configuration for the next start; False where nothing can be written, which costs only time."""
+    """Keep a configuration for the next start; False where nothing can be written, which costs only time.
+
+    One with sources of other packages is read anew each time: the package may have changed.
+    """
+    if any(type(source) is not SOURCE_KINDS.get(source.kind) for source in config.sources):
+        return False
     try:
         make_private(kept.parent)
         write_private(kept, len(made_of).to_bytes(8, "big") + made_of + msgspec.msgpack.encode(config))

@@ -8,7 +8,7 @@ import re
 import types
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -20,6 +20,7 @@ from agentdesk.config.units import check_overlap, parse_hours, parse_spans
 from agentdesk.config.values import OFF, Validator, convert, quote
 from agentdesk.config.words import did_you_mean, nearest
 from agentdesk.config.yaml import List, Map, Node, Path_, Scalar, dotted
+from agentdesk.errors import ConfigError
 
 _SECRET_KEY = re.compile(
     r"(?i)(.*[_-])?(token|pass|passwd|password|passphrase|secret|api[_-]?key|bearer|credentials?|authorization)"
@@ -43,6 +44,27 @@ def hints_of(struct: type) -> dict[str, Any]:
     """The struct's fields with their types and marks, as the file may give them."""
     names = {field.name for field in msgspec.structs.fields(struct)}
     return {name: hint for name, hint in get_type_hints(struct, include_extras=True).items() if name in names}
+
+
+def strange_fields(struct: type[Section]) -> list[str]:
+    """The fields of a struct whose types cannot stand in the file."""
+    try:
+        hints = hints_of(struct)
+    except (NameError, TypeError) as error:
+        return [str(error)]
+    return [name for name, hint in hints.items() if not _can_stand(hint)]
+
+
+def _can_stand(hint: Any) -> bool:
+    kind, _, _ = unwrap(hint)
+    origin = get_origin(kind)
+    if origin is tuple:
+        return len(get_args(kind)) == 2 and get_args(kind)[1] is ... and _can_stand(get_args(kind)[0])
+    if origin is dict:
+        return all(map(_can_stand, get_args(kind)))
+    if isinstance(kind, type) and issubclass(kind, Section):
+        return kind is SecretRef or not strange_fields(kind)
+    return kind in (str, int, float, bool) or origin is Literal
 
 
 def unwrap(hint: Any) -> tuple[Any, tuple[Any, ...], bool]:
@@ -163,11 +185,28 @@ class Walker:
         if not isinstance(kind, Scalar) or not kind.text:
             self._struct_secrets(node, path)
             return self.say(node, (*path, "kind"), f"is missing; known kinds: {', '.join(sorted(self.kinds))}")
-        if kind.text not in self.kinds or kind.text not in SOURCE_KINDS:
+        if kind.text in SOURCE_KINDS and kind.text in self.kinds:
+            return self._struct(node, SOURCE_KINDS[kind.text], path, tag="kind")
+        return self._foreign(node, kind, path)
+
+    def _foreign(self, node: Map, kind: Scalar, path: Path_) -> Any:
+        """A source of a kind that another package brings; one that cannot be used is told when it is connected."""
+        from agentdesk.config import plugins
+
+        try:
+            plugin = plugins.find(kind.text)
+        except ConfigError:
             self._struct_secrets(node, path)
-            near = did_you_mean(kind.text, self.kinds) or f"; known: {', '.join(sorted(self.kinds))}"
+            struct = plugins.stand_in(kind.text)
+            entries = {key: value for key, value in node.entries.items() if key in hints_of(struct)}
+            known = Map(node.file, node.line, node.column, entries, node.keys)
+            return self._struct(known, struct, path, tag="kind")
+        if plugin is None:
+            self._struct_secrets(node, path)
+            names = sorted({*self.kinds, *(offer.kind for offer in plugins.offers())})
+            near = did_you_mean(kind.text, names) or f"; known: {', '.join(names)}"
             return self.say(kind, (*path, "kind"), f"no connector {quote(kind.text)}{near}")
-        return self._struct(node, SOURCE_KINDS[kind.text], path, tag="kind")
+        return self._struct(node, plugin.settings, path, tag="kind")
 
     def _struct_secrets(self, node: Map, path: Path_) -> None:
         """Of a source whose kind is not known, at least the secrets can be judged."""

@@ -142,7 +142,17 @@ def sources(desk: Desk) -> list[SourceState]:
     """How every source stands."""
     from agentdesk.store import sources as source_rows
 
-    return source_rows.all(desk.store.reader)
+    return [_with_package(state) for state in source_rows.all(desk.store.reader)]
+
+
+def _with_package(state: SourceState) -> SourceState:
+    from agentdesk.config.sources import SOURCE_KINDS
+
+    if state.kind in SOURCE_KINDS:
+        return state
+    from agentdesk.config import plugins
+
+    return msgspec.structs.replace(state, package=plugins.package_of(state.kind))
 
 
 def lag(desk: Desk, source: str) -> Millis | None:

@@ -32,6 +32,8 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     """Failures in a row."""
     gaps: int = 0
     """Stretches that it could not show and that are still open."""
+    package: str = ""
+    """The distribution and version that its connector comes from; empty for a built-in one."""
     rejects: int = 0
     """Items that could not be understood and lie in quarantine."""
     budget: Budget | None = None

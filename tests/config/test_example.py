@@ -40,7 +40,7 @@ def plain() -> dict[str, Any]:
 def test_it_loads() -> None:
     it = loaded(example_text(), validators={"query": query_problem})
     assert [source.full_name for source in it.sources] == [
-        "rt:support", "zammad:helpdesk", "chatwoot:care", "mastodon:acme", "file:archive"]
+        "rt:support", "zammad:helpdesk", "chatwoot:care", "mastodon:acme", "rss:news", "file:archive"]
 
 
 def keys_of(plain: dict[str, Any]) -> Iterator[tuple[str, type, dict[str, Any]]]:
@@ -90,7 +90,7 @@ def test_its_settings_are_the_defaults(section: str) -> None:
 def test_its_lists_that_say_so_are_the_defaults() -> None:
     it = loaded(example_text())
     assert it.views == Config().views
-    assert it.policies[-1] == Config().policies[0]
+    assert it.policies[-2:] == Config().policies
     rt = msgspec.to_builtins(it.sources[0])
     for name in ("timeout", "backfill", "backfill_items", "paused", "take_on_reply", "closed_status"):
         default = next(field.default for field in msgspec.structs.fields(SOURCE_KINDS["rt"]) if field.name == name)

@@ -24,7 +24,9 @@ def test_nothing_at_all_is_a_configuration() -> None:
 
 
 def test_the_default_targets() -> None:
-    (policy,) = Config().policies
+    heard, policy = Config().policies
+    assert (heard.when, heard.first, heard.next) == ("indirect", DAY, 12 * HOUR)
+    assert (heard.resolution, heard.expectation) == (None, None)
     assert (policy.first, policy.next, policy.resolution, policy.expectation) == (6 * HOUR, 6 * HOUR, 3 * DAY, HOUR)
     assert (policy.when, policy.calendar) == ("", "24x7")
     assert Config().replies.hold == 5 * SECOND

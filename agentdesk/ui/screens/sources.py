@@ -96,6 +96,8 @@ class SourcesScreen(ListScreen):
         facts = []
         if it.account is not None:
             facts.append(f"as {line(it.account.handle or it.account.name, 40, pad=False)}")
+        if it.package:
+            facts.append(f"by {line(it.package, 40, pad=False)}")
         facts.append(f"last answer {length(now - it.last_ok_at)} ago" if it.last_ok_at else "no answer yet")
         if it.budget is not None:
             facts.append(f"{it.budget.left:,} of {it.budget.limit:,} requests left")
