@@ -84,7 +84,8 @@ def test_links_with_their_state_and_promises_with_their_clock() -> None:
     promises = [Promise(id=4, conversation_id=9, agent="ann", words="call back", made_at=NOW - HOUR,
                         due_at=NOW + 7 * MINUTE + 5_000)]
     text = words(Known(JANE, 9, [], links, promises))
-    for part in ("linked 2", "rt#5512 open → depot", "Depot", "We found the parcel", "mastodon#t1 open post", "Kim Ito", "promised 1", "! 0:07:05 soon", "call back"):
+    for part in ("linked 2", "rt#5512 open → depot", "Depot", "We found the parcel", "mastodon#t1 open post", "Kim Ito",
+                 "promised 1", "! 0:07:05 soon", "call back"):
         assert part in text
 
 
