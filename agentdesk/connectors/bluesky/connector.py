@@ -90,7 +90,8 @@ class BlueskyConnector(Connector):
         except Gone:
             data, me, unseen = {}, Person(did=session.did, handle=session.handle), [UNSEEN]
         self._speaker.names[me.did] = me
-        warnings = [*unseen, *self._about_session(session, me), *await self._about_chat(data), *await self._about_search()]
+        warnings = [*unseen, *self._about_session(session, me), *await self._about_chat(data),
+                    *await self._about_search()]
         scopes = {WHOLE_ACCOUNT: "whole account", WITH_CHAT: "app password with direct messages"}
         return Account(
             ref=session.did,

@@ -200,15 +200,18 @@ class Reader:
         if heard is None or not heard.history:
             return None
         batch = Batch()
-        await self._overheard(heard, batch)
+        await self._overheard(heard, batch, history=True)
         fresh = msgspec.structs.replace(cursor, heard=heard.marks)
         return msgspec.structs.replace(await self._page(batch, None), cursor=dump(fresh), more=True, backfill=True)
 
-    async def _overheard(self, heard: Heard | None, batch: Batch) -> None:
-        """Add hits; those that speak to us after all are no hearsay."""
+    async def _overheard(self, heard: Heard | None, batch: Batch, *, history: bool = False) -> None:
+        """Add hits; those that speak to us after all are no hearsay, and come as notifications where it is history."""
         for post in heard.posts.values() if heard else ():
+            direct = self._posts.speaker.speaks_to_us(post.record)
+            if direct and history:
+                continue
             conversation = await self._place(post, batch)
-            self._say(post, conversation, batch, direct=self._posts.speaker.speaks_to_us(post.record), overheard=True)
+            self._say(post, conversation, batch, direct=direct, overheard=True)
             batch.shown.setdefault(post.uri, post)
 
 
