@@ -71,6 +71,13 @@ async def test_without_nodeinfo_only_the_version_tells(world: MastodonWorld, ver
     assert world.connector.caps.send_strength is strength
 
 
+async def test_a_token_that_is_refused_without_a_word_is_a_dead_one(world: MastodonWorld) -> None:
+    world.line.faults.append(Fault("status", path="/verify_credentials", status=422, body=b""))
+    with pytest.raises(AuthError) as caught:
+        await world.connector.verify()
+    assert "agentdesk login" in caught.value.remedy
+
+
 async def test_before_anything_is_known_nothing_is_promised(world: MastodonWorld) -> None:
     assert world.connector.caps.send_strength is SendStrength.NONE
     assert world.connector.caps.max_chars == 500

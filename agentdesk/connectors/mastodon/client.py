@@ -45,10 +45,21 @@ class MastodonClient:
     ) -> None:
         self.name = config.full_name
         self.allowance = Allowance(self.name, clock)
-        self.http = http or Http(
-            config.url, clock=clock, name=self.name, headers=lambda: {"Authorization": f"Bearer {token()}"},
-            timeout_s=config.timeout / SECOND, ca_file=config.ca_file,
-        )
+
+        def line() -> Http:
+            return Http(config.url, clock=clock, name=self.name, timeout_s=config.timeout / SECOND,
+                        ca_file=config.ca_file, headers=lambda: {"Authorization": f"Bearer {token()}"})
+
+        self.http = http or line()
+        self._posting = http or line()
+        """Every post has a connection of its own: some servers close used ones without a word, and a reply that is
+        written to such a one may or may not have arrived."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.http.close()
+        if self._posting is not self.http:
+            await self._posting.close()
 
     async def get(self, path: str, params: Params | None = None) -> Answer:
         """Read; once more when the line was closed under us, as some of these servers do between two requests."""
@@ -111,11 +122,14 @@ class MastodonClient:
     ) -> Answer:
         """Change something. ``safe`` says that doing it twice is harmless; ``key`` is our id for it."""
         self.allowance.take(reading=False, paging=False)
-        headers = {"Idempotency-Key": key} if key else {}
+        line = self.http if safe else self._posting
+        headers = {} if safe else {"Connection": "close"}
+        if key:
+            headers["Idempotency-Key"] = key
         if kind:
             headers["Content-Type"] = kind
         try:
-            answer = await self.http.request(
+            answer = await line.request(
                 method, address, json=dict(data) if data is not None else None, content=content, headers=headers,
                 safe=safe, accept=accept,
             )

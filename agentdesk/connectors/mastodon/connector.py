@@ -13,7 +13,7 @@ from agentdesk.connectors.base import Connector, Verdict
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.mastodon import server as servers
 from agentdesk.connectors.mastodon.acting import Actor
-from agentdesk.connectors.mastodon.client import MastodonClient
+from agentdesk.connectors.mastodon.client import SIGN_IN, MastodonClient
 from agentdesk.connectors.mastodon.reading import Reader
 from agentdesk.connectors.mastodon.sending import Sending
 from agentdesk.connectors.mastodon.server import Server
@@ -22,7 +22,7 @@ from agentdesk.connectors.mastodon.streaming import Stream
 from agentdesk.connectors.mastodon.threads import Threads
 from agentdesk.connectors.mastodon.whole import Whole
 from agentdesk.connectors.mastodon.wire import Account as Person
-from agentdesk.errors import AuthError
+from agentdesk.errors import AuthError, Gone, Rejected
 from agentdesk.model.clock import Clock, Millis
 from agentdesk.model.customer import Profile
 from agentdesk.model.outgoing import Action, Outgoing, Receipt
@@ -52,10 +52,7 @@ class MastodonConnector(Connector):
 
     async def verify(self) -> Account:
         """Ask who we are, what the server is and what it hides; sets what can be done here."""
-        me = self._client.one(await self._client.data("/api/v1/accounts/verify_credentials"), Person)
-        if not me.ref:
-            raise AuthError(f"{self.name}: the server does not say whose token this is",
-                            remedy="Sign in again: agentdesk login mastodon")
+        me = await self._whoami()
         it = await servers.look(self._client)
         granted, warnings = await self._granted()
         if it.family.stream != "none" and not self._stream.allowed(it.stream_url):
@@ -147,7 +144,7 @@ class MastodonConnector(Connector):
     async def close(self) -> None:
         """Close the connections."""
         await self._stream.close()
-        await self._client.http.close()
+        await self._client.close()
 
     async def _listen(self) -> AsyncIterator[None]:
         it = await self._ready()
@@ -165,6 +162,16 @@ class MastodonConnector(Connector):
             await self.verify()
         assert self._server is not None  # noqa: S101 - set by verify()
         return self._server
+
+    async def _whoami(self) -> Person:
+        """The token's account; snac refuses an unknown token with 422, which elsewhere means something else."""
+        try:
+            return self._client.one(await self._client.data("/api/v1/accounts/verify_credentials"), Person)
+        except Gone:
+            raise
+        except Rejected as error:
+            raise AuthError(f"{self.name}: {self._client.http.host} does not say whose token this is", error.cause,
+                            SIGN_IN) from error
 
     async def _granted(self) -> tuple[tuple[str, ...], list[str]]:
         """What the token may do, where the server says it, and what it lacks."""
