@@ -7,10 +7,12 @@ import pytest
 
 from agentdesk.desk import answer, find
 from agentdesk.errors import Refused
+from agentdesk.model.capability import Counter
 from agentdesk.model.clock import SECOND
 from agentdesk.model.conversation import State
-from agentdesk.model.message import Direction, Visibility
+from agentdesk.model.message import Author, Direction, Visibility
 from agentdesk.model.outgoing import Draft, OutKind, SendState
+from agentdesk.model.text import inert_line
 from tests.desk.conftest import World
 from tests.fakes.platform import Fault
 
@@ -218,3 +220,19 @@ async def test_a_note_stays_inside(world: World) -> None:
     await deliver(world)
     assert [p.message.direction for p in world.platform.visible("a")] == [Direction.IN, Direction.NOTE]
     assert find.conversation(world.desk, number).state is State.OPEN
+
+
+async def test_the_handle_that_must_stand_before_a_reply_is_counted(world: World) -> None:
+    jane = Author(ref="jane", name=inert_line("Jane"), handle=inert_line("@jane@far.example"))
+    world.platform.write("a", "Where is my parcel?", author=jane)
+    await world.sync()
+    number = world.desk.store.reader.value("SELECT id FROM conversation WHERE ref = 'a'")
+    world.connector.caps = msgspec.structs.replace(
+        world.connector.caps, max_chars=100, counter=Counter.GRAPHEME_URL23)
+    plain = answer.room(world.desk, written(world, number, "Hello"))
+    world.connector.caps = msgspec.structs.replace(world.connector.caps, mentions=True)
+    named = answer.room(world.desk, written(world, number, "Hello"))
+    assert plain is not None
+    assert named == plain - len("@jane ")
+    by_hand = written(world, number, "@jane@far.example Hello")
+    assert answer.room(world.desk, by_hand) == named, "typed by hand it takes the same room"
