@@ -6,13 +6,14 @@ from typing import Literal
 
 import msgspec
 
+from agentdesk.connectors.demo_shelf import sent
 from agentdesk.connectors.foreign import text_and_raw
 from agentdesk.connectors.matching import same_text
 from agentdesk.errors import BadAnswer, Conflict, Gone, Rejected
 from agentdesk.model.clock import HOUR, Millis
 from agentdesk.model.conversation import ClockKind, RemoteConversation, ServerDue
 from agentdesk.model.customer import Profile
-from agentdesk.model.message import Attachment, Author, Direction, Kind, Message, Visibility
+from agentdesk.model.message import Author, Direction, Kind, Message, Visibility
 from agentdesk.model.outgoing import Action, Outgoing, OutKind, Verb
 from agentdesk.model.page import Gap, Page
 from agentdesk.model.text import Inert, inert_line
@@ -225,7 +226,8 @@ class Server:
             direction=Direction.NOTE if note else Direction.OUT, text=text, raw=raw, created_at=now,
             kind=Kind.TICKET if self.is_desk else Kind.DM if out.visibility is Visibility.DIRECT else Kind.REPLY,
             visibility=Visibility.INTERNAL if note else out.visibility,
-            parent_ref=out.reply_to_ref, client_id=out.client_id if gives_id_back else "")
+            parent_ref=out.reply_to_ref, client_id=out.client_id if gives_id_back else "",
+            attachments=sent(out.uploads))
         self.put(message)
         self.kept.sent[out.client_id] = message.ref
         if not note:
@@ -257,7 +259,7 @@ class Server:
             author=account if private else Author(ref="us", name=inert_line(out.agent)),
             direction=Direction.OUT if private else Direction.NOTE, kind=Kind.DM if private else Kind.TICKET,
             visibility=Visibility.DIRECT if private else Visibility.INTERNAL,
-            client_id=out.client_id if gives_id_back else "")
+            client_id=out.client_id if gives_id_back else "", attachments=sent(out.uploads))
         self.put(message)
         self.kept.sent[out.client_id] = message.ref
         return message
@@ -286,29 +288,36 @@ class Server:
                 return message
         return None
 
+    def _change_ours(self, action: Action, now: Millis) -> None:
+        """Give a message of ours another text, or take it back."""
+        message = self.kept.messages.get(action.message_ref)
+        if message is None or message.deleted:
+            if action.verb is Verb.DELETE:
+                return
+            raise Gone("This message is not there any more", "It was deleted")
+        if message.direction is not Direction.OUT:
+            raise Rejected("Only messages of ours can be changed", "Somebody else wrote this one")
+        text, raw = text_and_raw(action.value)
+        if action.verb is Verb.DELETE:
+            self.remove(message)
+        elif text != message.text:
+            self.put(msgspec.structs.replace(message, text=text, raw=raw, edited_at=now))
+
     def act(self, action: Action, now: Millis) -> None:
         """Do one repeatable thing to a conversation or message."""
         head = self.head(action.conversation_ref)
-        if action.verb in (Verb.LIKE, Verb.FOLLOW):
-            mark = f"{action.verb}:{action.message_ref or head.customer_ref}"
-            self.kept.likes += [] if mark in self.kept.likes else [mark]
+        if action.verb in (Verb.LIKE, Verb.BOOST, Verb.FOLLOW):
+            ref = action.customer_ref if action.verb is Verb.FOLLOW else action.message_ref
+            mark = f"{action.verb}:{ref or head.customer_ref}"
+            others = [each for each in self.kept.likes if each != mark]
+            self.kept.likes = others if action.value == "off" else [*others, mark]
+            return
+        if action.verb in (Verb.EDIT, Verb.DELETE):
+            self._change_ours(action, now)
             return
         changed = msgspec.structs.replace(_changed(head, action), updated_at=head.updated_at)
         if changed != head:
             self.set_head(msgspec.structs.replace(changed, updated_at=now))
-
-
-def attachment(written: str) -> Attachment:
-    """Read ``photo.jpg 412 kB | An empty doorstep``."""
-    file, _, alt = written.partition("|")
-    name, number, unit = file.split()
-    size = int(float(number) * {"kB": 1_000, "MB": 1_000_000}[unit])
-    return Attachment(name=inert_line(name), mime=_MIMES.get(name.rpartition(".")[2], ""), size=size,
-                      url=f"https://files.harbourpost.example/{name}", alt=inert_line(alt))
-
-
-_MIMES = {"jpg": "image/jpeg", "png": "image/png", "pdf": "application/pdf", "mp4": "video/mp4", "txt": "text/plain",
-          "log": "text/plain", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
 
 def _age(message: Message) -> tuple[Millis, str]:

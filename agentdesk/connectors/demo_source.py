@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import BinaryIO
 
 import msgspec
 
 from agentdesk.connectors.base import Connector, Verdict, check_kind
 from agentdesk.connectors.demo_run import Run
 from agentdesk.connectors.demo_server import CLOSED, STATUSES
+from agentdesk.connectors.demo_shelf import CANNED, content
 from agentdesk.connectors.demo_stage import ACCOUNTS
+from agentdesk.connectors.files import contents
 from agentdesk.errors import (
     Ambiguous,
     RateLimited,
@@ -25,26 +28,32 @@ from agentdesk.model.conversation import RemoteConversation
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Message
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Receipt, Unsure, Verb
-from agentdesk.model.page import Account, Page
+from agentdesk.model.page import Account, Page, RemoteCanned
 
 SOURCES = {"mastodon": "demo:mastodon", "bluesky": "demo:bluesky", "helpdesk": "demo:helpdesk"}
 """The name of each source of the demo."""
 CAPS = {
     "mastodon": Caps(
-        letter="M", can_dm=True, can_like=True, can_follow=True, send_strength=SendStrength.KEY, replay_s=3_600,
+        letter="M", can_dm=True, can_like=True, can_boost=True, can_follow=True, can_edit=True, can_delete=True,
+        can_download=True, max_uploads=4, max_upload_bytes=8_000_000, max_alt=1_500,
+        send_strength=SendStrength.KEY, replay_s=3_600,
         max_chars=500, counter=Counter.GRAPHEME_URL23, visibilities=("public", "unlisted", "direct"), poll_s=5.0,
         live=True),
     "bluesky": Caps(
-        letter="B", can_like=True, send_strength=SendStrength.CLIENT_KEY, max_chars=300, max_bytes=3_000,
-        counter=Counter.GRAPHEME_BYTES, poll_s=5.0, live=True),
+        letter="B", can_like=True, can_boost=True, can_follow=True, can_delete=True, can_download=True,
+        max_uploads=4, max_upload_bytes=1_000_000, max_alt=2_000, send_strength=SendStrength.CLIENT_KEY,
+        max_chars=300, max_bytes=3_000, counter=Counter.GRAPHEME_BYTES, poll_s=5.0, live=True),
     "helpdesk": Caps(
         letter="R", can_note=True, can_assign=True, can_status=True, can_tag=True, can_priority=True,
-        can_open=True, can_search=True, statuses=STATUSES, closed_status=CLOSED,
+        can_open=True, can_search=True, can_download=True, can_canned=True, max_uploads=10,
+        max_upload_bytes=10_000_000, statuses=STATUSES, closed_status=CLOSED,
         send_strength=SendStrength.NONE, visibilities=("direct",),
         consistency_lag_s=3, poll_s=5.0, live=True),
 }
 _NEEDS = {Verb.CLAIM: "can_assign", Verb.RELEASE: "can_assign", Verb.ASSIGN: "can_assign", Verb.STATUS: "can_status",
-          Verb.PRIORITY: "can_priority", Verb.TAGS: "can_tag", Verb.LIKE: "can_like", Verb.FOLLOW: "can_follow"}
+          Verb.PRIORITY: "can_priority", Verb.TAGS: "can_tag", Verb.LIKE: "can_like", Verb.FOLLOW: "can_follow",
+          Verb.BOOST: "can_boost", Verb.EDIT: "can_edit", Verb.DELETE: "can_delete"}
+_PIECE, _PIECE_TIME = 128_000, SECOND // 20
 _DOZE = 5 * SECOND
 """The longest that the hints sleep at a stretch."""
 
@@ -103,6 +112,8 @@ class DemoConnector(Connector):
         if earlier is not None:
             return _receipt(server.kept.messages[earlier], out)
         self._check(out)
+        for upload in out.uploads:
+            await contents(upload, self.name)
         message = server.post(out, self._world.clock.now(), ACCOUNTS[self._place], gives_id_back=self._recognises)
         lost = self._world.replied(out, message.conversation_ref) and self._trouble
         try:
@@ -134,6 +145,21 @@ class DemoConnector(Connector):
         if not self.caps.can_search:
             return await super().find(words, limit)
         return self._world.servers[self._place].search(words, limit)
+
+    async def download(self, url: str, out: BinaryIO, limit: int) -> None:
+        """Write a file of a message, in pieces as they would come over a line."""
+        self._reach()
+        data = content(self._world.servers[self._place].kept.messages.values(), url)
+        if len(data) > limit:
+            raise Rejected("The file is too large", f"It has {len(data):,} bytes")
+        for start in range(0, len(data), _PIECE):
+            out.write(data[start:start + _PIECE])
+            await self._world.clock.sleep(_PIECE_TIME)
+
+    async def canned(self) -> tuple[RemoteCanned, ...]:
+        """The canned replies of the help desk."""
+        self._reach()
+        return CANNED if self.caps.can_canned else ()
 
     async def act(self, action: Action) -> None:
         """Do one repeatable thing."""

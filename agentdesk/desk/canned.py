@@ -8,6 +8,7 @@ from agentdesk.replies import packs
 from agentdesk.replies.packs import Packs
 from agentdesk.replies.template import Canned
 from agentdesk.store import canned as rows
+from agentdesk.store import conversations
 
 CALLS = ("status", "priority", "tag", "assign", "claim", "release", "done", "snooze")
 """The verbs that a help desk's macro may call here; whatever else it names is shown and left undone."""
@@ -36,6 +37,14 @@ def named(desk: Desk, name: str, origin: str = "") -> Canned | None:
 def calls(canned: Canned) -> tuple[str, ...]:
     """The verb calls that go with it, as far as a macro may make them."""
     return tuple(call for call in canned.actions if call.split(" ", 1)[0] in CALLS)
+
+
+def here(desk: Desk, conversation_id: int, call: str) -> str:
+    """A macro's call as it is made here: a ticket that it would close leaves the queue as answered instead."""
+    verb, _, value = call.partition(" ")
+    it = conversations.get(desk.store.reader, conversation_id)
+    closed = desk.caps(it.source).closed_status
+    return "done answered" if verb == "status" and closed and value.strip("\"' ") == closed else call
 
 
 def refused(canned: Canned) -> tuple[str, ...]:

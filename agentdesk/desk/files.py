@@ -159,15 +159,8 @@ async def _note(desk: Desk, conversation_id: int, source: str, chosen: Listed, p
 
 async def attach(desk: Desk, draft: Draft, named: str, alt: str = "") -> Draft:
     """The draft with one more file; Refused where its source takes none, or not this one."""
-    source = conversations.get(desk.store.reader, draft.conversation_id).source
+    source = check_room(desk, draft)
     caps = desk.caps(source)
-    if draft.kind is OutKind.EDIT:
-        raise Refused("A reply that was sent takes no more files", "", "Attach it to another reply")
-    if not caps.max_uploads:
-        raise Refused(f"{source} takes no files", "", "Put the file where the customer can fetch it, and send a link")
-    if len(draft.uploads) >= caps.max_uploads:
-        raise Refused(f"{source} takes {caps.max_uploads} files with one reply", "",
-                      "Remove one, or send a second reply")
     if caps.max_alt is not None and len(alt) > caps.max_alt:
         raise Refused("The description is too long", f"{source} takes {caps.max_alt} characters, these are {len(alt)}")
     upload = await asyncio.to_thread(read, named, caps.max_upload_bytes, source)
@@ -175,6 +168,19 @@ async def attach(desk: Desk, draft: Draft, named: str, alt: str = "") -> Draft:
         raise Refused(f"{upload.name} is attached already", "")
     upload = msgspec.structs.replace(upload, alt=inert_line(alt, limit=caps.max_alt or 1_500))
     return msgspec.structs.replace(draft, uploads=(*draft.uploads, upload))
+
+
+def check_room(desk: Desk, draft: Draft) -> str:
+    """The source of a draft; Refused where that takes no more files."""
+    source = conversations.get(desk.store.reader, draft.conversation_id).source
+    most = desk.caps(source).max_uploads
+    if draft.kind not in (OutKind.REPLY, OutKind.NOTE, OutKind.DM):
+        raise Refused("This takes no files", "", "Attach it to a reply")
+    if not most:
+        raise Refused(f"{source} takes no files", "", "Put the file where the customer can fetch it, and send a link")
+    if len(draft.uploads) >= most:
+        raise Refused(f"{source} takes {most} files with one reply", "", "Remove one, or send a second reply")
+    return source
 
 
 def detach(draft: Draft, name: str) -> Draft:

@@ -73,7 +73,7 @@ class RemoteCanned(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     """In our own template language: the server's own placeholders are translated or left as plain words."""
     actions: tuple[str, ...] = ()
-    """What else it does there, as verb calls of ours, such as ``status solved`` or ``tag add=refund``."""
+    """What else it does there, as verb calls of ours, such as ``status solved`` or ``tag refund``."""
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 from agentdesk.commands.context import Choice
 from agentdesk.desk import answer, files, find
 from agentdesk.desk import canned as canned_replies
-from agentdesk.errors import DeskError, Refused
+from agentdesk.errors import DeskError, Refused, UsageError
 from agentdesk.model.message import Direction, Visibility
 from agentdesk.model.outgoing import Draft, OutKind
 from agentdesk.replies.template import Canned
@@ -63,13 +63,29 @@ async def attach(composer: Composer, path: str = "", alt: str = "") -> None:
     try:
         if not path and draft.uploads and not await _wants_another(composer, draft):
             return
-        name = path or await app.front.ask("Attach which file?", hint="~/photo.jpg · Tab completes",
-                                           complete=files.complete)
-        if name and composer.draft is not None:
-            more = await files.attach(app.desk, composer.draft, name, alt)
+        files.check_room(app.desk, draft)
+        more = await _read(composer, path, alt)
+        if more is not None:
             composer.change(uploads=(*more.uploads[:-1], await _described(app, more, alt)))
     finally:
         composer.take_keys()
+
+
+async def _read(composer: Composer, path: str, alt: str) -> Draft | None:
+    """The draft with one more file; a path that leads nowhere is asked for again, as it was typed."""
+    app, typed = composer.desk_app, ""
+    while True:
+        name = path or await app.front.ask("Attach which file?", hint="~/photo.jpg · Tab completes", default=typed,
+                                           complete=files.complete)
+        if not name or composer.draft is None:
+            return None
+        try:
+            return await files.attach(app.desk, composer.draft, name, alt)
+        except UsageError as error:
+            if path:
+                raise
+            typed = name
+            app.say("error", f"{error.title} · {error.cause}", error.remedy)
 
 
 async def _wants_another(composer: Composer, draft: Draft) -> bool:
@@ -117,7 +133,7 @@ async def move_text(composer: Composer, old: Draft | None) -> None:
 async def after(app: DeskApp, draft: Draft) -> None:
     """What follows when a draft was sent: the macro's other doings, and a word in public about a private message."""
     for call in draft.calls:
-        await app.carry_out(call, draft.conversation_id)
+        await app.carry_out(canned_replies.here(app.desk, draft.conversation_id, call), draft.conversation_id)
     if draft.kind is OutKind.DM:
         await _say_in_public(app, draft.conversation_id)
 

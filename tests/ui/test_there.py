@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from agentdesk.config.schema import FilesConfig
 from agentdesk.desk import answer, find, people
 from agentdesk.model.clock import SECOND
+from agentdesk.model.conversation import Disposition, State
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Attachment
 from agentdesk.model.outgoing import OutKind, Verb
@@ -292,7 +293,7 @@ async def test_files_alone_are_a_draft_too(world: World, tmp_path: Path) -> None
 
 
 MACRO = RemoteCanned(ref="7", name="refund-sent", title="Refund sent", text="Your refund is on its way.",
-                     actions=("tag tags=refund", "status stalled", "set_owner 4"))
+                     actions=("tag refund", "status stalled", "set_owner 4"))
 
 
 async def test_a_macro_shows_what_it_does_and_does_it_once_the_reply_is_sent(world: World) -> None:
@@ -307,16 +308,15 @@ async def test_a_macro_shows_what_it_does_and_does_it_once_the_reply_is_sent(wor
         await until(pilot, lambda: "Your refund is on its way." in screen_text(app))
         text = screen_text(app)
         assert "from fake:acme" in text
-        assert "once it is sent, when you say so" in text
-        assert "status stalled" in text
-        assert "not done here" in text
+        assert "when you say so, once it is sent: tag refund · status stalled" in text
+        assert "not done here: set_owner 4" in text
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         assert "set_owner" not in screen_text(app)
         await pilot.press("y")
         await writes(app, pilot)
-        await until(pilot, lambda: "Once it is sent: tag tags=refund · status stalled" in foot(app))
-        calls = ("tag tags=refund", "status stalled")
+        await until(pilot, lambda: "Once it is sent: tag refund · status stalled" in foot(app))
+        calls = ("tag refund", "status stalled")
         await until(pilot, lambda: [d.calls for d in find.drafts(world.desk)] == [calls])
         app.main.composer.editor.move_cursor(app.main.composer.editor.document.end)
         await typed(pilot, " Best wishes")
@@ -324,6 +324,22 @@ async def test_a_macro_shows_what_it_does_and_does_it_once_the_reply_is_sent(wor
         await pilot.press("ctrl+s")
         await until(pilot, lambda: find.conversation(world.desk, number).status == "stalled")
         assert find.conversation(world.desk, number).tags == ("refund",)
+
+
+async def test_a_macro_that_closes_the_ticket_lets_it_leave_the_queue_as_answered(world: World) -> None:
+    world.platform.canned = (msgspec.structs.replace(MACRO, actions=("status resolved",)),)
+    number = await world.arrive("a")
+    async with opened(world, number) as (app, pilot, _):
+        await pilot.press("r")
+        await writes(app, pilot)
+        await app.call_verb("canned refund-sent", where="composer")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: "Your refund" in app.main.composer.editor.text)
+        await typed(pilot, " Best wishes")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: find.conversation(world.desk, number).state is State.DONE)
+        assert find.conversation(world.desk, number).disposition is Disposition.ANSWERED
 
 
 async def test_a_macros_doings_are_left_when_the_agent_says_no(world: World) -> None:

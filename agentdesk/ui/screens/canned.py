@@ -69,7 +69,7 @@ class CannedScreen(ListScreen):
         tags = " ".join(f"#{tag}" for tag in it.tags)
         facts = " · ".join(part for part in (kind, it.source if it.origin else "", it.lang, tags) if part)
         rows = [BLANK, Row((Run(f" {line(it.title, width, pad=False)}", "bright", bold=True),)),
-                Row((Run(f" {line(facts, width, pad=False)}", "dim"),)), BLANK]
+                Row((Run(f" {line(facts, width, pad=False)}", "dim"),)), *_doings(it, width), BLANK]
         try:
             needed = answer.missing(self.desk, it, self.conversation_id)
             values = {name: f"[{name}]" for name in needed}
@@ -78,7 +78,7 @@ class CannedScreen(ListScreen):
             return [*rows, *(Row((Run(f" {part}", "late"),)) for part in fold(str(error), width, 6))]
         if needed:
             rows.insert(-1, Row((Run(f" asks for {line(', '.join(needed), width, pad=False)}", "soon"),)))
-        return [*rows, *(Row((Run(f" {part}", "text"),)) for part in wrap(text, width, 40)), *_doings(it, width)]
+        return [*rows, *(Row((Run(f" {part}", "text"),)) for part in wrap(text, width, 40))]
 
     @on(Field.Changed)
     def typed(self, event: Field.Changed) -> None:
@@ -105,11 +105,10 @@ def _row(it: Canned, width: int) -> Row:
 def _doings(it: Canned, width: int) -> list[Row]:
     """What a help desk's macro does besides: what is asked about here, and what is not done here."""
     rows: list[Row] = []
-    for words, calls, ink in (("once it is sent, when you say so", canned.calls(it), "soon"),
+    for words, calls, ink in (("when you say so, once it is sent", canned.calls(it), "soon"),
                               ("not done here", canned.refused(it), "dim")):
         if calls:
-            rows += [BLANK, Row((Run(f" {words}:", "dim"),))]
-            rows += [Row((Run(f"   {line(call, max(8, width - 2), pad=False)}", ink),)) for call in calls]
+            rows += [Row((Run(f" {part}", ink),)) for part in fold(f"{words}: {' · '.join(calls)}", width, 2)]
     return rows
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from agentdesk.desk import find
-from agentdesk.model.outgoing import Draft
+from agentdesk.model.outgoing import Draft, OutKind
 from agentdesk.ui.present import line
 from agentdesk.ui.screens.listing import ListScreen, empty, heading
 from agentdesk.ui.widgets.blocks import Block
 from agentdesk.ui.widgets.runs import BLANK, Row, Run
 from agentdesk.ui.widgets.when import moment
+
+
+KINDS = {OutKind.NOTE: "note", OutKind.TICKET: "ticket", OutKind.DM: "private", OutKind.EDIT: "edit"}
+"""What a draft is, where that is more than who can read it."""
 
 
 class DraftsScreen(ListScreen):
@@ -49,11 +53,13 @@ class DraftsScreen(ListScreen):
         now, zone = self.desk.now(), self.desk.zone
         found = []
         for index, it in enumerate(self._drafts):
-            kind = it.kind.value if it.kind.value in ("note", "ticket") else it.visibility.value
+            kind = KINDS.get(it.kind, it.visibility.value)
             first = Row((Run("   "), Run(line(it.name or f"#{it.conversation_id}", 24), "bright", bold=True),
                          Run(f" {kind} · {line(it.source, 24, pad=False)}", "dim")),
                         (Run(f"{moment(it.saved_at, now, zone)} ", "dim"),))
-            second = Row((Run("   "), Run(line(it.text, self.room - 4, pad=False), "text")))
+            files = f"{self.desk_app.palette.glyphs.file} {len(it.uploads)}  " if it.uploads else ""
+            second = Row((Run("   "), Run(files, "dim"),
+                          Run(line(it.text, self.room - 4 - len(files), pad=False), "text")))
             found.append(Block((first, second, BLANK), index))
         return found
 

@@ -57,12 +57,12 @@ def blocks(known: Known, page: Page) -> list[Block]:
     if person.note or person.tags:
         found.append(Block(tuple(_note(person, page)), None, False))
     found.extend(_offer(it, page) for it in known.offers)
-    before = [it for it in known.earlier if it.id != known.conversation_id]
-    found.append(_heading("before", len(before), page, "nothing before this"))
-    found.extend(Block(_brief(it, page), it.id) for it in before)
     if known.links:
         found.append(_heading("linked", len(known.links), page))
         found.extend(_link(it, page) for it in known.links)
+    before = [it for it in known.earlier if it.id != known.conversation_id]
+    found.append(_heading("before", len(before), page, "nothing before this"))
+    found.extend(Block(_brief(it, page), it.id) for it in before)
     found.extend(promise_blocks(known, page))
     return found
 
@@ -122,7 +122,7 @@ def _identity(identity: Identity, page: Page) -> list[Row]:
     if not beside:
         marks.insert(0, kind)
     if marks:
-        rows.append(Row((Run("  "), Run(", ".join(marks), "warn" if profile.blocked else "dim"))))
+        rows.extend(_text(", ".join(marks), page, "warn" if profile.blocked else "dim", 2, 2))
     return rows
 
 
