@@ -29,7 +29,8 @@ def look(db: Db, entry: OutboxEntry) -> Tail:
     since = entry.created_at if seen_at is None else int(seen_at) - SLACK
     rows = db.rows(
         "SELECT ref, client_id, direction, author_name, text FROM message"
-        " WHERE conversation_id = ? AND id > ? AND created_at >= ? AND deleted_at IS NULL AND direction IN ('in', 'out')"
+        " WHERE conversation_id = ? AND id > ? AND created_at >= ? AND deleted_at IS NULL"
+        " AND direction IN ('in', 'out')"
         " ORDER BY created_at, id", entry.conversation_id, entry.seen_message_id, since)
     own = {str(key): str(agent) for client_id, remote_ref, agent in db.rows(
         "SELECT client_id, remote_ref, agent FROM outbox WHERE conversation_id = ? AND kind NOT IN ('ticket', 'dm')",

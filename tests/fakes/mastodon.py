@@ -376,8 +376,8 @@ class FakeMastodon:
             "uri": url, "content": self.content(post), "edited_at": post.edited or None, "reblog": None,
             "account": self.account(author), "poll": post.poll, "tags": [{"name": t} for t in TAG.findall(post.text)],
             "media_attachments": [self.media[ref] for ref in post.media],
-            "mentions": [{"id": "0" if self.software == "snac" else ref, "username": who.username, "acct": who.acct, "url": who.url}
-                         for ref in post.mentions for who in (self.people[ref],)],
+            "mentions": [{"id": "0" if self.software == "snac" else ref, "username": who.username, "acct": who.acct,
+                          "url": who.url} for ref in post.mentions for who in (self.people[ref],)],
         }
 
     def content(self, post: Post) -> str:

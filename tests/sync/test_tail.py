@@ -47,7 +47,8 @@ async def test_other_conversations_do_not_matter(desk: LittleDesk, platform: Pla
     assert looked(desk, entry_id) == tail.Tail()
 
 
-async def test_what_was_taken_back_a_note_and_what_others_say_stop_nothing(desk: LittleDesk, platform: Platform) -> None:
+async def test_what_was_taken_back_a_note_and_what_others_say_stop_nothing(
+        desk: LittleDesk, platform: Platform) -> None:
     entry_id = desk.reply("c1", "Hello")
     platform.delete(platform.write("c1", "Forget it").ref)
     platform.write("c1", "Depot says number 14", direction=Direction.NOTE)
