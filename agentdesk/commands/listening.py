@@ -36,7 +36,7 @@ async def _offer(ctx: Context) -> str | None:
     choices = [Choice(f"author {one.author}", f"Everything by {one.author}", "author") if one.author else
                Choice(f"words {one.words}", f"Posts with «{one.words}»", "words") for one in offered]
     try:
-        chosen = await ctx.front.choose("Leave out from now on? Esc for nothing",
+        chosen = await ctx.front.choose(f"#{ctx.one} is done. What of it to leave out from now on? Esc for nothing",
                                         [*choices, Choice("words ", "Other words …", "words")])
     except UsageError:  # a script, which says it in the call
         return None

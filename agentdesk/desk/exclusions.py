@@ -38,7 +38,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def offers(desk: Desk, conversation_id: int) -> tuple[Offer, ...]:
-    """What of this conversation can be left out: its author, and words around what was listened for.
+    """What of this conversation can be left out: words around what was listened for, and its author.
 
     Empty when its source does not listen, or nothing can be kept.
     """
@@ -47,10 +47,9 @@ def offers(desk: Desk, conversation_id: int) -> tuple[Offer, ...]:
     if source is None or post is None or desk.config_file is None:
         return ()
     author = str(post.author.handle or post.author.name)
-    found = [Offer(author=author)] if author else []
-    found += [Offer(words=words) for words in _phrases(source, post)
-              if not problem(desk, conversation_id, words=words)][:MOST_PHRASES]
-    return tuple(found)
+    found = [Offer(words=words) for words in _phrases(source, post)
+             if not problem(desk, conversation_id, words=words)][:MOST_PHRASES]
+    return (*found, *([Offer(author=author)] if author else []))
 
 
 def problem(desk: Desk, conversation_id: int, *, words: str = "", author: str = "") -> str:

@@ -75,7 +75,7 @@ async def test_an_entry_is_heard_and_cannot_be_answered(wild: Wild) -> None:
     assert (message.indirect, message.can_reply, message.lang) == (True, False, "en-gb")
     assert (message.author.name, message.author.ref) == ("Jane Doe", "news.example:Jane Doe")
     assert (head.subject, head.queue, head.url) == ("Acme & Sons", "The Daily Parcel", "https://news.example/posts/1")
-    assert "o copies the address of the entry's own page" in head.locked_reason
+    assert head.locked_reason == "feeds can only be read"
     assert not wild.open[0].caps.can_reply
 
 

@@ -138,7 +138,7 @@ async def test_what_is_offered_is_taken_from_the_post(desk: World) -> None:
     number = heard(desk, "Truly the acme of perfection #Tuesday")
     person = Person()
     await call(desk, number, person)
-    assert person.offered == ["author @jane@social.example", "words acme of", "words the acme", "words #Tuesday",
+    assert person.offered == ["words acme of", "words the acme", "words #Tuesday", "author @jane@social.example",
                               "words "]
 
 

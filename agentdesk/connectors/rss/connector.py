@@ -13,7 +13,7 @@ from agentdesk.connectors.base import Connector, Verdict
 from agentdesk.connectors.foreign import ref
 from agentdesk.connectors.listening import Ears
 from agentdesk.connectors.rss.fetching import Fetched, Fetcher, Place
-from agentdesk.connectors.rss.reading import READ_ONLY, Entry
+from agentdesk.connectors.rss.reading import Entry
 from agentdesk.errors import Gone, RateLimited, Rejected, SourceError, Unavailable
 from agentdesk.model.capability import Caps
 from agentdesk.model.clock import DAY, MINUTE, SECOND, Clock, Millis
@@ -30,6 +30,7 @@ MOST_SEEN = 2_500
 """So many entries of all feeds together are remembered."""
 LEAST_SEEN = 20
 LONGEST_REST: Millis = DAY
+TO_THE_PAGE = "Copy the address of the entry's own page with o"
 
 
 class _Cursor(msgspec.Struct, frozen=True):
@@ -181,7 +182,7 @@ class RssConnector(Connector):
 
     async def send(self, out: Outgoing) -> Receipt:
         """Refused: nobody listens on the other side of a feed."""
-        raise Rejected(f"{self.name}: nothing can be sent to a feed", remedy=READ_ONLY)
+        raise Rejected(f"{self.name}: nothing can be sent to a feed", remedy=TO_THE_PAGE)
 
     async def reconcile(self, out: Outgoing, first_try_at: int) -> Verdict:
         """Nothing ever left for there."""
@@ -189,7 +190,7 @@ class RssConnector(Connector):
 
     async def act(self, action: Action) -> None:
         """Refused, as sending is."""
-        raise Rejected(f"{self.name}: nothing can be done to a feed", remedy=READ_ONLY)
+        raise Rejected(f"{self.name}: nothing can be done to a feed", remedy=TO_THE_PAGE)
 
     def hear(self, listen: tuple[ListenConfig, ...]) -> None:
         """Take entries by these from now on."""

@@ -28,7 +28,7 @@ from agentdesk.model.text import inert_line
 MAX_ENTRIES = 1_000
 MAX_TEXT = 20_000
 MAX_ENCLOSURES = 10
-READ_ONLY = "A feed can only be read; o copies the address of the entry's own page"
+READ_ONLY = "feeds can only be read"
 """Why nothing can be answered there."""
 _GLOBAL = re.compile(r"(?:https?|tag|urn|at|acct|doi):", re.IGNORECASE)
 _FEED_LINK = re.compile(r"<link\b[^>]{0,400}type=[\"']application/(?:rss|atom)\+xml[\"'][^>]{0,400}>", re.IGNORECASE)
