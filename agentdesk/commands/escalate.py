@@ -12,7 +12,7 @@ SEARCH, LINK, OPEN = "?", "#", "+"
 """What a choice begins with: another search, a ticket that there is, a help desk for a new one."""
 
 
-@verb(name="escalate", title="Escalate …", contexts=LIST, scope="one")
+@verb(name="escalate", title="Escalate …", contexts=LIST, scope="one", online=True)
 async def escalate_post(ctx: Context, to: str = "", place: str = "", subject: str = "", note: str = "",
                         send: bool = False) -> str | None:
     """Open a ticket for this at a help desk, or tie it to one; what was said goes along, to be read and edited first.
@@ -72,7 +72,7 @@ def _choice(one: escalate.Ticket) -> Choice:
                   f"{one.label} {one.status}{where}", f"{one.name}: {one.subject}" if one.name else one.subject)
 
 
-@verb(name="link", title="Tie to a ticket …", contexts=LIST, scope="one")
+@verb(name="link", title="Tie to a ticket …", contexts=LIST, scope="one", online=True)
 async def link(ctx: Context, ticket: str = "", note: bool = True, merge: bool = False) -> str | None:
     """Tie this to a ticket that there is: 1042, or rt#5512; the ticket gets a note with the way back here.
 

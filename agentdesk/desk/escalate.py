@@ -46,9 +46,14 @@ class Ticket:
 def targets(desk: Desk, conversation_id: int) -> list[str]:
     """The help desks that open tickets; another one than where the conversation is comes first."""
     own = conversations.get(desk.store.reader, conversation_id).source
-    names = {*desk.connectors, *(source.full_name for source in desk.config.sources)}
-    able = sorted(name for name in names if desk.caps(name).can_open)
+    able = sorted(name for name in _names(desk) if desk.caps(name).can_open)
     return [name for name in able if name != own] + [name for name in able if name == own]
+
+
+def _names(desk: Desk) -> set[str]:
+    """The sources there are: the connected ones, before that the configured ones, else those stored here."""
+    configured = {source.full_name for source in desk.config.sources}
+    return set(desk.connectors) or configured or {row[0] for row in desk.store.reader.rows("SELECT name FROM source")}
 
 
 def places(desk: Desk, source: str) -> tuple[str, ...]:
@@ -128,7 +133,7 @@ async def send(desk: Desk, draft: Draft, override: frozenset[str] = frozenset(),
     said, now = letter.read(draft.text), desk.now()
     it = conversations.get(desk.store.reader, draft.conversation_id)
     out = _frozen(desk, it, said, now)
-    hold_until = now + (desk.config.replies.hold if hold is None else hold)
+    hold_until = now + (desk.hold if hold is None else hold)
     entry_id = await desk.store.write(lambda db: outbox.freeze(
         db, it.id, out, agent=desk.agent, hold_until=hold_until, seen_message_id=draft.seen_message_id, now=now,
         source=said.source))
@@ -219,7 +224,7 @@ async def link(desk: Desk, conversation_id: int, ticket: str, *, note: bool = Tr
         detail = {"ticket": number, "label": links.label(other.source, other.ref), "link": link_id}
         if out is not None:
             detail["note"] = outbox.freeze(
-                db, number, out, agent=desk.agent, hold_until=now + desk.config.replies.hold, now=now,
+                db, number, out, agent=desk.agent, hold_until=now + desk.hold, now=now,
                 seen_message_id=conversations.last_message_id(db, number), source=other.source, keep_draft=True)
         ledger.write(db, at=now, agent=desk.agent, action="ticket_linked", conversation_id=conversation_id,
                      source=other.source, detail=detail)
@@ -270,8 +275,8 @@ async def _brought_in(desk: Desk, ticket: str) -> int:
     if word.lstrip("#").isdecimal():
         return conversations.get(desk.store.reader, int(word.lstrip("#"))).id
     place, _, ref = word.partition("#")
-    named = [name for name in {*desk.connectors, *(one.full_name for one in desk.config.sources)}
-             if place in (name, name.partition(":")[0], name.partition(":")[2])]
+    named = [name for name in _names(desk) if desk.caps(name).can_open
+             and place in (name, name.partition(":")[0], name.partition(":")[2])]
     if not place or not ref or not named:
         raise UsageError(f"{ticket} is no ticket", "", "Name our number such as 1042, or the help desk's: rt#5512")
     known_here = [found for name in named if (found := conversations.by_ref(desk.store.reader, name, ref)) is not None]

@@ -42,11 +42,15 @@ def transcript(it: Conversation, person: Customer, messages: Sequence[StoredMess
 
 
 def subject(it: Conversation, messages: Sequence[StoredMessage]) -> str:
-    """A subject to begin with: the post's own, else the customer's name and how their last words begin."""
+    """A subject to begin with: the post's own, else the customer's name and how their last burst of words begins."""
     if it.subject:
         return str(inert_line(it.subject, limit=SUBJECT * 2))
-    asked = [one.message.text for one in messages if one.message.direction is Direction.IN and one.message.text]
-    first = " ".join(asked[-1].split()) if asked else ""
+    burst, answered = "", True
+    for message in (one.message for one in messages):
+        if message.direction is Direction.IN and message.text and answered:
+            burst, answered = message.text, False
+        answered = answered or message.direction is Direction.OUT
+    first = " ".join(burst.split())
     return f"{_name(it.name)}: {_cut(first)}" if first else f"{_name(it.name)} on {it.source}"
 
 

@@ -120,7 +120,10 @@ def test_long_messages_are_cut_and_old_ones_left_out() -> None:
 
 def test_a_subject_is_proposed_from_the_post() -> None:
     assert subject(head(subject=Inert("Refund for 4411")), []) == "Refund for 4411"
-    assert subject(head(), [said("Where is it?"), said("Hello?", 2)]) == "Jane Doe: Hello?"
+    assert subject(head(), [said("Where is it?"), said("Hello?", 2)]) == "Jane Doe: Where is it?"
+    talk = [said("Where is it?"), said("Which?", 2, Direction.OUT), said("4411", 3), said("Hello?", 4)]
+    assert subject(head(), talk) == "Jane Doe: 4411"
+    assert subject(head(), [*talk, said("On its way", 5, Direction.OUT)]) == "Jane Doe: 4411"
     long = subject(head(), [said("word " * 60)])
     assert len(long) <= SUBJECT + len("Jane Doe: ") + 2
     assert long.endswith(" …")

@@ -48,7 +48,9 @@ def head(facts: Facts, width: int, glyphs: Glyphs = UNICODE) -> Row:
     must = [Run(" "), Run(NAMES.get(facts.kind, "reply"), "note" if note else "accent", bold=True), Run("  ")]
     narrow = facts.visibility in (Visibility.DIRECT, Visibility.INTERNAL)
     ticket = facts.kind is OutKind.TICKET
-    words = "only colleagues read it" if note else facts.visibility.value if not ticket else "for colleagues"
+    words = "only colleagues read it" if note else facts.visibility.value
+    if ticket:
+        words = f"to {line(facts.to, 40, pad=False)}" if facts.to else "for colleagues"
     must.append(Run(words, "note" if note else "mine" if narrow else "bright"))
     if facts.room is not None:
         late = facts.room < 0
@@ -57,7 +59,7 @@ def head(facts: Facts, width: int, glyphs: Glyphs = UNICODE) -> Row:
                         "late" if late else "soon" if facts.room < 20 else "dim"))
     saved = (Run(facts.saved, "late" if facts.saved == "not saved" else "faint"), Run(" ")) if facts.saved else ()
     room = width - cells(saved) - 1
-    if facts.to and cells(must) + cells((Run(facts.to),)) + 6 <= room:
+    if facts.to and not ticket and cells(must) + cells((Run(facts.to),)) + 6 <= room:
         must.extend((Run(f"{glyphs.dot:^3}", "faint"), Run(f"to {facts.to}", "accent")))
     origin = next((item for item in _origins(facts) if cells(must) + 3 + cells(item) <= room), None)
     if origin is not None:

@@ -125,7 +125,7 @@ def _expected(it: Conversation, page: Page) -> list[Item]:
 
 def _clock(clock: DueClock, page: Page) -> Item:
     """One clock: sign, time left, what it counts to, and its state in a word when that matters."""
-    name = KINDS[clock.kind] + (f": {line(clock.words, 30, pad=False)}" if clock.words else "")
+    name = KINDS[clock.kind] + (f": {line(clock.words, 44, pad=False)}" if clock.words else "")
     tail = ", the help desk's" if clock.by_server else ""
     if clock.paused_since is not None:
         rest = left(clock.due_at, clock.paused_since)
