@@ -80,7 +80,7 @@ class Http:
 
     def local(self, link: str) -> str:
         """Return a link that the server gave as an address on the configured origin; refuse any other host."""
-        address = urljoin(self.base_url + "/", link)
+        address = self._joined(self.base_url + "/", link)
         if _origin(urlsplit(address)) != self.origin:
             raise BadAnswer(
                 f"{self.name}: the server sent a link to another host",
@@ -88,6 +88,14 @@ class Http:
                 f"Nothing was sent there; check the address in url: against what {self.host} calls itself",
             )
         return address
+
+    def _joined(self, base: str, link: str) -> str:
+        """Where a link leads; one that is no address at all is a broken answer."""
+        try:
+            return urlsplit(urljoin(base, link)).geturl()
+        except ValueError as error:
+            raise BadAnswer(f"{self.name}: the server sent a link that leads nowhere",
+                            str(inert_line(link, limit=100)), "If it stays, check the address in url:") from error
 
     async def get(self, path: str, params: Params | None = None, *, headers: Mapping[str, str] | None = None) -> Answer:
         """Read; follows redirects on the same origin. Any failure proves that nothing was changed."""
@@ -123,7 +131,7 @@ class Http:
                 return answer
             if method not in ("GET", "HEAD") or answer.status not in (301, 302, 303, 307, 308):
                 raise failure(answer, name=self.name, host=self.host, safe=safe, now=self.clock.now())
-            address = self.local(urljoin(address, answer.headers.get("location", "")))
+            address = self.local(self._joined(address, answer.headers.get("location", "")))
         raise BadAnswer(f"{self.name}: {self.host} redirects in circles", remedy="Check the address in url:")
 
     async def save(self, link: str, out: BinaryIO, limit: int, *, elsewhere: bool = False) -> None:
@@ -131,14 +139,14 @@ class Http:
 
         The token goes to the configured origin only. ``elsewhere`` lets the file lie on another public https host.
         """
-        address = urljoin(self.base_url + "/", link)
+        address = self._joined(self.base_url + "/", link)
         for _ in range(MAX_REDIRECTS):
             if not (elsewhere and _public(urlsplit(address))):
                 address = self.local(address)
             goes_on = await self._save_once(address, out, limit)
             if not goes_on:
                 return
-            address = urljoin(address, goes_on)
+            address = self._joined(address, goes_on)
         raise BadAnswer(f"{self.name}: {self.host} redirects in circles", remedy="Open the file on the platform")
 
     async def _save_once(self, address: str, out: BinaryIO, limit: int) -> str:

@@ -239,6 +239,12 @@ async def test_no_secret_follows_a_redirect_to_another_host(status: int) -> None
         assert thief.calls == []
 
 
+async def test_a_redirect_to_what_is_no_address_is_a_broken_answer() -> None:
+    for nowhere in ("//[", "https://[::1/x", "http://[x]:y/"):
+        error, _ = await ask(says(302, Location=nowhere))
+        assert type(error) is BadAnswer
+
+
 @pytest.mark.parametrize(("status", "kind"), [(301, Rejected), (307, Rejected), (308, Rejected),
                                               (302, Ambiguous), (303, Ambiguous)])
 async def test_writes_never_follow_a_redirect(status: int, kind: type) -> None:
