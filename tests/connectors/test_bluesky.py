@@ -226,12 +226,12 @@ async def test_verify_says_what_is_hidden_and_what_cannot_be_done(world: Bluesky
 
 async def test_likes_are_no_words_and_one_post_is_one_message(world: BlueskyWorld) -> None:
     ours = world.net.post(world.net.me, "News!")
-    root = world.net.post(world.jane, "Hey", mention=[world.net.me], reply=ours, quote=ours)
+    world.net.post(world.jane, "Hey", mention=[world.net.me], reply=ours, quote=ours)
     world.net.write(world.jane.did, "app.bsky.feed.like", world.net.key(), {
         "$type": "app.bsky.feed.like", "subject": {"uri": ours.uri, "cid": ours.cid}})
     pages, _ = await drain(world.connector)
     assert [(m.text, m.kind, m.conversation_ref) for m in said(pages)] == [
-        ("Hey @acme.example", Kind.REPLY, root.uri)]
+        ("Hey @acme.example", Kind.REPLY, f"{ours.uri}#{world.jane.did}")]
     asked = [r.url.params.get_list("reasons") for r in world.line.seen if "listNotifications" in r.url.path]
     assert asked[0] == ["mention", "reply", "quote"]
 
@@ -242,24 +242,31 @@ async def test_below_our_own_post_every_customer_begins_a_conversation(world: Bl
     bo = world.net.account("bo.example", "Bo")
     clock.advance(SECOND)
     first = world.net.post(world.jane, "Why?", reply=ours)
-    second = world.net.post(bo, "Ok", reply=more)
+    world.net.post(bo, "Ok", reply=more)
     answer = world.net.post(world.net.me, "Holiday", reply=first)
     clock.advance(SECOND)
     world.net.post(world.jane, "Ah", reply=answer)
     pages, cursor = await drain(world.connect())
-    assert {m.text: m.conversation_ref for m in said(pages)} == {
-        "Why?": first.uri, "Ok": second.uri, "Holiday": first.uri, "Ah": first.uri}
+    hers, his = f"{ours.uri}#{world.jane.did}", f"{ours.uri}#{bo.did}"
+    assert {m.text: m.conversation_ref for m in said(pages)} == {"Why?": hers, "Ok": his, "Holiday": hers, "Ah": hers}
     heads = {head.ref: head for page in pages for head in page.conversations}
-    assert heads[first.uri].subject == "on our post: Closed on Monday"
-    assert (heads[first.uri].customer_ref, heads[second.uri].customer_ref) == (world.jane.did, bo.did)
+    assert heads[hers].subject == "on our post: Closed on Monday"
+    assert (heads[hers].customer_ref, heads[his].customer_ref) == (world.jane.did, bo.did)
     clock.advance(SECOND)
-    world.net.post(bo, "Hm, Jane?", reply=answer)
-    pages, _ = await drain(world.connect(), cursor)  # a new process knows nothing and asks for the chain
-    assert [m.conversation_ref for m in said(pages)] == [first.uri]
-    thread = await world.connect().thread(first.uri)
+    beside = world.net.post(bo, "Hm, Jane?", reply=answer)
+    clock.advance(SECOND)
+    world.net.post(world.net.me, "All good", reply=world.net.post(world.net.me, "Well", reply=answer))
+    pages, _ = await drain(world.connect(), cursor)  # a new process knows nothing and asks for what stands above
+    assert {m.text: m.conversation_ref for m in said(pages)} == {"Hm, Jane?": his, "Well": hers, "All good": hers}
+    thread = await world.connect().thread(hers)
     assert thread.conversations[0].subject == "on our post: Closed on Monday"
     assert [(m.text, m.direction) for m in thread.messages] == [
-        ("Why?", Direction.IN), ("Holiday", Direction.OUT), ("Ah", Direction.IN), ("Hm, Jane?", Direction.IN)]
+        ("Closed on Monday", Direction.ASIDE), ("Why?", Direction.IN), ("Holiday", Direction.OUT), ("Ah", Direction.IN),
+        ("Hm, Jane?", Direction.ASIDE), ("Well", Direction.OUT), ("All good", Direction.OUT)]
+    assert beside.uri not in [m.ref for m in thread.messages], "it stands in his conversation under its own ref"
+    assert {"Ok", "Hm, Jane?"} <= {m.text for m in (await world.connect().thread(his)).messages}
+    receipt = await world.connect().send(out(his, "Thanks, Bo"))
+    assert world.net.rows[receipt.ref].value["reply"]["parent"]["uri"] == beside.uri
 
 
 async def test_what_others_say_among_themselves_is_aside(world: BlueskyWorld, clock: ManualClock) -> None:
@@ -274,11 +281,20 @@ async def test_what_others_say_among_themselves_is_aside(world: BlueskyWorld, cl
     world.net.post(world.net.account("eve.example"), "lol", reply=chatter)
     world.net.post(world.net.account("kim.example"), "me too", reply=answer)
     pages, _ = await drain(world.connector)
-    assert {m.conversation_ref for m in said(pages)} == {root.uri}
-    page = await world.connector.thread(root.uri)
-    assert {m.text: m.direction for m in page.messages} == {
-        "Parcels these days": Direction.IN, "Tell me": Direction.ASIDE, "You? @acme.example": Direction.IN,
-        "Sorry!": Direction.OUT, "lol": Direction.ASIDE, "me too": Direction.IN}
+    hers = f"{root.uri}#{world.jane.did}"
+    assert {m.text: m.conversation_ref == hers for m in said(pages)} == {
+        "You? @acme.example": True, "Sorry!": True, "me too": False}
+    for connector in (world.connector, world.connect()):
+        page = await connector.thread(hers)
+        assert page.conversations[0].customer_ref == world.jane.did
+        assert {m.text: (m.direction, m.indirect) for m in page.messages if m.text != "lol"} == {
+            "Parcels these days": (Direction.ASIDE, False), "Tell me": (Direction.IN, True),
+            "You? @acme.example": (Direction.IN, False), "Sorry!": (Direction.OUT, False),
+            "me too": (Direction.ASIDE, False)}
+    aside = next(m for m in page.messages if m.text == "me too")
+    await world.connector.act(Action(verb=Verb.LIKE, conversation_ref=hers, message_ref=aside.ref))
+    assert [row.value["subject"]["uri"] for row in world.net.rows.values() if "like" in row.uri] == [
+        aside.ref.partition("#")[0]]
 
 
 async def test_what_is_missing_from_a_thread_keeps_its_place(world: BlueskyWorld, clock: ManualClock) -> None:
@@ -289,7 +305,8 @@ async def test_what_is_missing_from_a_thread_keeps_its_place(world: BlueskyWorld
     clock.advance(SECOND)
     below = world.net.post(world.jane, "right", reply=hidden)
     page = await world.connector.thread(root.uri)
-    assert [(m.ref, m.text, m.deleted, m.can_reply) for m in page.messages][1] == (hidden.uri, "", False, False)
+    assert [(m.ref, m.text, m.deleted, m.can_reply) for m in page.messages][1] == (
+        f"{hidden.uri}#{world.jane.did}", "", False, False)
     assert page.messages[1].attachments[0].name.startswith("A post that is not shown")
     assert page.messages[1].author.ref == bo.did
     assert below.uri not in [m.ref for m in page.messages], "the network shows nothing below it"
@@ -318,6 +335,9 @@ async def test_a_deleted_post_is_named_and_its_thread_goes_on(world: BlueskyWorl
     assert {m.text for m in page.messages} == {"", "How?", "Like so"}
     receipt = await world.connector.send(out(root.uri, "Thanks", reply_to_ref=second.uri))
     assert world.net.rows[receipt.ref].value["reply"]["root"]["uri"] == root.uri
+    page = await world.connect().thread(root.uri)
+    assert "Like so" in [m.text for m in page.messages], "a new process finds what is left by what she lately wrote"
+    world.net.delete(second)
     with pytest.raises(Gone):
         await world.connect().thread(root.uri)
 

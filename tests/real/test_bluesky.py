@@ -198,11 +198,15 @@ async def test_below_our_own_post_every_customer_has_a_conversation(
     await there(lambda: us.notified(again["uri"]))
     desk = connect()
     page = await desk.pull(None)
+    hers, his = f"{ours['uri']}#{jane.did}", f"{ours['uri']}#{bo.did}"
     assert {m.text: m.conversation_ref for m in page.messages} == {
-        "And Tuesday?": first["uri"], "Thanks!": second["uri"], "Open": first["uri"], "Good": first["uri"]}
+        "And Tuesday?": hers, "Thanks!": his, "Open": hers, "Good": hers}
     heads = {head.ref: head.subject for head in page.conversations}
-    assert heads[first["uri"]] == "on our post: We are closed on Monday"
-    assert [m.text for m in (await desk.thread(first["uri"])).messages] == ["And Tuesday?", "Open", "Good"]
+    assert heads[hers] == "on our post: We are closed on Monday"
+    for connector in (desk, connect()):
+        assert [(m.text, m.direction) for m in (await connector.thread(hers)).messages] == [
+            ("We are closed on Monday", Direction.ASIDE), ("And Tuesday?", Direction.IN), ("Open", Direction.OUT),
+            ("Good", Direction.IN)]
 
 
 async def test_what_is_deleted_blocked_or_changed(
@@ -220,7 +224,7 @@ async def test_what_is_deleted_blocked_or_changed(
     bo.write({"$type": "app.bsky.graph.block", "subject": us.did, "createdAt": iso(clock.now())})
     await there(lambda: not us.sees(middle["uri"]))
     page = await desk.thread(root["uri"])
-    blocked = next(m for m in page.messages if m.ref == middle["uri"])
+    blocked = next(m for m in page.messages if m.ref.startswith(middle["uri"]))
     assert (blocked.text, blocked.deleted, blocked.can_reply) == ("", False, False)
     assert "blocked" in blocked.attachments[0].name
     jane.delete(below["uri"])
@@ -293,6 +297,7 @@ async def test_where_nobody_may_answer_it_is_said(
 ) -> None:
     desk, bo = connect(), net.person("bo")
     gated, ended = jane.post("Only friends", to=us), bo.post("Going", to=us)
+    await there(lambda: us.sees(gated["uri"]))
     jane.call("POST", "com.atproto.repo.putRecord", json={
         "repo": jane.did, "collection": "app.bsky.feed.threadgate", "rkey": gated["uri"].rpartition("/")[2], "record": {
             "$type": "app.bsky.feed.threadgate", "post": gated["uri"], "allow": [], "createdAt": iso(clock.now())}})

@@ -52,7 +52,7 @@ class Actor:
 
     async def _mark(self, action: Action, collection: str) -> None:
         """Like or repost one post, or take that back."""
-        uri = action.message_ref or action.conversation_ref
+        uri = wire.plain_uri(action.message_ref or action.conversation_ref)
         if wire.address(uri) is None:
             raise Rejected(f"{self._client.name}: only posts can be liked or reposted",
                            remedy="Choose a post in public")
@@ -65,7 +65,7 @@ class Actor:
         await self._set(collection, uri, subject, standing, on=action.value != OFF)
 
     async def _follow(self, action: Action) -> None:
-        did = action.customer_ref or author_of(action.message_ref) or author_of(action.conversation_ref)
+        did = action.customer_ref or wire.parts_of(action.conversation_ref)[1]
         if not wire.is_did(did):
             raise Rejected(f"{self._client.name}: nobody is named to follow", remedy="Choose a customer's post")
         person = one(await self._client.get("app.bsky.actor.getProfile", [("actor", did)]), Person)
@@ -107,11 +107,11 @@ class Actor:
         if ref.startswith(CHAT):
             raise Rejected(f"{name}: direct messages stay with the other side", "They can be hidden for us alone",
                            "Write another one that sets it right")
-        found = wire.address(ref)
+        found = wire.address(wire.plain_uri(ref))
         if found is None or found.did != self._posts.me or found.collection != POST:
             raise Rejected(f"{name}: only our own posts can be deleted", remedy="Choose one of our own")
         await self._remove(POST, found.rkey)
-        self._posts.memory.forget(ref)
+        self._posts.memory.forget(wire.plain_uri(ref))
 
     async def _remove(self, collection: str, rkey: str) -> None:
         body = {"repo": self._posts.me, "collection": collection, "rkey": rkey}

@@ -112,7 +112,7 @@ class BlueskyConnector(Connector):
         await self._ready()
         if conversation_ref.startswith(CHAT):
             return await self._chats.page(conversation_ref)
-        if wire.address(conversation_ref) is None:
+        if wire.address(wire.parts_of(conversation_ref)[0]) is None:
             raise Gone(f"{self.name}: there is no such conversation", "It is no post and no private conversation")
         return await self._threads.page(conversation_ref)
 

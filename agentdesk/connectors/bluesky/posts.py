@@ -1,7 +1,7 @@
 """Posts by their addresses: fetched many at a time, put into the conversation that they belong to, told to the model.
 
-A conversation is a thread from its first post on that is not ours: below a post of our own every customer who answers
-begins one, so that an announcement with five hundred answers is not one row.
+A conversation is what one customer and we say to each other in one thread: an announcement of ours with five hundred
+answers is five hundred conversations, and two customers who name us below the same post are two.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from agentdesk.model.text import inert_line
 PER_CALL = 25
 PROFILE_AGE: Millis = 6 * HOUR
 KNOWN_PROFILES = 5_000
+MOST_ABOVE = 1_000
 UNREADABLE = (msgspec.ValidationError, ValueError, RecursionError, OverflowError)
 """What reading an item that does not fit may end with."""
 
@@ -61,33 +62,33 @@ class Posts:
 
     async def conversation(self, uri: str, reply: wire.Reply | None) -> str:
         """The conversation that a post stands in; empty while only we speak."""
-        begins = uri if author_of(uri) != self.me else ""
-        if reply is None:
-            return begins
-        if author_of(reply.root.uri) != self.me:
-            return reply.root.uri
-        if reply.parent.uri == reply.root.uri:
-            return begins
-        known = self.memory.post(reply.parent.uri)
-        if known is None:
-            return await self._first_of_theirs(reply.parent.uri) or begins
-        return known.conversation or begins
+        author, root = author_of(uri), reply.root.uri if reply else uri
+        if author == self.me:
+            author = await self._answered(reply.parent.uri) if reply else ""
+        return wire.conversation_of(root, author) if author else ""
 
-    async def _first_of_theirs(self, uri: str) -> str:
-        """The topmost post above and with ``uri`` that is not ours; empty when all are."""
+    async def _answered(self, uri: str) -> str:
+        """Whom we answer with a post below ``uri``: the author nearest above who is not us; empty for nobody."""
+        if author_of(uri) != self.me:
+            return author_of(uri)
+        known = self.memory.post(uri)
+        if known is not None:
+            return wire.parts_of(known.conversation)[1] if known.conversation else ""
         try:
             data = await self.client.get("app.bsky.feed.getPostThread",
                                          [("uri", uri), ("depth", 0), ("parentHeight", 100)])
         except Gone:
-            return uri if author_of(uri) != self.me else ""
-        chain: list[str] = []
+            return ""
         node: Any = data.get("thread")
-        while isinstance(node, dict) and len(chain) < 1_000:
+        for _ in range(MOST_ABOVE):
+            if not isinstance(node, dict):
+                break
             post = node.get("post")
-            chain.append(str((post if isinstance(post, dict) else node).get("uri") or ""))
+            author = author_of(str((post if isinstance(post, dict) else node).get("uri") or ""))
+            if author and author != self.me:
+                return author
             node = node.get("parent")
-        theirs = [one for one in chain if wire.address(one) and author_of(one) != self.me]
-        return theirs[-1] if theirs else ""
+        return ""
 
     async def place(self, post: Post) -> str:
         """Find out a post's conversation and remember both."""
@@ -130,25 +131,19 @@ class Posts:
         return [self.head(ref, rows, shown) for ref, rows in found.items()]
 
     def head(self, ref: str, messages: Sequence[Message], shown: dict[str, Post]) -> RemoteConversation:
-        """One conversation as far as it is known."""
+        """One conversation as far as it is known; below a post of our own its subject is what we had posted."""
+        root, customer = wire.parts_of(ref)
         theirs = [m for m in messages if m.direction is Direction.IN]
-        first = next((m for m in theirs if not m.indirect), theirs[0] if theirs else None)
         last = theirs[-1] if theirs else None
+        ours = shown.get(root) if author_of(root) == self.me else None
         return RemoteConversation(
             ref=ref,
-            customer_ref=first.author.ref if first else author_of(ref),
-            subject=inert_line(self._subject(ref, shown), limit=200),
-            url=post_url(ref),
-            updated_at=max((m.created_at for m in messages), default=None),
+            customer_ref=customer,
+            subject=inert_line(f"on our post: {ours.record.text}" if ours else "", limit=200),
+            url=post_url(theirs[0].ref if theirs else root),
+            updated_at=max((m.created_at for m in messages if m.direction is not Direction.ASIDE), default=None),
             locked_reason="" if last is None or last.can_reply else self._locked(shown.get(last.ref)),
         )
-
-    def _subject(self, ref: str, shown: dict[str, Post]) -> str:
-        """Below a post of our own: what we had posted."""
-        begun = shown.get(ref)
-        reply = begun.record.reply if begun else None
-        ours = shown.get(reply.root.uri) if reply and author_of(reply.root.uri) == self.me else None
-        return f"on our post: {ours.record.text}" if ours else ""
 
     def _locked(self, post: Post | None) -> str:
         """Why nobody may answer a post, in words."""

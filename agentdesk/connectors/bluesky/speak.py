@@ -7,6 +7,7 @@ from typing import Any
 
 from agentdesk.connectors.bluesky import richtext
 from agentdesk.connectors.bluesky.wire import (
+    BESIDE,
     POST,
     ChatMessage,
     Person,
@@ -14,6 +15,7 @@ from agentdesk.connectors.bluesky.wire import (
     Record,
     address,
     author_of,
+    parts_of,
     tid_at,
     written_at,
 )
@@ -39,20 +41,23 @@ class Speaker:
         self.me = ""
         self.names: dict[str, Person] = {}
 
-    def message(self, post: Post, conversation: str, *, direct: bool, overheard: bool = False) -> Message:
+    def message(
+        self, post: Post, conversation: str, *, direct: bool, overheard: bool = False, aside: bool = False
+    ) -> Message:
         """A post, in the conversation that it stands in.
 
-        It is ``direct`` when it speaks to us, and ``overheard`` when listening found it; anything else that is not
-        ours is what others say around the conversation.
+        It is ``direct`` when it speaks to us, and ``overheard`` when it is the customer's but does not. An ``aside`` is
+        what stands around the conversation: a copy with a ref of its own, because the post may stand in another
+        customer's conversation too.
         """
         ours = post.author.did == self.me
         record = post.record
         text, raw = text_and_raw(richtext.shown(record.text, record.facets))
         return Message(
-            ref=ref(post.uri),
+            ref=ref(copy_of(post.uri, conversation) if aside else post.uri),
             conversation_ref=ref(conversation),
             author=author(post.author),
-            direction=self._direction(post.author.did, theirs=direct or overheard),
+            direction=Direction.ASIDE if aside else Direction.OUT if ours else Direction.IN,
             text=text,
             raw=raw,
             created_at=written_at(record, post.indexedAt, post.uri),
@@ -62,13 +67,8 @@ class Speaker:
             url=post_url(post.uri),
             lang=str(inert_line(record.languages[0], limit=35)) if record.languages else "",
             can_reply=not (post.viewer.replyDisabled or post.author.viewer.blockedBy or post.author.viewer.blocking),
-            indirect=overheard and not (ours or direct),
+            indirect=overheard and not (ours or direct or aside),
         )
-
-    def _direction(self, did: str, *, theirs: bool) -> Direction:
-        if did == self.me:
-            return Direction.OUT
-        return Direction.IN if theirs else Direction.ASIDE
 
     def kind(self, record: Record) -> Kind:
         """What a post is to us."""
@@ -85,17 +85,18 @@ class Speaker:
             uris += (record.reply.parent.uri, record.reply.root.uri)
         return self.me in richtext.mentioned(record.facets) or self.me in map(author_of, uris)
 
-    def placeholder(self, uri: str, conversation: str, *, blocked: bool, direct: bool) -> Message | None:
+    def placeholder(self, uri: str, conversation: str, *, blocked: bool, customer: str) -> Message | None:
         """What stands for a post that is not shown, where it can be told whose it was and when it was written."""
         found = address(uri)
         at = tid_at(found.rkey) if found else None
-        if found is None or at is None or len(uri) > 300:
+        if found is None or at is None or len(uri) > 200:
             return None
+        theirs = found.did == customer
         return Message(
-            ref=uri,
+            ref=uri if theirs else copy_of(uri, conversation),
             conversation_ref=ref(conversation),
             author=Author(ref=found.did),
-            direction=self._direction(found.did, theirs=direct),
+            direction=Direction.IN if theirs else Direction.ASIDE,
             text=Inert(""),
             created_at=at,
             deleted=not blocked,
@@ -124,6 +125,11 @@ class Speaker:
             attachments=tuple(attachments(message.embed, person.did)),
             url=chat_url(convo),
         )
+
+
+def copy_of(uri: str, conversation: str) -> str:
+    """The ref of a post that is shown in a conversation of others."""
+    return f"{uri}{BESIDE}{parts_of(conversation)[1]}"
 
 
 def chat_ref(convo: str, message: str) -> str:

@@ -19,6 +19,8 @@ LIKE = "app.bsky.feed.like"
 REPOST = "app.bsky.feed.repost"
 FOLLOW = "app.bsky.graph.follow"
 
+BESIDE = "#"
+"""Parts a post's address from the customer whose conversation it stands in; no address holds it."""
 LATE: Millis = HOUR
 """A post that its author dates further back than this before it appeared is dated by its appearance."""
 
@@ -162,6 +164,22 @@ def address(uri: str) -> Address | None:
     return Address(*found.groups()) if found else None
 
 
+def conversation_of(root: str, customer: str) -> str:
+    """The ref of what one customer and we say to each other in one thread."""
+    return root if author_of(root) == customer else f"{root}{BESIDE}{customer}"
+
+
+def parts_of(ref: str) -> tuple[str, str]:
+    """The first post of the thread that a conversation is part of, and its customer."""
+    root, _, customer = ref.partition(BESIDE)
+    return root, customer or author_of(root)
+
+
+def plain_uri(ref: str) -> str:
+    """The address of the post that a message shows, also where it is a copy for a conversation of others."""
+    return ref.partition(BESIDE)[0]
+
+
 def author_of(uri: str) -> str:
     """Whose record it is; empty when it is no address."""
     found = address(uri)
@@ -176,7 +194,7 @@ def is_did(text: str) -> bool:
 def post(item: Any) -> Post:
     """Read a post or notification; ValueError or ValidationError when it is none."""
     found = one(item, Post)
-    if address(found.uri) is None or not found.cid or len(found.uri) > 300:
+    if address(found.uri) is None or not found.cid or len(found.uri) > 200:
         raise ValueError("no address or version")
     if not is_did(found.author.did):
         raise ValueError("no author")

@@ -63,7 +63,7 @@ class Writer:
                 raise Rejected(f"{self._client.name}: what was frozen with this reply cannot be read", str(error),
                                "Copy the text into a new reply") from error
         record: dict[str, Any] = {"$type": POST, "text": out.text, "createdAt": iso(out.created_at)}
-        parent = self._posts.memory.post(out.reply_to_ref)
+        parent = self._posts.memory.post(wire.plain_uri(out.reply_to_ref))
         if parent is not None:
             record["reply"] = msgspec.to_builtins(Reply(parent.root, parent.ref))
             if parent.language:
@@ -117,7 +117,7 @@ class Writer:
                           remedy="Shorten the text, or send it as a thread")
         if len(out.uploads) > MOST_PICTURES:
             raise Rejected(f"{name}: a post holds {MOST_PICTURES} pictures at most", remedy="Take some out")
-        if wire.address(out.conversation_ref) is None:
+        if wire.address(wire.parts_of(out.conversation_ref)[0]) is None:
             raise Gone(f"{name}: there is no such conversation", "It is no post and no private conversation")
 
     async def _standing(self, frozen: Frozen) -> Receipt | None:
@@ -140,14 +140,14 @@ class Writer:
         before = self._parts.get(self._series(out))
         if before is not None and before.uri == self._uri(frozen):
             before = None
-        target = before.uri if before else out.reply_to_ref
+        target = before.uri if before else wire.plain_uri(out.reply_to_ref)
         if not target:
             reply = frozen.record.get("reply")
             target = str(reply["parent"]["uri"]) if isinstance(reply, dict) else ""
         if wire.address(target) is None:
             latest = await self._threads.latest(out.conversation_ref, self._uri(frozen))
-            target = latest.uri if latest else out.conversation_ref
-        found = await self._posts.fetch([target, out.conversation_ref])
+            target = latest.uri if latest else wire.parts_of(out.conversation_ref)[0]
+        found = await self._posts.fetch([target])
         post = found.get(target) or (await self._own(before) if before else None)
         if post is None:
             raise Gone(f"{name}: what this answers is not there any more", "It was deleted, or it is hidden from us",
