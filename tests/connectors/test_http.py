@@ -239,10 +239,12 @@ async def test_no_secret_follows_a_redirect_to_another_host(status: int) -> None
         assert thief.calls == []
 
 
-async def test_a_redirect_to_what_is_no_address_is_a_broken_answer() -> None:
+async def test_a_redirect_to_what_is_no_address_is_an_error_in_words() -> None:
     for nowhere in ("//[", "https://[::1/x", "http://[x]:y/"):
         error, _ = await ask(says(302, Location=nowhere))
-        assert type(error) is BadAnswer
+        assert type(error) in (BadAnswer, Unavailable)
+    with pytest.raises(BadAnswer, match="leads nowhere"):
+        doorway("https://rt.example").local("//[")
 
 
 @pytest.mark.parametrize(("status", "kind"), [(301, Rejected), (307, Rejected), (308, Rejected),
