@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from agentdesk.config.sources import ZendeskSource
-from agentdesk.connectors.http import Http
+from agentdesk.connectors.http import JSON_LIMIT, Http
 from agentdesk.connectors.zendesk.client import authorization
 from agentdesk.connectors.zendesk.connector import ZendeskConnector
 from agentdesk.model.clock import ManualClock
@@ -29,14 +29,16 @@ class ZendeskWorld(World):
         self.who = who
         self.connector = self.connect()
 
-    def connect(self, who: str = "", *, oauth: bool = False, **config: object) -> ZendeskConnector:
+    def connect(
+        self, who: str = "", *, oauth: bool = False, limit: int = JSON_LIMIT, **config: object
+    ) -> ZendeskConnector:
         """A connector for one agent."""
         user = self.zendesk.user("", who or self.who)
         settings: dict[str, object] = {
             "name": "desk", "url": BASE, "user": "" if oauth else user.email, **config}
         source = ZendeskSource(**settings)  # type: ignore[arg-type]
         http = Http(f"{BASE}/api/v2", clock=self.clock, name="zendesk:desk", transport=self.line.transport(),
-                    headers=lambda: authorization(source.user, user.token))
+                    limit=limit, headers=lambda: authorization(source.user, user.token))
         return ZendeskConnector(source, self.clock, lambda: user.token, http)
 
     async def customer_posts(self, text: str, *, thread: str = "") -> str:

@@ -325,7 +325,8 @@ class FakeZendesk:
         until = next((n for n, (at, _) in enumerate(self.log) if at > self._seconds() - self.delay_s), len(self.log))
         size = int(params.get("per_page", 1_000))
         end = max(place, min(place + size, until))
-        ids = dict.fromkeys(number for _, number in self.log[place:end] if number in self.tickets)
+        later = {number for _, number in self.log[end:until]}  # a ticket comes once, where it changed last
+        ids = dict.fromkeys(number for _, number in self.log[place:end] if number in self.tickets.keys() - later)
         rows = [self._row(self.tickets[number]) for number in ids]
         return Reply(200, {"tickets": rows, "after_cursor": f"c{end}", "after_url": "…", "before_cursor": None,
                            "end_of_stream": end >= until})

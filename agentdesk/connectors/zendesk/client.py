@@ -18,7 +18,7 @@ from agentdesk.connectors.answers import Answer
 from agentdesk.connectors.http import Http, Walk
 from agentdesk.connectors.items import one, read
 from agentdesk.connectors.zendesk.wire import Comment, Group, Identity, Ticket, User
-from agentdesk.errors import BadAnswer, Gone, Rejected, SourceError
+from agentdesk.errors import Ambiguous, BadAnswer, Gone, Rejected, SourceError
 from agentdesk.model.clock import SECOND, Clock, Millis
 from agentdesk.model.page import Reject
 from agentdesk.model.text import inert_line
@@ -94,7 +94,13 @@ class ZendeskClient:
         if not answer.ok:
             raise Rejected(f"{self.name}: {self.http.host} refuses", f"HTTP {answer.status}: {reasons(answer)}",
                            "Change what is asked for; trying again will not help")
-        data = answer.json(self.name) if answer.body.strip() else {}
+        try:
+            data = answer.json(self.name) if answer.body.strip() else {}
+        except BadAnswer as error:
+            if safe:
+                raise
+            raise Ambiguous(f"{self.name}: the answer of {self.http.host} could not be read", error.cause,
+                            "It is being looked for on the server") from error
         return data if isinstance(data, dict) else {}
 
     async def upload(self, name: str, mime: str, data: bytes) -> str:

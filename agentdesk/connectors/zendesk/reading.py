@@ -43,6 +43,8 @@ class Seen(msgspec.Struct, array_like=True):
     created: int
     comment: int
     """Its last comment."""
+    again: bool = False
+    """True when more may have happened in the second that it changed in."""
 
 
 class Cursor(msgspec.Struct, omit_defaults=True):
@@ -184,7 +186,8 @@ class Reader:
                 return Page(cursor=text)
             gone = [self._speaker.deleted(ticket) for ticket in changes.tickets if ticket.status == "deleted"
                     and ticket.id in cursor.seen]
-            fresh = [t for t in changes.tickets if t.status != "deleted" and _is_changed(t, cursor.seen)]
+            fresh = [t for t in changes.tickets if t.status != "deleted"
+                     and (_is_changed(t, cursor.seen) or cursor.seen[t.id].again)]
             cursor.todo = list(dict.fromkeys(ticket.id for ticket in fresh))
             rejects = [item for item in changes.rejects if item.where not in cursor.bad]
             cursor.after, cursor.unread = changes.after or cursor.after, not stands
@@ -208,16 +211,17 @@ class Reader:
         """What changed by the search."""
         fresh, rejects, ended, reached = await self._changed(cursor, limit)
         new = [item for item in rejects if item.where not in cursor.bad]
-        if not fresh and not new and ended:
+        taken = [ticket.id for ticket in fresh[:limit]]
+        again = [number for number, seen in cursor.seen.items() if seen.again and number not in taken]
+        if not fresh and not new and ended and not again:
             return Page(cursor=text)
-        taken = fresh[:limit]
         lost = None
         if not fresh and not ended:  # more changes in one second than a search shows
             cursor.since = reached + SECOND + OVERLAP
             lost = Gap(reason="More tickets changed in one second than Zendesk's search shows",
                        since=reached, until=reached + SECOND)
-        cursor.since = max([cursor.since, *(_updated(ticket) for ticket in taken)])
-        page = await self._hand_over(cursor, [ticket.id for ticket in taken], Changes([], new))
+        cursor.since = max([cursor.since, *(_updated(ticket) for ticket in fresh[:limit])])
+        page = await self._hand_over(cursor, taken + again[: limit - len(taken)], Changes([], new))
         low = cursor.since - OVERLAP
         cursor.seen = {number: seen for number, seen in cursor.seen.items() if seen.updated >= low}
         return msgspec.structs.replace(page, cursor=_write(cursor), gap=lost,
@@ -263,8 +267,8 @@ class Reader:
         for ticket in tickets:
             before = cursor.seen.pop(ticket.id, None)
             comment = max(self._reached.pop(ticket.id, 0), before.comment if before else 0)
-            fresh = now - _updated(ticket) < SAME_SECOND  # more may happen in what is one second to Zendesk
-            cursor.seen[ticket.id] = Seen(_updated(ticket) - fresh, _created(ticket), comment)
+            again = now - _updated(ticket) < SAME_SECOND
+            cursor.seen[ticket.id] = Seen(_updated(ticket), _created(ticket), comment, again)
             if self.watched is not None:
                 keeps = self._watches(ticket) and ticket.status not in SOLVED
                 cursor.ours = [number for number in cursor.ours if number != ticket.id] + [ticket.id] * keeps
