@@ -76,6 +76,9 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     max_chars: int | None = None
     """Longest reply in the counter's units; None for no limit."""
     max_bytes: int | None = None
+    direct_max_chars: int | None = None
+    """Longest private message, where that is another length; so is ``direct_max_bytes``."""
+    direct_max_bytes: int | None = None
     counter: Counter = Counter.GRAPHEME
     url_length: int = 23
     visibilities: tuple[str, ...] = ("public",)
@@ -89,3 +92,9 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between pulls when all is well."""
     live: bool = False
     """True when pulls cost nothing (in process or a local file)."""
+
+    def privately(self) -> Caps:
+        """The same with the limits of private messages."""
+        if self.direct_max_chars is None:
+            return self
+        return msgspec.structs.replace(self, max_chars=self.direct_max_chars, max_bytes=self.direct_max_bytes)

@@ -12,6 +12,8 @@ from agentdesk.connectors.base import Connector, Verdict
 from agentdesk.connectors.bluesky import wire
 from agentdesk.connectors.bluesky.acting import Actor
 from agentdesk.connectors.bluesky.chats import LAG as CHAT_LAG
+from agentdesk.connectors.bluesky.chats import MOST_BYTES as CHAT_BYTES
+from agentdesk.connectors.bluesky.chats import MOST_SIGNS as CHAT_SIGNS
 from agentdesk.connectors.bluesky.chats import Chats
 from agentdesk.connectors.bluesky.client import WHOLE_ACCOUNT, WITH_CHAT, Client, Session, denied
 from agentdesk.connectors.bluesky.hearing import Listener
@@ -75,6 +77,8 @@ class BlueskyConnector(Connector):
             direct_strength=SendStrength.NONE,
             max_chars=MOST_SIGNS,
             max_bytes=MOST_BYTES,
+            direct_max_chars=CHAT_SIGNS,
+            direct_max_bytes=CHAT_BYTES,
             counter=Counter.GRAPHEME_BYTES,
             visibilities=("public", "direct") if config.chat else ("public",),
             consistency_lag_s=max(LAG, CHAT_LAG) // SECOND,
