@@ -255,6 +255,7 @@ class ImapSession:
         self.box: Box | None = None
         self.change = False
         self.signed_in = False
+        self.told = 0
 
     async def say(self, text: str | bytes) -> None:
         """One line."""
@@ -356,13 +357,19 @@ class ImapSession:
         if box is None:
             return f"NO [NONEXISTENT] Mailbox doesn't exist: {name}"
         self.box, self.change = box, verb == "SELECT"
-        await self.say(f"* {len(box.mails)} EXISTS")
+        await self._tell_how_many()
         await self.say(f"* OK [UIDVALIDITY {box.validity}] UIDs valid (really)")
         await self.say(f"* OK [UIDNEXT {box.next_uid}] Predicted next UID")
         return f"OK [READ-{'WRITE' if self.change else 'ONLY'}] {verb} completed"
 
+    async def _tell_how_many(self) -> None:
+        self.told = len(self.box.mails) if self.box else 0
+        await self.say(f"* {self.told} EXISTS")
+
     async def _idle(self) -> str:
         await self.say("+ idling")
+        if self.box and self.told != len(self.box.mails):
+            await self._tell_how_many()
         event = asyncio.Event()
         self.server._changed.append(event)
         done = asyncio.ensure_future(self.reader.readuntil(b"\n"))
@@ -373,7 +380,7 @@ class ImapSession:
                 news.cancel()
                 if event.is_set() and not done.done():
                     event.clear()
-                    await self.say(f"* {len(self.box.mails) if self.box else 0} EXISTS")
+                    await self._tell_how_many()
             await done
         finally:
             done.cancel()

@@ -114,7 +114,9 @@ class MailConnector(Connector):
                 "Look in a mail program; what was read is kept here",
             )
         page = await self._speaker.page(mails)
-        heads = [head for head in page.conversations if head.ref == conversation_ref]
+        # A report that its server did not tie to the thread is not among these mails, so they say nothing against it.
+        heads = [msgspec.structs.replace(head, status=head.status or None)
+                 for head in page.conversations if head.ref == conversation_ref]
         return msgspec.structs.replace(page, conversations=tuple(heads))
 
     async def _mails(self, places: dict[str, list[int]]) -> list[Mail]:

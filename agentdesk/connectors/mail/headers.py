@@ -18,7 +18,6 @@ from email.utils import getaddresses, parsedate_to_datetime
 
 from agentdesk.connectors.foreign import ref
 from agentdesk.model.clock import Millis
-from agentdesk.model.text import inert_line
 
 MOST_FIELDS = 1_000
 MOST_IDS = 60
@@ -29,6 +28,7 @@ _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN = re.compile(r"(\?=)\s+(?==\?[^?\s]+\?[bBqQ]\?)")
 _ID = re.compile(r"<([^<>]{1,2000})>")
+_NO_ID = re.compile(r"[^!-~]+")
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\\\"@]{1,64}@[^\s<>()\[\],;:\\\"@]{1,253}")
 _UNSAFE_CODECS = frozenset(("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"))
 _WIDER = {"ascii": "cp1252", "iso8859-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949",
@@ -175,17 +175,20 @@ def is_address(text: str) -> bool:
 
 
 def clean_id(raw: str) -> str:
-    """A message id as it is compared and kept: without brackets and spaces, inert, and of bearable length."""
-    text = str(inert_line("".join(raw.split()).strip("<>"), limit=2_000)).replace(" ", "")
+    """A message id as it is compared and kept: without brackets, printable, and of bearable length.
+
+    What does not belong into one becomes «~», so that the rest can still be searched for.
+    """
+    text = _NO_ID.sub("~", raw.strip().strip("<>").strip())
     if len(text) <= LONGEST_ID:
         return text
-    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     return f"{text[: LONGEST_ID - 20]}~{digest}"
 
 
 def searchable(message_id: str) -> str:
     """The part of an id under which a server can be asked for it."""
-    return message_id[: LONGEST_ID - 20] if len(message_id) > LONGEST_ID - 20 and "~" in message_id else message_id
+    return max(message_id.split("~"), key=len)
 
 
 def message_id(header: Header) -> str:

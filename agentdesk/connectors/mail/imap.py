@@ -180,22 +180,31 @@ class Imap:
 
     async def news(self, again_s: float) -> AsyncIterator[None]:
         """Wait for changes in the open folder (RFC 2177); asked for anew before the server loses patience."""
+        loop = asyncio.get_running_loop()
         while True:
             tag = await self._send(("IDLE",), Answers(), 1_024)
-            try:
-                async with asyncio.timeout(again_s):
-                    while True:
-                        row = await self._line.line()
-                        if row.startswith(tag):
-                            raise _no("IDLE", row[len(tag) + 1 :]) if not _is_ok(row, tag) else LineBroken("IDLE ended")
-                        if row.startswith(b"* BYE"):
-                            raise LineBroken(row[2:].decode("utf-8", "replace"))
-                        if re.match(rb"\* \d+ (EXISTS|RECENT|EXPUNGE)", row, re.IGNORECASE):
-                            yield
-            except TimeoutError:
-                await self._line.write(b"DONE\r\n")
-                if (await self._finish(tag, Answers(), "IDLE", 1_024, [])).rows:
+            until = loop.time() + again_s
+            while (row := await self._heard(until)) is not None:
+                if row.startswith(tag + b" "):
+                    rest = row[len(tag) + 1 :]
+                    raise LineBroken("waiting ended") if rest.upper().startswith(b"OK") else _no("IDLE", rest)
+                if row.startswith(b"* BYE"):
+                    raise LineBroken(row[2:].decode("utf-8", "replace"))
+                if re.match(rb"\* \d+ (EXISTS|RECENT|EXPUNGE)", row, re.IGNORECASE):
                     yield
+            async with asyncio.timeout(self._timeout_s):
+                await self._line.write(b"DONE\r\n")
+                late = await self._finish(tag, Answers(), "IDLE", 1_024, [])
+            if late.rows:
+                yield
+
+    async def _heard(self, until: float) -> bytes | None:
+        """The next line, or None when none came in time."""
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._line.line()
+        except TimeoutError:
+            return None
 
     async def leave(self) -> None:
         """Say goodbye if that is quick, and close."""
@@ -287,10 +296,6 @@ class Imap:
             return
         if values:
             said.rows.append(values)
-
-
-def _is_ok(row: bytes, tag: bytes) -> bool:
-    return row[len(tag) + 1 :].upper().startswith(b"OK")
 
 
 def _no(command: str, rest: bytes) -> ImapNo:

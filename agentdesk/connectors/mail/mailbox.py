@@ -244,9 +244,7 @@ class Mailbox:
         return {uid: Header(words(_body(given, "BODY[HEADER.FIELDS"))) for uid, given in got.items()}
 
     async def find_id(self, identifier: str, folders: Iterable[str]) -> tuple[str, int, Header] | None:
-        """Where the mail with this id lies; ids beyond ASCII stand in no header that a server can search."""
-        if not identifier.isascii():
-            return None
+        """Where the mail with this id lies."""
         for folder in folders:
             criteria: tuple[Piece, ...] = ("HEADER", "Message-ID", quoted(searchable(identifier)))
             if is_made_up(identifier):

@@ -69,6 +69,8 @@ def whole(raw: bytes) -> Part:
             warnings.simplefilter("ignore")
             message = email.message_from_bytes(raw, policy=compat32)
             return _part(message, "", 0, [0])
+    except Unreadable:
+        raise
     except (RecursionError, ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
         raise Unreadable(f"its parts cannot be told apart ({type(error).__name__})") from error
 

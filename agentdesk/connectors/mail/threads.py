@@ -145,9 +145,7 @@ class Threads:
         for start in range(0, len(wanted), ASKED_AT_ONCE):
             some = wanted[start : start + ASKED_AT_ONCE]
             criteria = _any([("HEADER", name, quoted(searchable(one)))
-                             for one in some if one.isascii() for name in ("References", "In-Reply-To")])
-            if not criteria:
-                continue
+                             for one in some for name in ("References", "In-Reply-To")])
             for folder in folders:
                 uids = (await self._box.search(folder, *criteria))[-MOST_MAILS:]
                 for uid, header in (await self._box.headers(folder, uids)).items() if uids else ():
