@@ -103,7 +103,7 @@ class Connector(Protocol):
 
     def hear(self, listen: tuple[ListenConfig, ...]) -> None:
         """Listen by these entries from now on: a person has just excluded something."""
-        return None
+        return
 
     def hints(self) -> AsyncIterator[None] | None:
         """Yield whenever something may be new; None where the platform cannot say. Pulling stays the truth."""

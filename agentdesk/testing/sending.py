@@ -13,7 +13,6 @@ from agentdesk.model.outgoing import Absent, Found, OutKind
 from agentdesk.testing.reading import Reading
 from agentdesk.testing.world import World, reply
 
-
 READ_ONLY = "test_what_can_only_be_read_says_so"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,7 @@ def site(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def two(run: Run, tmp_path: Path) -> Iterator[None]:
+def two(run: Run, tmp_path: Path) -> None:
     """A configuration with a source of another package, and a file."""
     (tmp_path / "posts.jsonl").touch()
     path = Path(run("config", "path").out.strip())
@@ -41,7 +40,6 @@ def two(run: Run, tmp_path: Path) -> Iterator[None]:
     path.write_text("sources:\n  - {kind: echo, name: wall, url: https://wall.example}\n"
                     f"  - {{kind: file, name: posts, path: {tmp_path / 'posts.jsonl'}}}\n")
     path.chmod(0o600)
-    yield
 
 
 @pytest.mark.usefixtures("two")
