@@ -116,6 +116,17 @@ async def test_a_session_that_ends_again_and_again_does_not_sign_in_for_ever(
     await world.connector.customer(world.jane.did)
 
 
+async def test_a_session_that_ran_out_is_renewed_in_the_middle_of_sending(world: BlueskyWorld) -> None:
+    root = world.net.post(world.jane, "Help", mention=[world.net.me])
+    await drain(world.connector)
+    world.net.expire()
+    await world.connector.send(out(root.uri, "Sure"))
+    convo = world.net.chat.write(world.jane.did, world.net.me.did, "Psst")
+    world.net.expire()
+    await world.connector.send(out(f"chat:{convo}", "Yes?"))
+    assert (await world.copies("Sure"), await world.privately("Yes?"), world.net.logins) == (1, 1, 1)
+
+
 async def test_a_token_that_is_stale_at_once_is_an_auth_error_not_a_loop(world: BlueskyWorld) -> None:
     world.line.faults.append(Fault("status", path="getProfile", status=400, times=9,
                                    body=b'{"error":"ExpiredToken","message":"Token has expired"}'))
@@ -462,6 +473,46 @@ async def test_history_can_be_left_out_or_cut(world: BlueskyWorld, clock: Manual
     assert [(m.text, page.backfill) for page in pages for m in page.messages] == [("new @acme.example", False)]
 
 
+@pytest.mark.parametrize("skew", [-10 * MINUTE, 10 * MINUTE])
+@pytest.mark.parametrize("items", [0, 200])
+async def test_a_clock_that_is_off_loses_nothing(clock: ManualClock, skew: int, items: int) -> None:
+    from email.utils import formatdate
+
+    world = BlueskyWorld(ManualClock(clock.at + skew))
+    world.net.lag = 0
+    world.net.headers = {"Date": formatdate(world.clock.now() / 1_000, usegmt=True)}
+    world.net.post(world.jane, "before", mention=[world.net.me])
+    world.clock.advance(HOUR)
+    clock.advance(HOUR)
+    world.net.headers = {"Date": formatdate(world.clock.now() / 1_000, usegmt=True)}
+    desk = world.connect(backfill_items=items)
+    for part in (desk._reader, desk._posts, desk._writer, desk._client):
+        part._clock = clock
+    desk._client.http.clock = clock
+    await desk.verify()
+    pages, cursor = await drain(desk)
+    assert [m.text.split()[0] for m in said(pages)] == (["before"] if items else [])
+    for number in range(3):
+        world.clock.advance(4 * SECOND)
+        clock.advance(4 * SECOND)
+        root = world.net.post(world.jane, f"{number}", mention=[world.net.me])
+        pages, cursor = await drain(desk, cursor)
+        assert [m.ref for m in said(pages)] == [root.uri]
+    receipt = await desk.send(out(root.uri, "An answer", created_at=clock.now()))
+    pages, cursor = await drain(desk, cursor)
+    assert [m.ref for m in said(pages)] == [receipt.ref]
+    await desk.close()
+
+
+async def test_whom_a_colleague_answered_is_known_by_name(world: BlueskyWorld, clock: ManualClock) -> None:
+    root = world.net.post(world.jane, "Just musing")
+    _, cursor = await drain(world.connector)
+    world.net.post(world.net.me, "Nice thought", reply=root)
+    pages, _ = await drain(world.connector, cursor)
+    assert [(head.customer_ref, head.ref) for head in pages[0].conversations] == [(world.jane.did, root.uri)]
+    assert [profile.name for profile in pages[0].profiles] == ["Jane Doe"]
+
+
 async def test_a_cursor_of_another_version_reads_everything_again(world: BlueskyWorld) -> None:
     world.net.post(world.jane, "hello", mention=[world.net.me])
     _, cursor = await drain(world.connector)
@@ -617,6 +668,20 @@ async def test_chat_trouble_does_not_hold_the_mentions_back(world: BlueskyWorld,
     clock.advance(11 * MINUTE)
     pages, _ = await drain(world.connector, cursor)
     assert [(m.text, m.conversation_ref) for m in said(pages)] == [("in private", f"chat:{convo}")]
+
+
+async def test_what_the_chat_says_of_the_account_does_not_stop_the_posts(
+    world: BlueskyWorld, clock: ManualClock
+) -> None:
+    _, cursor = await drain(world.connector)
+    world.line.faults.append(Fault("status", path="getLog", status=400, times=99,
+                                   body=b'{"error":"AccountSuspended","message":"Account is suspended from chat"}'))
+    clock.advance(MINUTE)
+    world.net.post(world.jane, "hello", mention=[world.net.me])
+    pages, _ = await drain(world.connector, cursor)
+    assert len(said(pages)) == 1
+    with pytest.raises(Rejected):
+        await world.connector.send(out("chat:convo1", "hello"))
 
 
 async def test_a_lost_direct_message_is_never_sent_on_a_guess(world: BlueskyWorld, clock: ManualClock) -> None:

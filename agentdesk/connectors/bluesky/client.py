@@ -114,7 +114,7 @@ class Client:
             session = await self._renew(session)
             answer = await self._once(session, method, call, safe=safe, chat=chat, **more)
         if not answer.ok:
-            raise self._refusal(answer, safe)
+            raise self._refusal(answer, safe, chat)
         try:
             data = answer.json(self.name) if answer.body else {}
         except BadAnswer as error:
@@ -141,8 +141,9 @@ class Client:
         return await self.http.request(method, f"/{call}", safe=safe, params=params, json=json, content=content,
                                        headers=headers, accept=refusals.REFUSALS)
 
-    def _refusal(self, answer: Answer, safe: bool = True) -> SourceError:
-        return refusals.refusal(answer, name=self.name, host=self.http.host, safe=safe, now=self._clock.now())
+    def _refusal(self, answer: Answer, safe: bool = True, chat: bool = False) -> SourceError:
+        return refusals.refusal(answer, name=self.name, host=self.http.host, safe=safe, now=self._clock.now(),
+                                chat=chat)
 
     async def _renew(self, old: Session | None) -> Session:
         """A session that is not ``old``: refreshed if that works, else signed in anew; one caller does it for all."""

@@ -101,6 +101,9 @@ class Caught(NamedTuple):
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a listing is read and remembered."""
 
+    skew: Millis = 0
+    """How far the server's clock is ahead of ours: what was there before we came is judged by its clock."""
+
     pages: int = 50
     remembered: int = 2_000
     first: Millis = 7 * DAY
@@ -115,9 +118,9 @@ async def catch_up(
     """Read a listing from its top down to where it was read before, and return the oldest of what is new."""
     begins = stream.at == 0
     if begins and not limits.first_items:
-        return Caught([], Stream(at=now, since=now, swept=now), False)
+        return Caught([], Stream(at=now + limits.skew, since=now + limits.skew, swept=now), False)
     sweeps = not begins and now - stream.swept >= SWEEP_EVERY
-    since = now - limits.first if begins else stream.since
+    since = now + limits.skew - limits.first if begins else stream.since
     floor = since if begins else max(since, stream.at - OVERLAP)
     deep = min(floor, max(since, now - SWEEP_DEPTH)) if sweeps else floor
     listed, reached = await _read(pages, floor, deep, limits, limits.first_items if begins else 0)
@@ -129,7 +132,7 @@ async def catch_up(
         since = new[0].at if len(new) == limits.first_items else since
     taken, more = new[:limit], len(new) > limit
     # What was never read and what is empty differ: the mark moves to now when there is nothing.
-    at = max([stream.at, *(item.at for item in (taken if more else listed))]) or now
+    at = max([stream.at, *(item.at for item in (taken if more else listed))]) or now + limits.skew
     swept = now if begins or (sweeps and not more) else stream.swept
     marks = _remember(stream, listed, taken, limits, whole=sweeps and not more and reached <= deep)
     lost = (stream.at, listed[-1].at) if reached > stream.at and not begins and listed else (None, None)

@@ -78,7 +78,7 @@ class Listener:
         return bool(self.ears.hears(post.record.text, languages, post.author.handle, post.record.hashtags))
 
     async def _ask(self, term: Term, stream: Stream, now: Millis, limit: int) -> tuple[list[Post], Stream, bool]:
-        share = max(20, REMEMBERED // max(1, len(self.ears.terms)))
+        share = max(5, REMEMBERED // max(1, len(self.ears.terms)))
         limits = Limits(pages=PAGES, remembered=min(share, MOST_HITS * 2), first=self._first, first_items=MOST_HITS)
         since = max(now - self._first, stream.at - LATE_INDEX) if stream.at else now - self._first
         caught = await catch_up(self._pages(term, since), stream, now, limit, limits)

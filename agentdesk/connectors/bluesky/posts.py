@@ -99,7 +99,8 @@ class Posts:
     async def profiles(self, people: Iterable[Person]) -> list[Profile]:
         """These accounts with their reach, those that were not told lately."""
         now = self._clock.now()
-        wanted = {person.did: person for person in people if person.did != self.me
+        named = sorted(people, key=lambda person: bool(person.handle))
+        wanted = {person.did: person for person in named if person.did != self.me
                   and now - self._profiles.get(person.did, -PROFILE_AGE) >= PROFILE_AGE}
         dids = list(wanted)
         told: list[Profile] = []

@@ -14,9 +14,9 @@ from agentdesk.connectors.bluesky.client import Client, Pairs, denied
 from agentdesk.connectors.bluesky.cursor import SWEEP_EVERY, VERSION, Caught, Cursor, Item, Limits, catch_up, dump, load
 from agentdesk.connectors.bluesky.hearing import Heard, Listener
 from agentdesk.connectors.bluesky.posts import UNREADABLE, Posts, as_record, read, unreadable
-from agentdesk.connectors.bluesky.wire import POST, Person, Post, author_of, tid_at
+from agentdesk.connectors.bluesky.wire import POST, Person, Post, author_of, parts_of, tid_at
 from agentdesk.connectors.items import instant
-from agentdesk.model.clock import Clock, Millis
+from agentdesk.model.clock import SECOND, Clock, Millis
 from agentdesk.model.message import Message
 from agentdesk.model.page import Gap, Page, Reject
 
@@ -56,7 +56,8 @@ class Reader:
         limit = max(1, min(limit, 200))
         if not cursor.back and self._listener.ears and (page := await self._new_terms(cursor, limit)):
             return page
-        limits = Limits(pages=self.pages, first=self._config.backfill, first_items=self._config.backfill_items)
+        limits = Limits(pages=self.pages, skew=self._skew(), first=self._config.backfill,
+                        first_items=self._config.backfill_items)
         posts = await catch_up(self._notifications(), cursor.posts, now, limit, limits)
         own = await catch_up(self._own_records(), cursor.own, now, limit, limits)
         batch = Batch()
@@ -75,6 +76,11 @@ class Reader:
             self.listening.tell()
         return msgspec.structs.replace(page, cursor=dump(fresh), more=more, backfill=bool(cursor.back),
                                        gap=_gap(posts, self.pages))
+
+    def _skew(self) -> Millis:
+        """How far the server's clock is ahead, rounded down by what its answers leave open."""
+        skew = self._client.http.meter.skew
+        return 0 if skew is None else skew - 2 * SECOND
 
     async def _page(self, batch: Batch, chat: News | None) -> Page:
         """Put a page together, oldest first."""
@@ -165,7 +171,8 @@ class Reader:
         except UNREADABLE as error:
             batch.rejects.append(unreadable(msgspec.to_builtins(now), "post", error))
             return
-        batch.people.append(now.author)
+        ours = now.author.did == self._posts.me
+        batch.people.append(Person(did=parts_of(conversation)[1]) if ours else now.author)
 
     # besides ---------------------------------------------------------------------------------------------------------
 

@@ -71,13 +71,17 @@ def is_stale(answer: Answer) -> bool:
     return answer.status in (400, 401) and name_of(answer) in STALE and not _out_of_scope(answer)
 
 
-def refusal(answer: Answer, *, name: str, host: str, safe: bool, now: Millis) -> SourceError:
-    """The error that a refused call stands for, in words."""
+def refusal(
+    answer: Answer, *, name: str, host: str, safe: bool, now: Millis, chat: bool = False
+) -> SourceError:
+    """The error that a refused call stands for, in words; what the chat says of an account holds for the chat alone."""
     kind, said = name_of(answer), answer.words()
     cause = f"{host} says {kind}: {said}" if said else f"{host} says {kind or f'HTTP {answer.status}'}"
     if _out_of_scope(answer):
         return NotAllowed(f"{name}: the app password does not allow this", cause,
                           "Make one that allows access to direct messages and run: agentdesk login bluesky")
+    if kind in _AUTH and chat:
+        return NotAllowed(f"{name}: {_AUTH[kind][0]}, as far as direct messages go", cause, _AUTH[kind][1])
     if kind in _AUTH:
         title, remedy = _AUTH[kind]
         return AuthError(f"{name}: {title}", cause, remedy)
