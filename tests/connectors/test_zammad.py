@@ -403,7 +403,7 @@ async def test_no_article_is_ever_mail_and_internal(world: ZammadWorld) -> None:
 
 
 @pytest.mark.parametrize(("channel", "sender", "kind", "to"), [
-    ("email", JANE, "email", "Jane Doe <jane@example.test>"),
+    ("email", JANE, "email", JANE),
     ("phone", JANE, "email", JANE),
     ("web", JANE, "email", JANE),
     ("web", "portal-user", "note", ""),
@@ -424,6 +424,16 @@ async def test_an_answer_goes_out_as_the_question_came(
     assert (article.type, article.to, article.internal, article.content_type) == (kind, to, False, "text/plain")
     if channel == "email":
         assert (article.subject, article.in_reply_to) == ("Question", "<m1>")
+
+
+@pytest.mark.parametrize(("said", "to"), [
+    ("Doe, Jane <jane@example.test>", JANE), ('"Doe, Jane" <jane@example.test>', JANE), ("jane@example.test", JANE),
+    ("Jane <other@example.test>, Bo <bo@example.test>", "other@example.test"), ("nonsense", JANE), ("", JANE),
+])
+async def test_mail_goes_to_one_plain_address(world: ZammadWorld, said: str, to: str) -> None:
+    number = world.zammad.write(JANE, "hello", from_=said)
+    await world.connector.send(out(number))
+    assert [address for address, _ in world.zammad.mails] == [to]
 
 
 async def test_the_article_that_is_answered_decides(world: ZammadWorld) -> None:

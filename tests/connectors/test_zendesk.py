@@ -865,6 +865,16 @@ async def test_a_light_agent_may_only_write_notes(world: ZendeskWorld) -> None:
     await private.close()
 
 
+async def test_what_a_role_may_not_see_is_done_without(world: ZendeskWorld) -> None:
+    number = world.zendesk.write(JANE, "hello")
+    for path in ("/ticket_fields", "/suspended_tickets", "/identities"):
+        world.line.faults.append(Fault("status", status=403, path=path, body=b'{"error": "Forbidden"}', times=9))
+    await world.connector.verify()
+    head = (await world.connector.thread(str(number))).conversations[0]
+    assert "Order number" not in head.fields
+    assert (await world.connector.customer(head.customer_ref)).contacts == (JANE,)
+
+
 @pytest.mark.parametrize("oauth", [True, False])
 async def test_both_kinds_of_tokens_work(world: ZendeskWorld, oauth: bool) -> None:
     connector = world.connect(BO, oauth=oauth)

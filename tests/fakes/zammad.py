@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -210,9 +211,11 @@ class FakeZammad:
         for pattern, verb, work in self._routes():
             if method == verb and (found := re.fullmatch(pattern, path)):
                 try:
-                    return work(*found.groups(), params=params, data=data)
+                    reply = work(*found.groups(), params=params, data=data)
                 except Refusal as no:
-                    return Reply(no.status, {"error": str(no), "error_human": str(no)})
+                    reply = Reply(no.status, {"error": str(no), "error_human": str(no)})
+                reply.headers["date"] = formatdate(self.clock.now() // 1_000, usegmt=True)
+                return reply
         return Reply(404, {"error": f"No route matches [{method}] {path}"})
 
     def _routes(self) -> list[tuple[str, str, Callable[..., Reply]]]:

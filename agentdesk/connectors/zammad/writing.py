@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from email.utils import parseaddr
+from email.utils import getaddresses
 from typing import Any
 
 import msgspec
@@ -156,9 +156,10 @@ class Writer:
 
     async def _mail_of(self, ticket: Ticket, article: Article | None) -> str:
         """Where an answer by mail goes."""
-        given = (article.reply_to or article.from_) if article else ""
-        if "@" in parseaddr(given)[1]:
-            return given
+        given = getaddresses([article.reply_to or article.from_]) if article else []
+        for _, address in given:
+            if "@" in address:
+                return address
         user = await self._speaker.person(ticket.customer_id)
         return user.email if user else ""
 

@@ -17,7 +17,7 @@ from agentdesk.config.sources import ZendeskSource
 from agentdesk.connectors.answers import Answer
 from agentdesk.connectors.http import Http, Walk
 from agentdesk.connectors.items import one, read
-from agentdesk.connectors.zendesk.wire import Comment, Group, Identity, Ticket, User
+from agentdesk.connectors.zendesk.wire import SYSTEM_FIELDS, Comment, Field, Group, Identity, Ticket, User
 from agentdesk.errors import Ambiguous, BadAnswer, Gone, Rejected, SourceError
 from agentdesk.model.clock import SECOND, Clock, Millis
 from agentdesk.model.page import Reject
@@ -133,6 +133,14 @@ class ZendeskClient:
                 break
         return found
 
+    async def fields(self) -> dict[int, str]:
+        """Titles of the fields that this desk's tickets have besides Zendesk's own."""
+        try:
+            found = await self.listed("/ticket_fields", "ticket_fields", Field)
+        except Rejected:
+            return {}  # their values then go without a title, which is to say unseen
+        return {it.id: it.title for it in found if it.active and it.type not in SYSTEM_FIELDS}
+
     async def export(self, after: str, start: int) -> Changes:
         """What changed since a mark, for administrators; the last minute is not in it."""
         params: dict[str, str | int] = {"cursor": after} if after else {"start_time": start}
@@ -209,8 +217,11 @@ class ZendeskClient:
         return users[0] if users else None
 
     async def identities(self, number: int) -> list[Identity]:
-        """Every way to reach a user."""
-        data = await self.get(f"/users/{number}/identities")
+        """Every way to reach a user; none where we may not see them."""
+        try:
+            data = await self.get(f"/users/{number}/identities")
+        except Rejected:
+            return []
         return read(_rows(data, "identities"), Identity, "identity")[0]
 
     async def people(self, words: str, limit: int = 10) -> list[User]:

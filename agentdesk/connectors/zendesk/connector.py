@@ -16,7 +16,7 @@ from agentdesk.connectors.zendesk.canned import Macro, from_macro
 from agentdesk.connectors.zendesk.client import ZendeskClient, plain_words
 from agentdesk.connectors.zendesk.reading import Reader
 from agentdesk.connectors.zendesk.speak import Speaker
-from agentdesk.connectors.zendesk.wire import STATUSES, Field, Group, User
+from agentdesk.connectors.zendesk.wire import STATUSES, Group, User
 from agentdesk.connectors.zendesk.writing import Writer
 from agentdesk.errors import AuthError, Gone, Rejected
 from agentdesk.model.capability import Caps, SendStrength
@@ -32,8 +32,6 @@ MAX_FILES = 10
 MAX_FILE = 50_000_000
 POLL_S = 60.0
 """The export may be asked ten times a minute by the whole company, and leaves out the last minute anyway."""
-SYSTEM_FIELDS = frozenset(("subject", "description", "status", "tickettype", "priority", "group", "assignee",
-                           "custom_status"))
 
 
 class ZendeskConnector(Connector):
@@ -243,8 +241,7 @@ class ZendeskConnector(Connector):
         """Groups and the desk's own fields; says which of the configured groups are missing."""
         groups = await self._client.listed("/groups", "groups", Group)
         self._speaker.groups = {group.id: group for group in groups if not group.deleted}
-        fields = await self._client.listed("/ticket_fields", "ticket_fields", Field)
-        self._speaker.fields = {it.id: it.title for it in fields if it.active and it.type not in SYSTEM_FIELDS}
+        self._speaker.fields = await self._client.fields()
         by_name = {group.name.casefold(): number for number, group in self._speaker.groups.items()}
         missing = [name for name in self._config.groups if name.casefold() not in by_name]
         warnings = [f"the group {name} is not there, or the token may not see it" for name in missing]

@@ -19,6 +19,9 @@ STATUSES = ("new", "open", "pending", "hold", "solved")
 """What agents may set; closed comes by itself, for good."""
 PRIORITIES = ("low", "normal", "high", "urgent")
 STAFF = ("agent", "admin")
+SYSTEM_FIELDS = frozenset(("subject", "description", "status", "tickettype", "priority", "group", "assignee",
+                           "custom_status"))
+"""Types of the ticket fields that every Zendesk has."""
 ELSEWHERE = frozenset((
     "twitter", "twitter_dm", "twitter_favorite", "twitter_like", "facebook", "facebook_post", "facebook_message",
     "any_channel", "messaging", "native_messaging", "whatsapp", "instagram_dm", "line", "wechat", "telegram", "viber",
