@@ -59,7 +59,9 @@ class Reader:
         limits = Limits(pages=self.pages, skew=self._skew(), first=self._config.backfill,
                         first_items=self._config.backfill_items)
         posts = await catch_up(self._notifications(), cursor.posts, now, limit, limits)
-        own = await catch_up(self._own_records(), cursor.own, now, limit, limits)
+        # Our own records are dated by whoever wrote them: by this machine, among others.
+        by_us = msgspec.structs.replace(limits, skew=min(limits.skew, 0))
+        own = await catch_up(self._own_records(), cursor.own, now, limit, by_us)
         batch = Batch()
         await self._take(posts, own, batch)
         chat = await self._chat(cursor, now)
