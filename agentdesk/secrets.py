@@ -15,7 +15,6 @@ import logging
 import os
 import re
 import shlex
-import signal
 import stat
 import sys
 import threading
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 from urllib.parse import quote, quote_plus
 
+from agentdesk import programs
 from agentdesk.config.sources import SecretRef
 from agentdesk.errors import SecretError
 from agentdesk.model.text import inert, inert_line
@@ -262,29 +262,14 @@ def _backend(ref: SecretRef, environ: MutableMapping[str, str]) -> KeyringBacken
 async def _from_command(argv: tuple[str, ...], seconds: float, environ: MutableMapping[str, str]) -> str:
     """Run a program without a shell and without our own variables; give what it printed."""
     program = inert_line(argv[0])
-    env = {name: value for name, value in environ.items() if not name.startswith("AGENTDESK_")}
-    pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv, stdin=null, stdout=pipe, stderr=pipe, env=env, start_new_session=True
-        )
+        code, out, said = await programs.run(argv, programs.environment(environ), seconds=seconds, most=2 * MAX_BYTES)
+    except TimeoutError:
+        remedy = "Unlock its store first, for instance by running it once by hand"
+        raise SecretError(f"{program} gave no secret", f"It was given {seconds:g} seconds", remedy) from None
     except (OSError, ValueError) as error:
         cause = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "It cannot be run"
         raise SecretError(f"{program} could not be started", cause, "Mend the command under token") from None
-    out, said = bytearray(), bytearray()
-    try:
-        async with asyncio.timeout(seconds):
-            await asyncio.gather(_drain(process.stdout, out), _drain(process.stderr, said))
-            code = await process.wait()
-    except TimeoutError:
-        out.clear()
-        remedy = "Unlock its store first, for instance by running it once by hand"
-        raise SecretError(f"{program} gave no secret", f"It was given {seconds:g} seconds", remedy) from None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
     text = Secret(out.decode(errors="replace"))
     del out
     if code:
@@ -292,12 +277,6 @@ async def _from_command(argv: tuple[str, ...], seconds: float, environ: MutableM
         words = inert_line(redact(said.decode(errors="replace"), printed), limit=300)
         raise SecretError(f"{program} gave no secret", f"It ended with {code}: {words}", "Run it by hand to see why")
     return text.reveal()
-
-
-async def _drain(stream: asyncio.StreamReader | None, into: bytearray) -> None:
-    """Read to the end, keeping no more than a secret can have."""
-    while stream is not None and (chunk := await stream.read(4096)):
-        into += chunk[: max(0, 2 * MAX_BYTES - len(into))]
 
 
 def _from_variable(name: str, environ: MutableMapping[str, str]) -> str:

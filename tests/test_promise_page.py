@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 RESULTS = """<testsuites><testsuite>
-<testcase classname="tests.nothing_lost.test_i1_pages_and_cursor" name="a"><properties><property name="runs" value="40"/>
-</properties></testcase>
+<testcase classname="tests.nothing_lost.test_i1_pages_and_cursor" name="a">
+<properties><property name="runs" value="40"/></properties></testcase>
 <testcase classname="tests.nothing_lost.test_i1_pages_and_cursor" name="b"/>
 <testcase classname="tests.nothing_lost.test_i2_machine.TestOutbox" name="c"><failure/></testcase>
 <testcase classname="tests.hostile.test_tmux" name="d"><skipped/></testcase>

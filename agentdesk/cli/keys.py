@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from agentdesk.bootstrap import read_config
 from agentdesk.cli import output
-from agentdesk.cli.session import registry
+from agentdesk.cli.session import options_of, registry
 from agentdesk.commands.keymap import DEFAULT
 
 
@@ -20,9 +21,10 @@ def keys(as_json: bool) -> None:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON, with arguments.")
-def verbs(as_json: bool) -> None:
-    """List the verbs that `agentdesk do`, keys and the `:` line call."""
-    found = registry()
+@click.pass_context
+def verbs(ctx: click.Context, as_json: bool) -> None:
+    """List the verbs that `agentdesk do`, keys and the `:` line call, with the programs of your own."""
+    found = registry(read_config(options_of(ctx, read_only=True)).commands)
     if as_json:
         output.as_lines(found.catalogue())
     else:

@@ -13,11 +13,12 @@ from agentdesk.bootstrap import Options, connect, disconnect, open_desk
 from agentdesk.cli import output
 from agentdesk.cli.screen import profile_options
 from agentdesk.desk.desk import Desk
-from agentdesk.errors import NotFound, Refused, UsageError
+from agentdesk.errors import DeskError, NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
     from agentdesk.commands.context import Choice, Level
     from agentdesk.commands.registry import Registry
+    from agentdesk.config.schema import CommandConfig
     from agentdesk.model.outgoing import OutboxEntry
 
 T = TypeVar("T")
@@ -27,7 +28,8 @@ class HeadlessFront:
     """A front end for scripts: it never asks, but says which argument would have answered."""
 
     async def ask(self, title: str, *, default: str = "", hint: str = "",
-                  check: Callable[[str], str] | None = None) -> str | None:
+                  check: Callable[[str], str] | None = None,
+                  complete: Callable[[str], Sequence[str]] | None = None) -> str | None:
         raise UsageError(f"{title}: say it in the call", "There is nobody to ask here", hint and f"For example {hint}")
 
     async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:
@@ -41,7 +43,9 @@ class HeadlessFront:
         output.say(text + (f" ({remedy})" if remedy else ""))
 
     async def show(self, screen: str, **args: object) -> None:
-        if screen != "composer":
+        if screen == "output":
+            output.text(str(args["text"]))
+        elif screen != "composer":
             raise Refused(f"{screen} is for the screen only", "", "Open the desk: agentdesk")
 
     async def copy(self, text: str) -> str:
@@ -60,6 +64,7 @@ def options_of(ctx: click.Context, *, read_only: bool = False) -> Options:
 def desk_for(ctx: click.Context, *, read_only: bool = False) -> Iterator[Desk]:
     """The desk that the command line's options name, closed at the end."""
     desk = open_desk(options_of(ctx, read_only=read_only))
+    desk.at_once = True
     told = 0
     try:
         told = _warn(desk, told)
@@ -93,12 +98,16 @@ async def ask_secret(source: str) -> str:
     return str(await asyncio.to_thread(click.prompt, f"Token for {source}", hide_input=True, err=True))
 
 
-def registry() -> Registry:
-    """The verbs that need no screen."""
+def registry(commands: Sequence[CommandConfig] = ()) -> Registry:
+    """The verbs that need no screen, and the person's own."""
     from agentdesk.commands.everything import VERB_MODULES
     from agentdesk.commands.registry import Registry
+    from agentdesk.commands.scripts import with_scripts
 
-    return Registry.of(VERB_MODULES)
+    found, told = with_scripts(Registry.of(VERB_MODULES), commands)
+    for words in told:
+        output.say(f"agentdesk: {words}")
+    return found
 
 
 def numbers(words: Sequence[str]) -> tuple[int, ...]:
@@ -114,15 +123,23 @@ def numbers(words: Sequence[str]) -> tuple[int, ...]:
     return tuple(found)
 
 
-async def call(desk: Desk, line: str, selection: tuple[int, ...]) -> str | None:
-    """Run one verb on conversations, as a key on the screen would."""
+async def call(desk: Desk, line: str, selection: tuple[int, ...], options: Options | None = None) -> str | None:
+    """Run one verb on conversations, as a key on the screen would; with ``options`` it may talk to its source."""
     for number in selection:
         if desk.store.reader.value("SELECT 1 FROM conversation WHERE id = ?", number) is None:
             raise NotFound(f"There is no conversation {number}", "It is not in this cache",
                            "agentdesk queue lists them")
     from agentdesk.commands.context import Context
 
-    return await registry().run(Context(desk=desk, front=HeadlessFront(), selection=selection), line)
+    found = registry(desk.config.commands)
+    if options is not None and found[found.parse(line).verb].online:
+        await connect(desk, options, ask=ask_secret)
+    try:
+        return await found.run(Context(desk=desk, front=HeadlessFront(), selection=selection, where="shell"), line)
+    except DeskError:
+        if desk.engine is not None:
+            await disconnect(desk)
+        raise
 
 
 async def deliver(desk: Desk, options: Options, offline: bool) -> list[OutboxEntry]:
@@ -130,13 +147,15 @@ async def deliver(desk: Desk, options: Options, offline: bool) -> list[OutboxEnt
     from agentdesk.store import outbox as outbox_rows
 
     waiting = outbox_rows.list(desk.store.reader, unsettled_only=True)
-    if offline or not waiting:
-        return waiting
-    await connect(desk, options, ask=ask_secret)
-    for source in sorted({entry.source for entry in waiting} & set(desk.connectors)):
-        await desk.connected().send_once(source)
-    await disconnect(desk)
-    return outbox_rows.list(desk.store.reader, unsettled_only=True)
+    if waiting and not offline:
+        if desk.engine is None:
+            await connect(desk, options, ask=ask_secret)
+        for source in sorted({entry.source for entry in waiting} & set(desk.connectors)):
+            await desk.connected().send_once(source)
+        waiting = outbox_rows.list(desk.store.reader, unsettled_only=True)
+    if desk.engine is not None:
+        await disconnect(desk)
+    return waiting
 
 
 def say_unsettled(entries: Sequence[OutboxEntry]) -> None:

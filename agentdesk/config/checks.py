@@ -18,6 +18,7 @@ def check(root: Map, walker: Walker) -> None:
     _source_names(root, walker)
     _calendars(root, walker)
     _breakpoints(root, walker)
+    _commands(root, walker)
 
 
 def _texts(root: Map, section: str, *fields: str) -> list[tuple[int, tuple[Scalar, ...]]]:
@@ -53,6 +54,14 @@ def _calendars(root: Map, walker: Walker) -> None:
             shown = [str(inert_line(name, limit=40)) for name in known]
             hint = did_you_mean(calendar.text, shown) or f"; known: {', '.join(shown)}"
             walker.say(calendar, ("policies", at, "calendar"), f"no calendar {quote(calendar.text)}{hint}")
+
+
+def _commands(root: Map, walker: Walker) -> None:
+    found = root.entries.get("commands")
+    for at, item in enumerate(found.items if isinstance(found, List) else ()):
+        run = item.entries.get("run") if isinstance(item, Map) else None
+        if isinstance(run, List) and not run.items:
+            walker.say(run, ("commands", at, "run"), "needs a program, such as [orders, --json]")
 
 
 def _breakpoints(root: Map, walker: Walker) -> None:

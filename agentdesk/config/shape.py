@@ -83,6 +83,8 @@ SOURCE_LABEL = Text(1, 40, r"[a-z0-9][a-z0-9_.-]*", "may hold small letters, dig
 LETTER = Text(0, 1, r"[A-Za-z0-9]?", "must be one letter or digit")
 DIGIT = Text(0, 1, r"[1-9]?", "must be a digit from 1 to 9")
 DELIMITER = Text(0, 1, r"[^\w\"\r\n]?", 'must be one sign such as ; or "\\t"', tab=True)
+ARGUMENT = Text(1, 400, r"(?!.*\{\{).*", "may hold no {{…}}: the conversation comes as JSON on standard input, and in "
+                "variables such as AGENTDESK_ID")
 ENCODING = Text(1, 30, r"[A-Za-z0-9][A-Za-z0-9_.-]*", "not an encoding's name such as utf-8")
 HOLIDAYS = Text(0, 10, r"([A-Z]{2}(-[A-Z0-9]{1,4})?)?", "not a country such as DE, or a region such as DE-BY")
 VARIABLE = Text(1, 100, r"[A-Za-z_][A-Za-z0-9_]*", "not a variable's name: letters, digits, underscore")

@@ -37,11 +37,13 @@ def run_screen(desk: Desk, modules: Callable[[], Sequence[ModuleType]], shell: S
         give_back_when_ended()
     with painted(desk, settings, themes, Keymap.build(keys), shell) as bare:
         from agentdesk.commands.registry import Registry
+        from agentdesk.commands.scripts import with_scripts
         from agentdesk.ui import verbs
         from agentdesk.ui.app import DeskApp
 
         desk.complete()
-        registry = Registry.of((*modules(), verbs))
+        registry, told = with_scripts(Registry.of((*modules(), verbs)), desk.config.commands)
+        desk.warnings += told
         keymap = Keymap.build(keys, known=_readable(registry))
         desk.warnings += [str(problem) for problem in keymap.problems]
         app = DeskApp(desk, registry, keymap, settings=settings, themes=themes, begin=begin, on_crash=on_crash,

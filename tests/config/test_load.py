@@ -85,7 +85,7 @@ def test_mistakes_of_variables_and_options_name_them_and_come_last() -> None:
     assert found[0] == "config.yaml:1: ui.wide: a whole number is needed"
     assert sorted(found[1:]) == [
         'command line: nonesuch: unknown key; known here: version, agent, sources, calendars, policies, views, '
-        "replies, ui, keys, signals, privacy, codes",
+        "replies, files, ui, keys, signals, privacy, commands, codes",
         "command line: ui.ascii: true or false is needed",
         "command line: ui.medium: must be from 40 to 1000",
         'command line: ui.thme: unknown key; did you mean "theme"?',

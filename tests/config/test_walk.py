@@ -17,7 +17,7 @@ BAD = [
     ("agent: {Name: ann}", 'agent.Name: unknown key; did you mean "name"?'),
     ("agent: {colour: red}", "agent.colour: unknown key; known here: name, signature, zone"),
     ("<<: {agent: {name: ann}}", "<<: unknown key; known here: version, agent, sources, calendars, policies, views, "
-     "replies, ui, keys, signals, privacy, codes"),
+     "replies, files, ui, keys, signals, privacy, commands, codes"),
     ("- agent", "a section with keys is needed, not a list"),
     ("hello", "a section with keys is needed, not a single value"),
     ("agent: ann", "agent: a section with keys is needed, not a single value"),

@@ -80,9 +80,9 @@ def block(stored: StoredMessage, page: Page, *, before: StoredMessage | None = N
     if answer:
         rows.append(_indented(page, stored.id, Run(answer, "dim")))
     if unfolded:
-        for number, text in enumerate(stored.earlier_texts, 1):
+        for number, earlier in enumerate(stored.earlier_texts, 1):
             rows.append(_indented(page, stored.id, Run(f"before, version {number}", "faint")))
-            rows.extend(_body(text, page, stored.id, "dim", unfolded))
+            rows.extend(_body(earlier, page, stored.id, "dim", unfolded))
         if stored.earlier_texts:
             rows.append(_indented(page, stored.id, Run("now", "faint")))
     text, quoted = (message.text, 0) if unfolded else own_words(message.text)
