@@ -27,6 +27,7 @@ COMMANDS = {
     "ledger": "agentdesk.cli.read:ledger",
     "reply": "agentdesk.cli.write:reply",
     "note": "agentdesk.cli.write:note",
+    "files": "agentdesk.cli.files:files",
     "claim": "agentdesk.cli.work:claim",
     "release": "agentdesk.cli.work:release",
     "assign": "agentdesk.cli.work:assign",

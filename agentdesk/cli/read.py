@@ -9,7 +9,7 @@ import click
 
 from agentdesk.cli import output
 from agentdesk.cli.session import desk_for, numbers, run
-from agentdesk.desk import find
+from agentdesk.desk import find, people
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import NotFound
 from agentdesk.model.clock import Millis
@@ -124,14 +124,18 @@ def customer(ctx: click.Context, conversation: str, as_json: bool) -> None:
     with desk_for(ctx) as desk:
         person = find.customer(desk, find.conversation(desk, number).customer_id)
         earlier = find.earlier(desk, person.id, limit=200)
+        offers = people.offers(desk, person.id)
         if as_json:
-            output.as_json({"customer": person, "conversations": earlier})
+            output.as_json({"customer": person, "conversations": earlier, "offers": offers})
             return
         output.text(f"{person.name}" + (" · VIP" if person.vip else "") + f" · reach {person.reach}")
         for identity in person.identities:
             output.text(f"  {identity.source}  {identity.profile.handle}")
         if person.note:
             output.text(f"  note: {person.note}")
+        for offer in offers:
+            where = ", ".join(people.called(identity) for identity in offer.identities)
+            output.text(f"  may also be {offer.name} ({where}): {offer.why}")
         rows = [output.plain(brief) for brief in earlier]
         output.table([{k: row[k] for k in row if k in ("id", "source", "state", "disposition", "subject", "preview")}
                       for row in rows])

@@ -30,7 +30,7 @@ def _work(ctx: click.Context, line: str, conversations: tuple[str, ...], as_json
 
 async def _call(desk: Desk, line: str, selection: tuple[int, ...], options: Options,
                 offline: bool) -> tuple[str | None, list[OutboxEntry]]:
-    words = await call(desk, line, selection)
+    words = await call(desk, line, selection, None if offline else options)
     return words, await deliver(desk, options, offline)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import zip_longest
 
 import click
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from agentdesk.bootstrap import Options
 from agentdesk.cli import output
 from agentdesk.cli.session import deliver, desk_for, numbers, options_of, run, say_unsettled
-from agentdesk.desk import answer
+from agentdesk.desk import answer, files
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import Refused, UsageError
 from agentdesk.model.message import Visibility
@@ -23,13 +24,18 @@ from agentdesk.model.outgoing import OutboxEntry, OutKind
 @click.option("--visibility", help="public, direct …; the usual one when left out.")
 @click.option("--override", multiple=True, metavar="CODE", help="Send although this guard warns; may be repeated.")
 @click.option("--split", is_flag=True, help="Cut a text that is too long into a thread.")
+@click.option("--attach", "paths", multiple=True, metavar="FILE", help="A file that goes with it; may be repeated.")
+@click.option("--alt", "alts", multiple=True, metavar="TEXT", help="What the file shows, one for each --attach.")
 @click.option("--offline", is_flag=True, help="Queue only; it leaves at the next sync.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @click.pass_context
 def reply(ctx: click.Context, conversation: str, text: str | None, visibility: str | None, override: tuple[str, ...],
-          split: bool, offline: bool, as_json: bool) -> None:
+          split: bool, paths: tuple[str, ...], alts: tuple[str, ...], offline: bool, as_json: bool) -> None:
     """Reply to a conversation with the text on stdin."""
-    _write(ctx, conversation, text, OutKind.REPLY, visibility, override, split, offline, as_json)
+    if len(alts) > len(paths):
+        raise UsageError("More --alt than --attach", "", "Each --alt describes the file of the --attach at its place")
+    said = _Said(OutKind.REPLY, visibility, frozenset(override), split, tuple(zip_longest(paths, alts, fillvalue="")))
+    _write(ctx, conversation, text, said, offline, as_json)
 
 
 @click.command()
@@ -40,39 +46,51 @@ def reply(ctx: click.Context, conversation: str, text: str | None, visibility: s
 @click.pass_context
 def note(ctx: click.Context, conversation: str, text: str | None, offline: bool, as_json: bool) -> None:
     """Write an internal note with the text on stdin; the customer never sees it."""
-    _write(ctx, conversation, text, OutKind.NOTE, None, (), False, offline, as_json)
+    _write(ctx, conversation, text, _Said(OutKind.NOTE), offline, as_json)
 
 
-def _write(ctx: click.Context, conversation: str, text: str | None, kind: OutKind, visibility: str | None,
-           override: tuple[str, ...], split: bool, offline: bool, as_json: bool) -> None:
+class _Said(msgspec.Struct, frozen=True):
+    """What the call says about the text."""
+
+    kind: OutKind
+    visibility: str | None = None
+    override: frozenset[str] = frozenset()
+    split: bool = False
+    files: tuple[tuple[str, str], ...] = ()
+    """Paths with what each shows."""
+
+
+def _write(ctx: click.Context, conversation: str, text: str | None, said: _Said, offline: bool, as_json: bool) -> None:
     (number,) = numbers([conversation])
     words = sys.stdin.buffer.read().decode(errors="replace") if text is None else text
     with desk_for(ctx) as desk:
-        sent, left = run(_send(desk, options_of(ctx), number, words, kind, visibility, frozenset(override), split,
-                               offline))
+        sent, left = run(_send(desk, options_of(ctx), number, words, said, offline))
         mine = {entry.id: entry for entry in left if entry.id in sent}
         say_unsettled(list(mine.values()))
         states = {str(n): mine[n].state.value if n in mine else "sent" for n in sent}
         if as_json:
             output.as_json({"conversation": number, "entries": states})
         elif not mine:
-            output.text("Sent" if kind is OutKind.REPLY else "Noted")
+            output.text("Sent" if said.kind is OutKind.REPLY else "Noted")
         else:
             output.text("In the outbox")
 
 
-async def _send(desk: Desk, options: Options, number: int, words: str, kind: OutKind, visibility: str | None,
-                override: frozenset[str], split: bool, offline: bool) -> tuple[tuple[int, ...], list[OutboxEntry]]:
-    draft = answer.open_draft(desk, number, kind)
+async def _send(desk: Desk, options: Options, number: int, words: str, said: _Said,
+                offline: bool) -> tuple[tuple[int, ...], list[OutboxEntry]]:
+    draft = answer.open_draft(desk, number, said.kind)
     chosen = draft.visibility
-    if visibility:
-        allowed = answer.visibilities(desk, number, kind)
-        if visibility not in [v.value for v in allowed]:
-            raise UsageError(f"A reply here cannot be {visibility}", "",
+    if said.visibility:
+        allowed = answer.visibilities(desk, number, said.kind)
+        if said.visibility not in [v.value for v in allowed]:
+            raise UsageError(f"A reply here cannot be {said.visibility}", "",
                              "One of: " + ", ".join(v.value for v in allowed))
-        chosen = Visibility(visibility)
-    fresh = msgspec.structs.replace(draft, text=words, visibility=chosen, canned="", canned_text="")
-    sent = await answer.send(desk, fresh, override, split=split, hold=0)
+        chosen = Visibility(said.visibility)
+    fresh = msgspec.structs.replace(draft, text=words, visibility=chosen, canned="", canned_text="", uploads=(),
+                                    calls=())
+    for path, alt in said.files:
+        fresh = await files.attach(desk, fresh, path, alt)
+    sent = await answer.send(desk, fresh, said.override, split=said.split, hold=0)
     if sent.warnings:
         raise Refused("Not sent: " + "; ".join(w.text for w in sent.warnings), "A guard warns",
                       " ".join(f"--override {w.code}" for w in sent.warnings) + " sends it all the same")

@@ -170,8 +170,10 @@ def room(desk: Desk, draft: Draft) -> int | None:
 
 
 def _limits(desk: Desk, draft: Draft, text: str) -> Caps:
-    """The channel's limits for this text: where the customer must be named, the handle takes its share."""
+    """The limits for this text: those of private messages, or less where the customer's handle takes its share."""
     caps = desk.caps(draft.source or _source(desk, draft))
+    if draft.kind is OutKind.DM or draft.visibility is Visibility.DIRECT:
+        caps = caps.privately()
     if not caps.mentions:
         return caps
     last = _last_in(desk.store.reader, draft.conversation_id)
@@ -224,7 +226,7 @@ async def send(desk: Desk, draft: Draft, override: frozenset[str] = frozenset(),
     if split:
         texts = length.split(inert(draft.text).strip(), _limits(desk, draft, ""), desk.config.agent.signature)
     now = desk.now()
-    usual = 0 if draft.kind is OutKind.NOTE else desk.config.replies.hold
+    usual = 0 if draft.kind is OutKind.NOTE else desk.hold
     hold_until = now + (usual if hold is None else hold)
     outs = [_freeze(desk, draft, it, text, now, first=number == 0) for number, text in enumerate(texts)]
 

@@ -91,7 +91,7 @@ def _carry_out(db: Db, desk: Desk, conversation_id: int, action: str, decision: 
     for mark in decision.reactions:
         reactions.put(db, source, mark, conversation_id, desk.agent, now)
     told = tickets.told(db, conversation_id, now, agent=desk.agent) if decision.told else []
-    hold = desk.config.replies.hold if batch else 0
+    hold = desk.hold if batch else 0
     entries = [outbox.freeze_action(db, conversation_id, source, act, desk.agent, now, hold_until=now + hold)
                for act in decision.actions]
     detail = dict(decision.detail)

@@ -71,6 +71,8 @@ class Desk:
     engine: Engine | None = None
     warnings: list[str] = field(default_factory=list)
     """What was found wrong at the start (a broken theme, pack or keymap), for the banner."""
+    at_once: bool = False
+    """True when nothing is held back for second thoughts, as for a script."""
     demo: bool = False
     """True at the desk of Harbour Post."""
     config_file: Path | None = None
@@ -79,6 +81,11 @@ class Desk:
     """When a conversation was fetched anew because somebody opened it."""
     _listeners: list[Listener] = field(default_factory=list)
     _learnt: dict[str, Caps] | None = None
+
+    @property
+    def hold(self) -> int:
+        """How long what was decided or written can be taken back before it leaves."""
+        return 0 if self.at_once else self.config.replies.hold
 
     def now(self) -> int:
         """The present instant."""

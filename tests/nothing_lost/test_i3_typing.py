@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import sqlite3
@@ -57,3 +58,27 @@ def test_a_kill_while_typing_loses_at_most_a_second(prepared: Path, tmp_path: Pa
     due = sum(killed - at > ALLOWED_S for at in typed)
     assert text.startswith(stored)
     assert len(stored) >= due, f"typed {text!r}, stored {stored!r}, {due} keys were older than {ALLOWED_S} s"
+
+
+def test_a_kill_keeps_what_was_attached(prepared: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(prepared, home)
+    (tmp_path / "a.txt").write_text("the form")
+    with Terminal("demo", home=home) as terminal:
+        terminal.wait_for("expected within")
+        terminal.press("r")
+        terminal.wait_for("^s send")
+        terminal.send("\x14")
+        terminal.wait_for("Attach which file?")
+        terminal.send(f"{tmp_path}/a.txt\r")
+        terminal.wait_for("a.txt 8 B")
+        terminal.wait_for("saved")
+        terminal.kill()
+    with closing(sqlite3.connect(home / "data" / "profiles" / "demo" / "desk.sqlite3")) as db:
+        ((text, uploads),) = db.execute("SELECT text, uploads FROM draft").fetchall()
+    assert (text, [it["name"] for it in json.loads(uploads)]) == ("", ["a.txt"])
+    with Terminal("demo", home=home) as terminal:
+        terminal.wait_for("expected within")
+        terminal.press("r")
+        terminal.wait_for("a.txt 8 B")
+        terminal.kill()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentdesk.errors import StoreDamaged
 from agentdesk.model.message import Visibility
-from agentdesk.model.outgoing import Draft, OutKind
+from agentdesk.model.outgoing import Draft, OutKind, Upload
 from agentdesk.store import conversations, drafts, integrity
 from agentdesk.store.codec import pack, row_hash, storable, unpack
 from tests.store.scene import Scene
@@ -80,3 +81,23 @@ def test_hashes_tell_rows_apart() -> None:
     assert row_hash("a", "bc") != row_hash("ab", "c")
     assert row_hash(1) != row_hash("1")
     assert row_hash(None) != row_hash("")
+
+
+def test_files_and_calls_are_kept_under_the_hash(scene: Scene) -> None:
+    number = scene.ask()
+    upload = Upload(path="/home/ann/form.pdf", name="form.pdf", mime="application/pdf", size=8, digest="0" * 64,
+                    alt="The form")
+    draft = msgspec.structs.replace(scene.draft(number, "See the form"), uploads=(upload,), calls=("tag claim",))
+    scene.store.write_now(lambda db: drafts.save(db, draft, 9))
+    found = drafts.get(scene.db, number, "ann", OutKind.REPLY)
+    assert found is not None
+    assert (found.uploads, found.calls) == ((upload,), ("tag claim",))
+    later = msgspec.structs.replace(draft, text="Later words", uploads=(), calls=("status open",))
+    joined = drafts.joined(later, found)
+    assert (joined.text, joined.uploads, joined.calls) == (
+        "See the form\n\nLater words", (upload,), ("tag claim", "status open"))
+    for column in ("uploads", "calls"):
+        scene.store.write_now(lambda db: drafts.save(db, draft, 9))
+        scene.store.write_now(lambda db, c=column: db.run(f"UPDATE draft SET {c} = '[]'"))  # type: ignore[misc]
+        with pytest.raises(StoreDamaged):
+            drafts.get(scene.db, number, "ann", OutKind.REPLY)

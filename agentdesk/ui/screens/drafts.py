@@ -12,7 +12,6 @@ from agentdesk.ui.widgets.blocks import Block
 from agentdesk.ui.widgets.runs import BLANK, Row, Run
 from agentdesk.ui.widgets.when import moment
 
-
 KINDS = {OutKind.NOTE: "note", OutKind.TICKET: "ticket", OutKind.DM: "private", OutKind.EDIT: "edit"}
 """What a draft is, where that is more than who can read it."""
 
