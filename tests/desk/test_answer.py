@@ -161,6 +161,16 @@ async def test_room_counts_the_sign_off(world: World) -> None:
     assert answer.room(world.desk, written(world, number, "x" * 100)) == 200 - 100 - len(" ^AN")
 
 
+async def test_room_in_private_is_that_of_private_messages(world: World) -> None:
+    number = await world.arrive("a")
+    source = find.conversation(world.desk, number).source
+    world.desk.connectors[source].caps = msgspec.structs.replace(world.desk.caps(source), direct_max_chars=1_000)
+    draft = written(world, number, "x" * 100)
+    assert answer.room(world.desk, draft) == 200 - 100 - len(" ^AN")
+    private = msgspec.structs.replace(draft, visibility=Visibility.DIRECT)
+    assert answer.room(world.desk, private) == 1_000 - 100 - len(" ^AN")
+
+
 async def test_a_reply_is_never_wider_than_what_the_customer_wrote(world: World) -> None:
     number = await world.arrive("a")
     assert answer.visibilities(world.desk, number, OutKind.REPLY)[0] is Visibility.PUBLIC
