@@ -37,8 +37,8 @@ def keys(profile: Profile) -> tuple[str, ...]:
         elif len(digits := re.sub(r"\D", "", contact)) >= 8 and "@" not in contact:
             found.append(f"tel:{digits.lstrip('0')}")
     pages = [*profile.links, *([profile.url] if profile.url else [])]
-    if profile.verified == "domain":
-        pages.append(profile.handle.lstrip("@"))
+    if profile.verified == "domain" and "@" not in profile.handle.removeprefix("@"):
+        pages.append(profile.handle.removeprefix("@"))
     found += [f"page:{page}" for page in map(_page, pages) if page]
     name = _local(profile.handle)
     if len(name) >= 3 and name not in COMMON:
@@ -52,6 +52,8 @@ def _page(address: str) -> str:
         parts = urlsplit(address if "//" in address else f"//{address}")
         host = (parts.hostname or "").removeprefix("www.")
     except ValueError:
+        return ""
+    if parts.username is not None:
         return ""
     return host + parts.path.rstrip("/") if "." in host else ""
 

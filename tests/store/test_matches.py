@@ -69,6 +69,9 @@ def test_what_two_identities_have_in_common_is_offered_with_the_reason(
     (person("a", "@a", contacts=["12345"]), person("b", "b", contacts=["12345"])),
     (person("a", "@a", url="https://x.example/a"), person("b", "b", url="https://x.example/b")),
     (person("a", "@a", url="notapage"), person("b", "b", url="notapage")),
+    (person("a", "@ann@social.example", verified="domain", links=["https://ann.example"]),
+     person("b", "@bob@social.example", verified="domain", links=["https://bob.example"])),
+    (person("a", "@a", links=["https://x@shop.example/"]), person("b", "b", links=["https://y@shop.example/"])),
     (person("a", "jane@example.org"), person("b", "@x", contacts=["jane@example.org"])),
 ])
 def test_what_says_too_little_is_not_offered(scene: Scene, here: Profile, there: Profile) -> None:
