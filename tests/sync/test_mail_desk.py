@@ -1,4 +1,4 @@
-"""A mailbox behind the whole engine: replies land once, automatic mails disturb nobody, rebuilt folders lose nothing."""
+"""A mailbox behind the whole engine: replies land once, automatic mails disturb nobody, nothing gets lost."""
 
 from __future__ import annotations
 
