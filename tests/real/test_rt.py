@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
 import time
 import uuid
@@ -387,6 +389,91 @@ async def test_status_priority_owner_and_tags(rt: RealRt, connect: Connect) -> N
     assert (await desk.thread(ref)).conversations[0].assignee == ""
 
 
+# tickets for posts elsewhere, looking for tickets, files ------------------------------------------------------------
+
+
+def new_ticket(**more: object) -> Outgoing:
+    """A frozen ticket, with words of its own."""
+    fields: dict[str, object] = {
+        "client_id": str(uuid.uuid4()), "conversation_ref": "post-1", "kind": OutKind.TICKET,
+        "text": f"From Mastodon\n\n{uuid.uuid4()}: größer als »gedacht« 🚚", "visibility": Visibility.INTERNAL,
+        "subject": f"Lost {uuid.uuid4().hex[:8]}", "tags": ("lost",), "agent": "ann", **more}
+    return Outgoing(**fields)  # type: ignore[arg-type]
+
+
+async def test_a_ticket_is_opened_and_read_as_ours(rt: RealRt, connect: Connect, clock: ManualClock) -> None:
+    desk = connect()
+    _, cursor = await drain(desk, rt.cursor)
+    out = new_ticket(customer_mail=a_customer(), created_at=clock.now())
+    receipt = await desk.send(out)
+    page = await desk.thread(receipt.conversation_ref)
+    it = page.conversations[0]
+    assert (it.subject, it.customer_ref, it.queue, it.closed) == (out.subject, out.customer_mail, "Support", False)
+    assert set(it.tags or ()) == {"lost"}
+    (message,) = page.messages
+    assert (message.text, message.direction, message.client_id) == (out.text, Direction.NOTE, out.client_id)
+    pages, rt.cursor = await drain(desk, cursor)
+    assert [m.client_id for m in messages(pages) if m.conversation_ref == receipt.conversation_ref] == [out.client_id]
+    clock.at = time.time_ns() // 1_000_000
+    found = await connect().reconcile(out, clock.now() - SECOND)
+    assert isinstance(found, Found)
+    assert found.receipt.conversation_ref == receipt.conversation_ref
+    assert (await desk.send(out)).conversation_ref == receipt.conversation_ref, "looked for before it is opened again"
+
+
+async def test_a_cut_line_leaves_one_ticket(connect: Connect, faults: Faulty, clock: ManualClock) -> None:
+    desk = connect(url=faults.url)
+    await desk.verify()
+    out = new_ticket(created_at=clock.now())
+    faults.add(mode="cut_after", method="POST", path="/ticket")
+    with pytest.raises(Ambiguous):
+        await desk.send(out)
+    clock.at = time.time_ns() // 1_000_000 + 61 * SECOND
+    found = await connect().reconcile(out, clock.now() - 61 * SECOND)
+    assert isinstance(found, Found)
+    assert len((await connect().find(out.subject)).conversations) == 1
+    assert await connect().reconcile(new_ticket(), clock.now() - 61 * SECOND) == Absent()
+
+
+async def test_a_queue_that_is_not_there_is_refused(connect: Connect) -> None:
+    with pytest.raises(Rejected) as caught:
+        await connect().send(new_ticket(place="No such queue"))
+    assert "queue" in caught.value.cause.casefold()
+
+
+async def test_tickets_are_found_by_number_subject_and_requestor(rt: RealRt, connect: Connect) -> None:
+    desk, sender = connect(), a_customer()
+    ref, rt.cursor = await opened(rt, desk, sender)
+    subject = (await desk.thread(ref)).conversations[0].subject
+    for words in (ref, f"#{ref}", sender, sender.split("@")[0], f"{sender.split('@')[0].title()} Long"):
+        page = await desk.find(words)
+        assert ref in [one.ref for one in page.conversations], words
+        assert sender in [str(one.handle) for one in page.profiles]
+    assert ref in [one.ref for one in (await desk.find(subject, 100)).conversations]
+    assert (await desk.find(f"nobody-{uuid.uuid4().hex}")).conversations == ()
+    assert (await desk.find("x' OR id > 0 OR Subject = 'x")).conversations == ()
+
+
+async def test_a_file_is_fetched_whole(rt: RealRt, connect: Connect) -> None:
+    desk, sender = connect(), a_customer()
+    _, cursor = await drain(desk, rt.cursor)
+    content = bytes(range(256)) * 40
+    body = (
+        f"From: Jane <{sender}>\nTo: support@desk.test\nSubject: Photo\nMessage-ID: <{uuid.uuid4()}@example.test>\n"
+        "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=XX\n\n--XX\nContent-Type: text/plain\n\nSee it\n"
+        "--XX\nContent-Type: image/jpeg\nContent-Disposition: attachment; filename=photo.jpg\n"
+        "Content-Transfer-Encoding: base64\n\n"
+    ).encode() + base64.encodebytes(content) + b"--XX--\n"
+    await asyncio.to_thread(rt.mail, body)
+    pages, rt.cursor = await drain(desk, cursor)
+    (file,) = [file for m in messages(pages) for file in m.attachments if file.name == "photo.jpg"]
+    out = io.BytesIO()
+    await desk.download(file.url, out, len(content))
+    assert out.getvalue() == content
+    with pytest.raises(Rejected):
+        await desk.download(file.url, io.BytesIO(), len(content) - 1)
+
+
 # the contract -------------------------------------------------------------------------------------------------------
 
 
@@ -399,6 +486,15 @@ class RealWorld(World):
         self.made: list[str] = []
         self.mark = uuid.uuid4().hex[:8]
         self.connector = connect(url=faults.url, backfill_items=0)
+        newest = rt.api("root", "GET", f"/tickets?{urlencode({'query': 'id > 0', 'orderby': 'id', 'order': 'DESC'})}")
+        self.before = int(newest["items"][0]["id"]) if newest["items"] else 0
+
+    async def tickets(self, text: str) -> int:
+        query = {"query": f"id > {self.before} AND Creator = 'agent1'", "per_page": "100"}
+        found = self.rt.api("root", "GET", f"/tickets?{urlencode(query)}")["items"]
+        self.made += [one["id"] for one in found if one["id"] not in self.made]
+        pages = [await self.connect().thread(one["id"]) for one in found]
+        return sum(page.messages[0].text == text.strip() for page in pages if page.messages)
 
     async def customer_posts(self, text: str, *, thread: str = "") -> str:
         subject = f"Re: [desk.test #{thread}] x" if thread else "Question"
@@ -450,10 +546,10 @@ class RealWorld(World):
         self.rt.api("root", "PUT", f"/ticket/{thread}", Status="deleted")
 
     def lose_request(self) -> None:
-        self.faults.add(mode="cut_before", method="POST", path="correspond")
+        self.faults.add(mode="cut_before", method="POST", path="/ticket")
 
     def lose_answer(self) -> None:
-        self.faults.add(mode="cut_after", method="POST", path="correspond")
+        self.faults.add(mode="cut_after", method="POST", path="/ticket")
 
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         if any(value.startswith(("Thu", "2026")) or (value.isdigit() and len(value) > 9) for value in headers.values()):

@@ -80,10 +80,9 @@ class Opener:
         if not wanted:
             return Page()
         about = " AND ".join(f"Subject LIKE {sql(word)}" for word in wanted)
-        person = " OR ".join(
-            "(" + " AND ".join(f"Requestor.{field} LIKE {sql(word)}" for word in wanted) + ")"
-            for field in ("EmailAddress", "RealName", "Name")
-        )
+        # Words of one person are asked for together: RT takes each condition for another requestor.
+        called = sql(" ".join(wanted))
+        person = " OR ".join(f"Requestor.{field} LIKE {called}" for field in ("EmailAddress", "RealName", "Name"))
         query = f"({about}) OR {person}"
         if len(wanted) == 1 and wanted[0].isdigit() and len(wanted[0]) < 12:
             query = f"id = {int(wanted[0])} OR {query}"
