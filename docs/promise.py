@@ -21,7 +21,7 @@ LINES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
      ("test_i0_said_and_done", "test_i0_screen")),
     ("I1", "Fetched messages are stored in the same transaction that moves the cursor", ("test_i1_pages_and_cursor",)),
     ("I2", "A reply reaches the platform exactly once, or is shown as unknown until it is settled",
-     ("test_i2_exactly_once", "test_i2_machine", "tests.real.test_rt")),
+     ("test_i2_exactly_once", "test_i2_machine", "test_i2_begun", "tests.real.test_rt")),
     ("I3", "A draft survives `kill -9` with at most the last second missing", ("test_i3_typing",)),
     ("I4", "Nothing leaves the queue without a disposition by a named person or rule", ("test_i4_queue",)),
     ("I4b", "What is edited or deleted upstream stays, marked, with its earlier text",

@@ -70,7 +70,7 @@ class DeskApp(CallApp):
         self._notified_at: Millis = 0
         self._touched_at = desk.now()
         self._leaving = False
-        self._typed_early: list[events.Key] | None = []
+        self._typed_early: list[events.Key | events.Paste] | None = []
         """Keys from before the main screen was there; None once it is."""
 
     # -- start and end ---------------------------------------------------------------------------------------------
@@ -196,10 +196,10 @@ class DeskApp(CallApp):
 
     async def on_event(self, event: events.Event) -> None:
         """Keys go to the router first; those from before the first frame wait for it."""
-        if isinstance(event, events.Key) and self._typed_early is not None:
+        if isinstance(event, (events.Key, events.Paste)) and self._typed_early is not None:
             self._typed_early.append(event)
             return
-        if isinstance(event, events.Key) and self._held is not None and not event.is_forwarded:
+        if isinstance(event, (events.Key, events.Paste)) and self._held is not None and not event.is_forwarded:
             self._held.append(event)
             return
         if isinstance(event, events.InputEvent):

@@ -49,8 +49,8 @@ class CallApp(LookApp):
         self._on_crash = on_crash
         self._rows = rows
         self._main: MainScreen | None = None
-        self._held: list[events.Key] | None = None
-        """Keys typed while a verb begins; None while none does."""
+        self._held: list[events.Key | events.Paste] | None = None
+        """What was typed or pasted while a verb begins; None while none does."""
 
     def get_default_screen(self) -> Screen[Any]:
         """The main screen."""
@@ -101,9 +101,16 @@ class CallApp(LookApp):
         def ended(result: Any) -> None:
             self.show_keys()
             if isinstance(result, int) and not isinstance(result, bool):
-                self.main.open_conversation(result)
+                self.open_conversation(result)
 
         self.push_screen(screen, ended)
+
+    def open_conversation(self, conversation_id: int) -> None:
+        """Open a conversation, or say why that cannot be."""
+        try:
+            self.main.open_conversation(conversation_id)
+        except DeskError as error:
+            self._complain(error)
 
     async def call_verb(self, line: str, *, count: int | None = None, where: str = "") -> None:
         """Carry out a call: what only moves things at once, the rest beside the screen's own work."""
@@ -138,7 +145,7 @@ class CallApp(LookApp):
     async def _hold_keys(self, done: asyncio.Event, screen: Screen[Any], focused: object) -> None:
         """Keys typed right after a verb's key are for what it opens: they wait until that is there, or it is done."""
         for _ in range(HOLD_STEPS):
-            if done.is_set() or (self.screen is not screen and self.screen.is_running) or self.focused is not focused:
+            if done.is_set() or (self.screen is not screen and self.screen.is_mounted) or self.focused is not focused:
                 break
             await asyncio.sleep(HOLD_STEP_S)
         held, self._held = self._held or [], None

@@ -52,7 +52,9 @@ def escaped(text: str) -> str | None:
     for code in _CODE.finditer(text):
         if _ENDS_RAW.search(code.group(1)):
             return None
-        out += [_OPENS.sub(_BRACE, text[at : code.start()]), code.group(0)]
+        before = _OPENS.sub(_BRACE, text[at : code.start()])
+        # Chatwoot puts {% raw %} before code: a brace right before it would make that another tag.
+        out += [before[:-1] + _BRACE if before.endswith("{") else before, code.group(0)]
         at = code.end()
     out.append(_OPENS.sub(_BRACE, text[at:]))
     return "".join(out)

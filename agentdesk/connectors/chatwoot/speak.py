@@ -159,7 +159,7 @@ class Speaker:
     def _extra(self, word: Word, talk: Talk, at: Millis, what: str, text: Inert, raw: str) -> Message:
         return Message(
             ref=f"{word.id}-{what}", conversation_ref=str(talk.id), direction=Direction.NOTE, text=text, raw=raw,
-            author=Author(ref="chatwoot", name=Inert("Chatwoot")), created_at=at, kind=Kind.TICKET,
+            author=Author(ref="chatwoot", name=inert_line("Chatwoot")), created_at=at, kind=Kind.TICKET,
             visibility=Visibility.INTERNAL, parent_ref=str(word.id),
         )
 
@@ -169,7 +169,7 @@ class Speaker:
             person = sender or talk.meta.sender
             return author(person) if person else Author(ref="customer")
         if sender is None:
-            return Author(ref="chatwoot", name=Inert("Chatwoot" if direction is Direction.NOTE else "Somebody"))
+            return Author(ref="chatwoot", name=inert_line("Chatwoot" if direction is Direction.NOTE else "Somebody"))
         kind = "bot" if _machine(sender) else "agent"
         return Author(ref=f"{kind}:{sender.id}", name=inert_line(sender.shown), handle=inert_line(sender.email))
 

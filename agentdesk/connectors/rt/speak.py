@@ -215,7 +215,7 @@ def marked(text: str, client_id: str) -> str:
 def unmarked(text: Inert) -> tuple[Inert, str]:
     """The words without our id, and the id; empty where there is none."""
     found = _MARK.search(text)
-    return (Inert(text[: found.start()].rstrip()), found[1]) if found else (text, "")
+    return (inert(text[: found.start()].rstrip()), found[1]) if found else (text, "")
 
 
 def profile(person: Person) -> Profile:
