@@ -241,6 +241,19 @@ async def test_the_subject_is_the_last_resort(world: MailWorld) -> None:
     assert found == {"n0@x": "a@x", "n1@x": "n1@x", "n2@x": "n2@x", "n3@x": "n3@x"}
 
 
+async def test_a_long_thread_comes_whole_though_each_mail_names_only_the_one_before(world: MailWorld) -> None:
+    thread = before = await world.customer_posts("first")
+    for number in range(9):
+        world.clock.advance(MINUTE)
+        world.server.arrive(raw_mail(f"From: jane@example.test\nMessage-ID: <n{number}@x>\nIn-Reply-To: <{before}>"))
+        before = f"n{number}@x"
+    assert len((await world.connector.thread(thread)).messages) == 10
+    many = await world.customer_posts("many")
+    for number in range(60):
+        world.server.arrive(raw_mail(f"From: jane@example.test\nMessage-ID: <m{number}@x>\nReferences: <{many}>"))
+    assert len((await world.connector.thread(many)).messages) == 61
+
+
 async def test_threads_that_lead_in_circles_end(world: MailWorld) -> None:
     world.server.arrive(raw_mail("From: a@x.test\nMessage-ID: <a@x>\nReferences: <b@x>"))
     world.server.arrive(raw_mail("From: a@x.test\nMessage-ID: <b@x>\nReferences: <a@x>"))

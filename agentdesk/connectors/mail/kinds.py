@@ -1,7 +1,7 @@
 """What kind of mail it is: a person's, an automatic answer, a report of delivery, or one sent to many.
 
-Only what answers something of ours by itself is quiet (RFC 3834, RFC 3464): a form on a web page or a customer's own
-program may well say that it is automatic, and is a customer's message all the same.
+Only what surely answers something of ours by itself is quiet (RFC 3834, RFC 3464). A form on a web page says that it is
+automatic, and so does every word of a person who writes through a help desk of their own: those must not be missed.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from agentdesk.connectors.mail.parts import Part
 
 _REPLY_FIELDS = ("x-autoreply", "x-autorespond", "x-autoresponse", "x-auto-reply-from", "x-mail-autoreply")
 _AWAY = re.compile(
-    r"^\s*((re|aw|sv|antw)\s*:\s*)*(out of (the )?office|automatic reply|auto(matic)?[- ]?(reply|response)|"
+    r"^\s*(out of (the )?office|automatic reply|auto(matic)?[- ]?(reply|response)|"
     r"autoreply|automatische (antwort|reactie)|abwesenheits(notiz|agent|hinweis)|abwesend|réponse automatique|"
     r"respuesta automática|resposta automática|risposta automatica|autosvar|automaattinen vastaus|"
-    r"autoodpowiedź|i am (away|out)|vacation)", re.IGNORECASE)
+    r"autoodpowiedź)", re.IGNORECASE)
 _SYSTEM = re.compile(r"^(mailer-daemon|postmaster|mail-daemon|mdaemon)@", re.IGNORECASE)
 _FAILED = re.compile(
     r"undeliver|returned mail|delivery (status|failure|has failed|failed)|failure notice|mail delivery|"
@@ -59,14 +59,12 @@ def kind_of(header: Header, root: Part | None) -> tuple[MailKind, Report | None]
     precedence = header.word("precedence")
     if submitted in ("auto-replied", "auto-notified") or precedence == "auto_reply" or header.has(*_REPLY_FIELDS):
         return MailKind.AUTOMATIC, None
-    if submitted not in ("", "no") and (answers or looks_away):
+    is_made = submitted not in ("", "no") or precedence in ("bulk", "junk")
+    if looks_away and (is_made or header.has("x-auto-response-suppress", "x-ms-exchange-inbox-rules-loop")):
         return MailKind.AUTOMATIC, None
-    if precedence in ("bulk", "junk") and (answers or looks_away):
+    if precedence == "junk" and answers:
         return MailKind.AUTOMATIC, None
-    suppressed = header.raw("x-auto-response-suppress").casefold()
-    if looks_away and (answers or suppressed or header.has("x-ms-exchange-inbox-rules-loop")):
-        return MailKind.AUTOMATIC, None
-    if precedence in ("bulk", "junk") and header.has("list-unsubscribe", "list-id", "feedback-id"):
+    if is_made and (answers or header.has("list-unsubscribe", "list-id", "feedback-id")):
         return MailKind.BULK, None
     return MailKind.PERSON, None
 

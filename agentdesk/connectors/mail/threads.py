@@ -22,7 +22,7 @@ LOOKUPS = 60
 """So many mails are looked up for one page at most: what is not found by then begins a conversation of its own."""
 SAME_SUBJECT: Millis = 30 * DAY
 MOST_MAILS = 200
-MOST_ROUNDS = 4
+MOST_ROUNDS = 12
 ASKED_AT_ONCE = 12
 _PREFIX = re.compile(
     r"^\s*((re|aw|antw|sv|vs|ref|odp|rv|res|r|fwd?|wg|tr|enc|vb)\s*(\[\d+\])?\s*[:：]\s*|\[[^\]]{1,40}\]\s*(?=re\s*:))+",
@@ -122,17 +122,19 @@ class Threads:
         """The mails of a thread, by folder; each mail once, from the first folder that holds it."""
         folders = (await self._box.folders()).known
         found: dict[str, tuple[str, int]] = {}
-        asked: set[str] = set()
-        wanted = [root]
+        asked = {root}
+        waiting = [root]
         place = await self._box.find_id(root, folders)
         if place is not None:
             found[key(place[2])] = place[:2]
         for _ in range(MOST_ROUNDS):
-            wanted = [one for one in dict.fromkeys(wanted) if one not in asked][: ASKED_AT_ONCE * 3]
-            if not wanted or len(found) >= MOST_MAILS:
+            if not waiting or len(found) >= MOST_MAILS:
                 break
-            asked.update(wanted)
-            wanted = await self._answers_to(wanted, folders, found)
+            some, waiting = waiting[:ASKED_AT_ONCE], waiting[ASKED_AT_ONCE:]
+            for identifier in await self._answers_to(some, folders, found):
+                if identifier not in asked:
+                    asked.add(identifier)
+                    waiting.append(identifier)
         members: dict[str, list[int]] = {}
         for folder, uid in list(found.values())[:MOST_MAILS]:
             members.setdefault(folder, []).append(uid)
@@ -142,18 +144,14 @@ class Threads:
                           found: dict[str, tuple[str, int]]) -> list[str]:
         """Find the mails that answer any of these; returns their ids."""
         fresh: list[str] = []
-        for start in range(0, len(wanted), ASKED_AT_ONCE):
-            some = wanted[start : start + ASKED_AT_ONCE]
-            criteria = _any([("HEADER", name, quoted(searchable(one)))
-                             for one in some for name in ("References", "In-Reply-To")])
-            for folder in folders:
-                uids = (await self._box.search(folder, *criteria))[-MOST_MAILS:]
-                for uid, header in (await self._box.headers(folder, uids)).items() if uids else ():
-                    if not set(parents(header)) & set(some):
-                        continue
+        criteria = _any([("HEADER", name, quoted(searchable(one)))
+                         for one in wanted for name in ("References", "In-Reply-To")])
+        for folder in folders:
+            uids = (await self._box.search(folder, *criteria))[-MOST_MAILS:]
+            for uid, header in (await self._box.headers(folder, uids)).items() if uids else ():
+                if set(parents(header)) & set(wanted):
                     fresh.append(message_id(header))
-                    if key(header) not in found:
-                        found[key(header)] = (folder, uid)
+                    found.setdefault(key(header), (folder, uid))
         return fresh
 
 
