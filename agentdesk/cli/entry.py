@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # typing itself takes longer to import than the shell to show
 
 GRACE_S = 1.0
 """Seconds that work in threads has to end by itself."""
+HUNG_UP = 129
+"""The exit code after a line that dropped, as after SIGHUP."""
 
 
 def entry() -> None:
@@ -33,11 +35,27 @@ def entry() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
+        if hung_up():
+            os._exit(HUNG_UP)
         from agentdesk.bootstrap import report_crash
         from agentdesk.cli import output
 
         output.complain(report_crash(error))
         sys.exit(1)
+
+
+def hung_up(fd: int = 0) -> bool:
+    """True when the terminal we were started on is gone: an error is then the line's, and nobody reads of it."""
+    if sys.platform == "win32":
+        return False
+    import errno
+    import termios
+
+    try:
+        termios.tcgetattr(fd)
+    except termios.error as error:
+        return bool(error.args[0] == errno.EIO)
+    return False
 
 
 def _end(code: int) -> NoReturn:

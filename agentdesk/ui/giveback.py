@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 
 LEAVE = "\x1b[?2026l\x1b[?2004l\x1b[?7h\x1b[?1006l\x1b[?1000l\x1b[<u\x1b[?1004l\x1b[m\x1b[?25h\x1b[?1049l"
@@ -22,12 +23,10 @@ def give_back_when_ended() -> None:
 
     def end(number: int, _: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
-        try:
+        with suppress(OSError, termios.error):  # the terminal itself may be gone, and with it what to give back
             if before is not None:
                 termios.tcsetattr(fd, termios.TCSANOW, before)
             os.write(fd, LEAVE.encode())
-        except (OSError, termios.error):
-            sys.exit(128 + number)  # the terminal itself is gone
         os.kill(os.getpid(), number)
 
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
