@@ -142,7 +142,7 @@ class MainScreen(PaneScreen):
     @on(QueueList.Opened)
     def opened(self, event: QueueList.Opened) -> None:
         """A row was clicked twice."""
-        self.open_conversation(event.conversation_id)
+        self.desk_app.open_conversation(event.conversation_id)
 
     def open_selected(self) -> None:
         """Enter: open the row under the cursor, or what the focused pane offers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentdesk.desk import find
+from agentdesk.errors import NotFound
 from agentdesk.ui.screens.listing import ListScreen, empty, heading, paragraph
 from agentdesk.ui.widgets.blocks import Block
 from agentdesk.ui.widgets.runs import BLANK, Row
@@ -24,12 +25,18 @@ class WhyScreen(ListScreen):
 
     def heading(self) -> Row:
         """Which conversation it is about."""
-        it = find.conversation(self.desk, self.conversation_id)
-        return heading(f"Why #{it.id} {it.name} stands here")
+        try:
+            name = f" {find.conversation(self.desk, self.conversation_id).name}"
+        except NotFound:
+            name = ""
+        return heading(f"Why #{self.conversation_id}{name} stands here")
 
     def blocks(self) -> list[Block]:
         """One paragraph a sentence."""
-        sentences = find.why(self.desk, self.conversation_id)
+        try:
+            sentences = find.why(self.desk, self.conversation_id)
+        except NotFound as error:
+            return [empty(f"{error.title}: the cache lost it. Look with agentdesk doctor.")]
         if not sentences:
             return [empty("Nothing puts it before or behind others: it stands by when it came in.")]
         return [Block((*paragraph(words, min(self.room, 90)), BLANK), index) for index, words in enumerate(sentences)]

@@ -52,13 +52,13 @@ class CustomerPane(Blocks):
         app = self.desk_app
         match self.key:
             case int(number):
-                app.main.open_conversation(number)
+                app.open_conversation(number)
             case ("url", str(address)):
                 app.work(self._copy(address))
             case ("offer", int(number)):
                 written = find.earlier(app.desk, number, 1)
                 if written:
-                    app.main.open_conversation(written[0].id)
+                    app.open_conversation(written[0].id)
 
     @property
     def offered(self) -> int:

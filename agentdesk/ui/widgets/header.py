@@ -67,9 +67,16 @@ class ConversationHeader(Lines):
         if self._head is not None:
             last = find.thread(desk, self._head.id, limit=1)
             self._visibility = last[-1].message.visibility if last else None
-            self._vip = find.customer(desk, self._head.customer_id).vip
+            self._vip = self._is_vip(self._head.customer_id)
             self._links = tuple(find.links(desk, self._head.id))
         self._measure()
+
+    def _is_vip(self, customer_id: int) -> bool:
+        """Whether the customer is marked; one whom a damaged cache lost is not."""
+        try:
+            return find.customer(self.desk_app.desk, customer_id).vip
+        except NotFound:
+            return False
 
     def _page(self) -> header_layout.Page:
         desk = self.desk_app.desk
