@@ -9,7 +9,7 @@ import click
 
 from agentdesk.cli import output
 from agentdesk.cli.session import desk_for, numbers, run
-from agentdesk.desk import find, people
+from agentdesk.desk import find
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import NotFound
 from agentdesk.model.clock import Millis
@@ -119,7 +119,9 @@ def _message(desk: Desk, stored: StoredMessage) -> list[str]:
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @click.pass_context
 def customer(ctx: click.Context, conversation: str, as_json: bool) -> None:
-    """Show the customer of a conversation, with the history over all sources."""
+    """Show the customer of a conversation, with the history over all sources, and who may be the same person."""
+    from agentdesk.desk import people
+
     (number,) = numbers([conversation])
     with desk_for(ctx) as desk:
         person = find.customer(desk, find.conversation(desk, number).customer_id)
