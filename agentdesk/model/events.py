@@ -38,6 +38,8 @@ class OutboxChanged(msgspec.Struct, frozen=True, kw_only=True):
     conversation_id: int
     state: SendState
     text: str = ""
+    action: bool = False
+    """True when it carries no words of ours, but something to do."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

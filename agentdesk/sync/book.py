@@ -36,6 +36,10 @@ class Book:
             " AND state NOT IN ('sent', 'cancelled') AND state IN ('held', 'queued', 'sending', 'unknown')", self.name)
         return None if found is None else int(found)
 
+    def there(self) -> Millis:
+        """The present instant by the source's clock, as far as it tells: nobody sets that one back."""
+        return self.frame.now() + (self.connector.skew() or 0)
+
     def unread(self) -> list[str]:
         """The refs of conversations that began with something of ours and whose messages are not here yet."""
         return begun.unread(self.frame.store.reader, self.name)
@@ -59,7 +63,7 @@ class Book:
 
     async def start(self, entry: OutboxEntry, sender: str) -> OutboxEntry | None:
         """In one transaction: look at the tail, then stop the entry or commit that it is on its way."""
-        now = self.frame.now()
+        now, there = self.frame.now(), self.there()
 
         def work(db: Db) -> tuple[OutboxEntry | None, tail.Tail]:
             seen = tail.look(db, entry) if entry.kind is OutKind.REPLY else tail.Tail()
@@ -70,7 +74,7 @@ class Book:
                 outbox.stopped(db, entry.id, seen.stop, now)
                 standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
                 return None, seen
-            return outbox.start(db, entry.id, sender, now), seen
+            return outbox.start(db, entry.id, sender, now, there), seen
 
         started, seen = await self.frame.store.write(work)
         if seen.twin_ref:
@@ -181,7 +185,8 @@ class Book:
 
     def say(self, entry: OutboxEntry, state: SendState, text: str = "") -> None:
         """Tell the desk that an entry moved."""
-        self.frame.emit(OutboxChanged(entry_id=entry.id, conversation_id=entry.conversation_id, state=state, text=text))
+        self.frame.emit(OutboxChanged(entry_id=entry.id, conversation_id=entry.conversation_id, state=state, text=text,
+                                      action=entry.action is not None))
         self.frame.emit(Changed(conversation_ids=(entry.conversation_id,)))
 
     async def _move(self, entry: OutboxEntry, state: SendState, said: Words, work: Callable[[Db], None]) -> bool:

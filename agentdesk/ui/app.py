@@ -252,7 +252,7 @@ class DeskApp(CallApp):
         if event.state is SendState.HELD:
             self.say("info", "The reply leaves shortly", "u takes it back",
                      countdown=self.desk.now() + self.desk.config.replies.hold)
-        elif event.state is SendState.SENT:
+        elif event.state is SendState.SENT and not event.action:
             self.say("good", "Sent")
         elif event.state in (SendState.REFUSED, SendState.STOPPED, SendState.NEEDS_HUMAN):
             self.say("error", event.text or "A reply could not be sent", "O shows it and what can be done")

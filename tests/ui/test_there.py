@@ -94,6 +94,9 @@ async def test_a_like_is_for_the_message_under_the_cursor_and_shows_at_once(worl
         assert (first.liked, second.liked) == (True, False)
         await pilot.press("b")
         await until(pilot, lambda: "♥ liked and boosted by us" in shown(thread))
+        await deliver(world)
+        await pilot.pause(0.3)
+        assert "Sent" not in screen_text(app), "nothing that we wrote"
         await pilot.press("u", "u")
         await until(pilot, lambda: "by us" not in shown(thread))
         await pilot.press("F")
