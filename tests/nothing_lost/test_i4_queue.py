@@ -177,7 +177,8 @@ ALLOWED = {
     "draft": "a draft that became a reply, or that its author threw away",
     "lease": "given back", "link": "taken off again", "identity": "a stand-in for a person who has a name now",
     "customer": "merged into another, or a stand-in", "reaction": "a like, a boost or a follow taken back",
-    "stranger": "a no to two customers being one, taken back", "canned": "fetched anew from the help desk that holds it",
+    "stranger": "a no to two customers being one, taken back",
+    "canned": "fetched anew from the help desk that holds it",
 }
 
 
