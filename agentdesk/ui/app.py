@@ -8,10 +8,11 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from textual import events, on
+from textual.css.query import NoMatches
 from textual.widget import MountError
 from textual.worker import WorkerFailed
 
@@ -60,7 +61,7 @@ class DeskApp(CallApp):
     def __init__(self, desk: Desk, registry: Registry, keymap: Keymap, *, settings: Settings | None = None,
                  themes: tuple[Path, ...] = (), begin: Callable[[], Awaitable[None]] | None = None,
                  on_crash: Callable[[BaseException], str] | None = None, rows: Rows | None = None,
-                 take_over: Callable[[], None] | None = None, first_start: str = "") -> None:
+                 take_over: Callable[[], list[Any] | None] | None = None, first_start: str = "") -> None:
         super().__init__(desk, registry, keymap, settings=settings or Settings.of(desk.config.ui, os.environ),
                          themes=themes, on_crash=on_crash, rows=rows)
         self.bridge = Bridge(self)
@@ -78,7 +79,7 @@ class DeskApp(CallApp):
     def on_load(self) -> None:
         """Textual is about to take the terminal."""
         if self._take_over is not None:
-            self._take_over()
+            self.terminal_before = self._take_over()
 
     async def on_mount(self) -> None:
         """Hear of events, and of the signals that end a session."""
@@ -174,6 +175,8 @@ class DeskApp(CallApp):
         """
         if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
             error = error.error
+        if self._leaving and isinstance(error, NoMatches | MountError):
+            return  # Textual makes no more widgets once it is told to end: what was just opened looks for its own
         self._return_code = 1
         if self._exception is None:
             self._exception = error
@@ -201,6 +204,9 @@ class DeskApp(CallApp):
             return
         if isinstance(event, (events.Key, events.Paste)) and self._held is not None and not event.is_forwarded:
             self._held.append(event)
+            return
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded and not self.screen.is_mounted:
+            self.hold_for_screen(event)
             return
         if isinstance(event, events.InputEvent):
             self._touched_at = self.desk.now()

@@ -148,9 +148,25 @@ class CallApp(LookApp):
             if done.is_set() or (self.screen is not screen and self.screen.is_mounted) or self.focused is not focused:
                 break
             await asyncio.sleep(HOLD_STEP_S)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """What waited goes on its way."""
         held, self._held = self._held or [], None
-        for key in held:
-            self.post_message(key)
+        for event in held:
+            self.post_message(event)
+
+    def hold_for_screen(self, event: events.Key | events.Paste) -> None:
+        """What is typed while a screen is being made is for its field, which is not there yet."""
+        self._held = [event]
+        self.work(self._hold_for_screen())
+
+    async def _hold_for_screen(self) -> None:
+        for _ in range(HOLD_STEPS):
+            if self.screen.is_mounted:
+                break
+            await asyncio.sleep(HOLD_STEP_S)
+        self._let_go()
 
     async def _run(self, ctx: Context, call: Any, one: Verb, done: asyncio.Event) -> None:
         try:

@@ -76,6 +76,13 @@ def quiet_driver() -> type[Driver] | None:
                 self.write("\x1b[?1006l\x1b[?1000l")
                 self.flush()
 
+        def start_application_mode(self) -> None:
+            """Take the terminal; no typed key is written into the frame while it changes hands."""
+            super().start_application_mode()  # type: ignore[no-untyped-call]
+            before = getattr(self._app, "terminal_before", None)
+            if before is not None and self.attrs_before is not None:
+                self.attrs_before = before
+
         def run_input_thread(self) -> None:
             """Hand keys on until the end: bytes that are no UTF-8 are shown as such, a terminal that went is told."""
             parser, pastes = XTermParser(self._debug), Pastes()

@@ -38,6 +38,8 @@ class LookApp(App[int], inherit_bindings=False):
         """What is wrong with the theme that was asked for; the dark one is shown instead."""
         self._themes = themes
         self._frame = Frame() if settings.repaint == "changed" else None
+        self.terminal_before: list[Any] | None = None
+        """The terminal's settings from before our first frame, which it gets back; None where Textual finds them."""
         super().__init__(driver_class=quiet_driver())
         self.animation_level = "none"
         self._choose_palette()

@@ -68,10 +68,11 @@ class Shell:
             termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._before)
             self._before = None
 
-    def hand_over(self) -> None:
-        """Textual takes the terminal now, and gives it back."""
-        self.echo()
+    def hand_over(self) -> list[Any] | None:
+        """Textual takes the terminal now, and gives it back with these settings; None for those that it finds."""
+        before, self._before = self._before, None
         self.shown = False
+        return before
 
     def enter(self, text: str) -> None:
         """Lay the true frame over it."""
