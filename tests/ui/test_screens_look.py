@@ -89,6 +89,9 @@ LOOKS: dict[str, tuple[tuple[int, int], tuple[str, ...], Settings]] = {
     "sources-120": (WIDE, ("S",), Settings()),
     "drafts-80": (NARROW, ("D",), Settings()),
     "snoozed-80": (NARROW, ("7",), Settings()),
+    "ticket-120": (WIDE, ("j", "j", "j", "enter", "e"), Settings()),
+    "escalate-120": (WIDE, (*"jjjjj", "e"), Settings()),
+    "ticket-80": (NARROW, ("j", "j", "j", "enter", "e"), Settings()),
     "search-120": (WIDE, ("slash", "i", "n", "s", "u", "l", "i", "n"), Settings()),
 }
 """Name → size, keys pressed, settings."""
