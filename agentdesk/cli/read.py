@@ -13,7 +13,7 @@ from agentdesk.desk import find
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import NotFound
 from agentdesk.model.clock import Millis
-from agentdesk.model.conversation import QueueRow
+from agentdesk.model.conversation import Link, QueueRow
 from agentdesk.model.message import StoredMessage
 from agentdesk.rules.sla import left, standing
 from agentdesk.rules.times import length_words, say
@@ -92,17 +92,26 @@ def show(ctx: click.Context, conversation: str, as_json: bool) -> None:
     with desk_for(ctx) as desk:
         it = find.conversation(desk, number)
         messages = find.thread(desk, number, limit=10_000)
-        why = find.why(desk, number)
+        why, links = find.why(desk, number), find.links(desk, number)
         if as_json:
-            output.as_json({"conversation": it, "messages": messages, "why": why})
+            output.as_json({"conversation": it, "messages": messages, "why": why, "links": links})
             return
         output.text(f"#{it.id} {it.name} · {it.source} · {it.state.value}" + (f" · {it.subject}" if it.subject else ""))
         for sentence in why:
             output.text(f"  {sentence}")
+        for link in links:
+            output.text(f"  {_link(link)}")
         for stored in messages:
             output.text("")
             for line in _message(desk, stored):
                 output.text(line)
+
+
+def _link(link: Link) -> str:
+    """A tie in one line: ``ticket rt#5512 open (depot): We found the parcel``."""
+    where = f" ({link.queue or link.assignee})" if link.queue or link.assignee else ""
+    last = f": {link.last_by}: {link.last_text}" if link.last_text else ""
+    return f"{'ticket of' if link.back else link.kind} {link.label or link.url} {link.status}{where}".rstrip() + last
 
 
 def _message(desk: Desk, stored: StoredMessage) -> list[str]:

@@ -212,3 +212,17 @@ def test_reading_never_loads_the_screen_the_network_or_the_keyring(tmp_path: Pat
             " file=sys.stderr)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_conversation_is_tied_shown_and_untied_from_the_shell(run: Run, posts: Path) -> None:
+    run("sync")
+    first, second = (row["id"] for row in run("queue", "--json").lines[:2])
+    said = run("do", f"link {second}", str(first))
+    assert (said.code, said.out.startswith("Tied to file#")) == (0, True)
+    (shown,) = run("show", str(first), "--json").lines
+    assert [link["other_id"] for link in shown["links"]] == [second]
+    assert "ticket file#" in run("show", str(first)).out
+    assert "ticket of file#" in run("show", str(second)).out
+    assert run("do", f"unlink {second}", str(first)).out.startswith("No longer tied")
+    refused = run("do", "escalate", str(first))
+    assert (refused.code, "No help desk" in refused.err) == (Exit.REFUSED, True)
