@@ -74,7 +74,10 @@ class Connector(Protocol):
         ...
 
     async def reconcile(self, out: Outgoing, first_try_at: int) -> Verdict:
-        """Look on the far side for a send whose outcome is unknown."""
+        """Look on the far side for a send whose outcome is unknown.
+
+        ``first_try_at`` is by our clock as it stands now, even if it was set meanwhile: ``skew`` leads to the server's.
+        """
         ...
 
     async def act(self, action: Action) -> None:

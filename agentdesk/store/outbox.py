@@ -139,13 +139,16 @@ def next_at(db: Db, source: str) -> Millis | None:
     return None if found is None else int(found)
 
 
-def start(db: Db, entry_id: int, sender: str, now: Millis) -> OutboxEntry | None:
-    """Mark an entry as being sent by ``sender``; None when it may not leave (any more)."""
+def start(db: Db, entry_id: int, sender: str, now: Millis, there: Millis) -> OutboxEntry | None:
+    """Mark an entry as being sent by ``sender``; None when it may not leave (any more).
+
+    ``there`` is the instant by the source's clock: the first try is measured by that one.
+    """
     changed = db.run(
         "UPDATE outbox AS o SET state = 'sending', sender = ?, attempts = attempts + 1, "
         "first_try_at = coalesce(first_try_at, ?) WHERE id = ? AND state = 'queued' AND next_try_at <= ? "
         f"AND {_FREE} AND NOT EXISTS (SELECT 1 FROM outbox AS f WHERE f.conversation_id = o.conversation_id "
-        f"AND f.state = 'sending' AND {_SAME_LANE.format(e='f')})", sender, now, entry_id, now)
+        f"AND f.state = 'sending' AND {_SAME_LANE.format(e='f')})", sender, there, entry_id, now)
     if not changed:
         return None
     entry = get(db, entry_id)

@@ -34,9 +34,10 @@ class Doubt:
         """Read back whether it landed; ``refused`` is what the source said when it called it a repetition."""
         assert entry.out is not None  # noqa: S101 - only replies and notes are looked for
         now = self.book.frame.now()
+        first = entry.created_at if entry.first_try_at is None else entry.first_try_at - (self.book.there() - now)
         try:
             async with asyncio.timeout(READ_LIMIT_S):
-                verdict = await self.book.connector.reconcile(entry.out, entry.first_try_at or entry.created_at)
+                verdict = await self.book.connector.reconcile(entry.out, first)
         except (RateLimited, Unavailable, AuthError) as error:
             said = self.book.words(error)
             at = max(self.book.retry_at(entry, error), outcome.next_look_at(entry.checks, now))
@@ -66,7 +67,7 @@ class Doubt:
         if entry.id in self.book.twins:
             await self._not_sure(entry, "The same words stand there, but not where they are looked for", now)
             return
-        if outcome.may_repeat(self.caps, entry, now):
+        if outcome.may_repeat(self.caps, entry, self.book.there()):
             await self._repeat(entry, "It had not arrived")
             return
         first = self._absent_at.setdefault(entry.id, now)
@@ -82,7 +83,7 @@ class Doubt:
     async def _not_sure(self, entry: OutboxEntry, why: str, now: Millis) -> None:
         """Reading back proved nothing: after a few looks a person decides."""
         times = self._unsure[entry.id] = self._unsure.get(entry.id, 0) + 1
-        if entry.id not in self.book.twins and outcome.may_repeat_unread(self.caps, entry, now):
+        if entry.id not in self.book.twins and outcome.may_repeat_unread(self.caps, entry, self.book.there()):
             await self._repeat(entry, why or "Its outcome is unknown")
         elif times >= outcome.UNSURE_LIMIT:
             self.forget(entry)

@@ -62,7 +62,10 @@ def next_look_at(checks: int, now: Millis) -> Millis:
 
 
 def may_repeat(caps: Caps, entry: OutboxEntry, now: Millis) -> bool:
-    """True when sending the same again cannot land twice: the server knows our id and still remembers it."""
+    """True when sending the same again cannot land twice: the server knows our id and still remembers it.
+
+    ``now`` is by the server's clock, as the first try is.
+    """
     strength, first = _strength(caps, entry), entry.first_try_at
     if strength not in (SendStrength.KEY, SendStrength.CLIENT_KEY, SendStrength.PUT):
         return False

@@ -14,6 +14,12 @@ SLACK: Millis = HOUR
 """A message that reached us late still counts as new when it was written this long before the last one seen."""
 
 
+_SEEN_AT = ("SELECT created_at FROM message WHERE conversation_id = ?1 AND id <= ?2 "
+            "ORDER BY ours OR direction = 'note', id DESC LIMIT 1")
+"""When the last message seen was written; what we wrote ourselves may be dated by this machine's clock, which may be
+off, and counts only where there is nothing else."""
+
+
 class Tail(msgspec.Struct, frozen=True):
     """What stands after the last message the agent had seen."""
 
@@ -25,7 +31,7 @@ class Tail(msgspec.Struct, frozen=True):
 
 def look(db: Db, entry: OutboxEntry) -> Tail:
     """Judge what is stored after ``entry.seen_message_id``: the customer's new words or a colleague's answer."""
-    seen_at = db.value("SELECT created_at FROM message WHERE id = ?", entry.seen_message_id)
+    seen_at = db.value(_SEEN_AT, entry.conversation_id, entry.seen_message_id)
     since = entry.created_at if seen_at is None else int(seen_at) - SLACK
     rows = db.rows(
         "SELECT ref, client_id, direction, author_name, text FROM message"

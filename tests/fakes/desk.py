@@ -47,7 +47,7 @@ class LittleDesk:
     written: int = 0
 
     def __post_init__(self) -> None:
-        self.connector = FakeConnector(self.platform, SOURCE, self.agent)
+        self.connector = FakeConnector(self.platform, SOURCE, self.agent, clock=self.clock)
         self.open()
 
     @property

@@ -254,6 +254,10 @@ class FakeConnector(Connector):
     """Called when a request has left but has not reached the platform."""
     hint: asyncio.Event | None = None
     closed: bool = False
+    clock: Clock | None = None
+    """The desk's clock, where the platform tells its own and the two may differ."""
+    ahead: Millis | None = None
+    """How far the platform's clock was ahead of that at its last answer."""
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while an attempt gets no answer."""
 
@@ -368,6 +372,7 @@ class FakeConnector(Connector):
                 raise instead
             if instead is not None:
                 return instead
+        first_try_at += self.ahead or 0
         begins = out.kind in (OutKind.TICKET, OutKind.DM)
         for post in self.platform.visible("" if begins else out.conversation_ref):
             if begins and post.message.conversation_ref not in self.platform.begun:
@@ -433,6 +438,11 @@ class FakeConnector(Connector):
 
     def _call(self, what: str) -> None:
         self.calls.append((self.platform.clock.now(), what))
+        if self.clock is not None:
+            self.ahead = self.platform.clock.now() - self.clock.now()
+
+    def skew(self) -> Millis | None:
+        return self.ahead
 
     def _page(self, messages: list[Message], **more: Any) -> Page:
         refs = dict.fromkeys(m.conversation_ref for m in messages)

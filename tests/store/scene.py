@@ -94,7 +94,7 @@ class Scene:
         """Let an entry leave."""
         def work(db: Db) -> bool:
             outbox.due(db, SOURCE, self.clock.now())
-            return outbox.start(db, entry_id, sender, self.clock.now()) is not None
+            return outbox.start(db, entry_id, sender, self.clock.now(), self.clock.now()) is not None
         return self.store.write_now(work)
 
     def sent(self, entry_id: int, ref: str = "", **more: Any) -> bool:
