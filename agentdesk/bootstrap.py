@@ -106,7 +106,7 @@ def open_desk(options: Options, clock: Clock | None = None) -> Desk:
     folders = pack_folders(where, config, options.demo is not None)
     return Desk(store=store, clock=clock, config=config, rulebook=Later(lambda: _rules(config, zone)),
                 agent=config.agent.name, packs=Later(lambda: _packs(folders, warnings)), holder=identity(), zone=zone,
-                warnings=warnings, demo=options.demo is not None,
+                profile=options.profile, warnings=warnings, demo=options.demo is not None,
                 config_file=None if options.demo is not None else config_file(options))
 
 

@@ -28,6 +28,7 @@ from agentdesk import programs
 from agentdesk.config.sources import SecretRef
 from agentdesk.errors import SecretError
 from agentdesk.model.text import inert, inert_line
+from agentdesk.paths import make_private, write_private
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -144,10 +145,14 @@ def _usable(secret: Secret, ref: SecretRef) -> Secret:
 
 
 async def store(ref: SecretRef, value: Secret, *, limits: Limits = Limits()) -> None:
-    """Put a secret into the keyring and read it back; other places are filled by their own programs."""
+    """Put a secret into the keyring or a private file and read it back; other places are filled by their programs."""
+    if ref.kind == "file":
+        _into_file(Path(ref.value), value)
+        return
     if ref.kind != "keyring":
         raise SecretError(
-            "Only the keyring can be filled from here", f"The token is kept elsewhere ({ref.say()})", "Store it there"
+            "Only the keyring and a file can be filled from here", f"The token is kept elsewhere ({ref.say()})",
+            "Store it there"
         )
 
     def put() -> bool:
@@ -170,6 +175,11 @@ async def remove(ref: SecretRef, *, limits: Limits = Limits()) -> None:
             backend.delete_password(SERVICE, ref.value)
 
     await _within(limits.keyring, drop)
+
+
+async def held(ref: SecretRef, *, limits: Limits = Limits(), environ: MutableMapping[str, str] = os.environ) -> bool:
+    """True when the keyring has this entry; SecretError when the keyring cannot be used."""
+    return await _within(limits.keyring, lambda: _backend(ref, environ).get_password(SERVICE, ref.value)) is not None
 
 
 # keyring ---------------------------------------------------------------------------------------------------------
@@ -308,6 +318,16 @@ def _from_file(path: Path) -> str:
     except OSError as error:
         cause = "It is a symbolic link" if error.errno == errno.ELOOP else os.strerror(error.errno or 0)
         raise SecretError(f"{path} cannot be read", cause, "Name an existing file of your own under token") from None
+
+
+def _into_file(path: Path, value: Secret) -> None:
+    """Write a file that only its owner can read, in a folder that only its owner can open, and read it back."""
+    if not path.parent.exists():
+        make_private(path.parent)
+    _judge(path.parent.stat(), path.parent, "folder", 0o700)
+    write_private(path, value.reveal().encode() + b"\n")
+    if _from_file(path).rstrip("\r\n") != value.reveal():
+        raise SecretError(f"{path} did not keep the token", "Reading it back gave something else", ELSEWHERE)
 
 
 def _judge(status: os.stat_result, path: Path, what: str, mode: int) -> None:

@@ -41,6 +41,7 @@ COMMANDS = {
     "report": "agentdesk.cli.report:report",
     "doctor": "agentdesk.cli.doctor:doctor",
     "config": "agentdesk.cli.config:config",
+    "login": "agentdesk.cli.login:login",
     "secret": "agentdesk.cli.secret:secret",
     "forget": "agentdesk.cli.forget:forget",
     "keys": "agentdesk.cli.keys:keys",

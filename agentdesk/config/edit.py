@@ -72,20 +72,35 @@ def set_value(text: str, path: str, value: Value) -> str:
     return checked(lines, end, expected)
 
 
+def prepared(
+    path: Path,
+    change: Callable[[str], str],
+    *,
+    begin: str = EMPTY,
+    validators: Mapping[str, Validator] | None = None,
+    kinds: Collection[str] = USER_KINDS,
+) -> tuple[str, Config]:
+    """What the configuration file would be after a change, without writing it; ``begin`` is what a new one holds."""
+    real = path.resolve()
+    text = read_bytes(real, path.name).decode("utf-8") if real.exists() else begin
+    fresh = change(text)
+    config = interpret(
+        parse(fresh, path.name), path.parent.absolute(), {}, validators=validators, kinds=kinds
+    ).config
+    return fresh, config
+
+
 def save(
     path: Path,
     change: Callable[[str], str],
     *,
+    begin: str = EMPTY,
     validators: Mapping[str, Validator] | None = None,
     kinds: Collection[str] = USER_KINDS,
 ) -> Config:
     """Change the configuration file, or begin one; what would not load is refused and the file stays as it is."""
     real = path.resolve()
-    text = read_bytes(real, path.name).decode("utf-8") if real.exists() else EMPTY
-    fresh = change(text)
-    config = interpret(
-        parse(fresh, path.name), path.parent.absolute(), {}, validators=validators, kinds=kinds
-    ).config
+    fresh, config = prepared(path, change, begin=begin, validators=validators, kinds=kinds)
     if not real.parent.exists():
         make_private(real.parent)
     write_private(real, fresh.encode())

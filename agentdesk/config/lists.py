@@ -78,6 +78,35 @@ def drop_item(text: str, path: Path_, value: Value) -> str:
     return checked(lines, end, expected)
 
 
+def put_map(text: str, path: Path_, value: dict[str, Any]) -> str:
+    """Return the configuration's ``text`` with a small map as the value of a key, which may be missing."""
+    root = parse(text, "config.yaml").root
+    expected = as_map(root.to_plain())
+    above, key = _above(root, path), str(path[-1])
+    node = above.entries.get(key)
+    _reach(expected, path[:-1])[key] = value
+    lines, end = split_lines(text)
+    if node is None:
+        if above.flow:
+            _before_end(lines, above, f"{key}: {render(value)}")
+        else:
+            insert_key(lines, above, [key], value)
+    elif is_blank(node):
+        _fill(lines, above, key, render(value))
+    elif isinstance(node, Map) and not node.flow:
+        last = last_line(node)
+        if any(line.lstrip().startswith("#") for line in lines[node.line - 1 : last]):
+            raise cannot(f"{dotted(path)} has comments in it")
+        del lines[node.line - 1 : last]
+        _fill(lines, above, key, render(value))
+    elif isinstance(node, Map | Scalar) and node.end[0] == node.line:
+        line = lines[node.line - 1]
+        lines[node.line - 1] = line[: node.column - 1] + render(value) + line[node.end[1] - 1 :]
+    else:
+        raise cannot(f"{dotted(path)} is written over several lines")
+    return checked(lines, end, expected)
+
+
 def _above(root: Node, path: Path_) -> Map:
     """The section that the last key of ``path`` lies in."""
     node: Node | None = root

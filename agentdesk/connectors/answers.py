@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from agentdesk.connectors.login import again
 from agentdesk.errors import (
     Ambiguous,
     AuthError,
@@ -99,7 +100,7 @@ def failure(answer: Answer, *, name: str, host: str, safe: bool, now: Millis) ->
         title = f"{name}: {host} asks to wait {seconds:.0f} s"
         return RateLimited(title, cause, "It goes on by itself", retry_after=seconds)
     if status == 401:
-        return AuthError(f"{name}: {host} does not accept the token", cause, "Make a new token there and store it")
+        return AuthError(f"{name}: {host} does not accept the token", cause, again(name))
     if status == 408 or status >= 500:
         if safe:
             return Unavailable(f"{name}: {host} has trouble", cause, "It is tried again by itself", retry_after=wait)

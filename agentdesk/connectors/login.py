@@ -1,7 +1,8 @@
 """Signing in to a source: what every kind asks for, so that the command line and the screen can ask alike.
 
 A connector's module may offer ``async def sign_in(ask: Ask, clock: Clock) -> SignIn``; without it the required fields
-of its settings are asked for one by one, and the token.
+of its settings are asked for one by one, and the token. It may also offer ``async def renew(ask: Ask, clock: Clock,
+config) -> str``, which brings a new token for a source that is configured already; without it the token is asked for.
 """
 
 from __future__ import annotations
@@ -10,6 +11,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
+
+
+def again(name: str) -> str:
+    """What to do about a dead token of the source ``name``, such as ``mastodon:acme``."""
+    kind, _, label = name.partition(":")
+    return f"Sign in again: agentdesk login {kind} {label}".rstrip()
 
 
 class Ask(Protocol):
@@ -40,6 +47,8 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, str | int | tuple[str, ...]]
     """The fields of the source's block besides kind, name and token."""
     secret: str = ""
+    fleeting: bool = False
+    """True when the token dies within hours, so that only a program can give it."""
 
     def __repr__(self) -> str:
         """Never show the token."""

@@ -73,6 +73,8 @@ class Desk:
     """What was found wrong at the start (a broken theme, pack or keymap), for the banner."""
     at_once: bool = False
     """True when nothing is held back for second thoughts, as for a script."""
+    profile: str = "default"
+    """Whose places these are: each profile has its own configuration, cache and secrets."""
     demo: bool = False
     """True at the desk of Harbour Post."""
     config_file: Path | None = None

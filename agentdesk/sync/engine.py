@@ -59,6 +59,7 @@ class Engine:
         self.senders: dict[str, Sender] = {}
         self._budget = budget
         self._group: asyncio.TaskGroup | None = None
+        self._tasks: dict[str, tuple[asyncio.Task[None], ...]] = {}
         self._last_chores_at: Millis | None = None
         for connector in connectors.values():
             self.add(connector)
@@ -75,6 +76,18 @@ class Engine:
         if self._group is not None:
             self._begin(self._group, connector.name)
 
+    async def exchange(self, connector: Connector) -> None:
+        """Take in a source in the place of the one of the same name, if there is one: it was signed in again."""
+        before = self.frame.connectors.get(connector.name)
+        tasks = self._tasks.pop(connector.name, ())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if before is not None:
+            await before.close()
+        self.add(connector)
+        self.frame.emit(SourceChanged(source=connector.name))
+
     async def run(self) -> None:
         """Collect, send and keep house until cancelled; leases are given up on the way out."""
         try:
@@ -89,9 +102,10 @@ class Engine:
             self.give_up()
 
     def _begin(self, group: asyncio.TaskGroup, name: str) -> None:
-        group.create_task(self.collectors[name].run(), name=f"collect {name}")
-        group.create_task(self.collectors[name].listen(), name=f"hints {name}")
-        group.create_task(self.senders[name].run(), name=f"send {name}")
+        collector, sender = self.collectors[name], self.senders[name]
+        self._tasks[name] = (group.create_task(collector.run(), name=f"collect {name}"),
+                             group.create_task(collector.listen(), name=f"hints {name}"),
+                             group.create_task(sender.run(), name=f"send {name}"))
 
     def give_up(self) -> None:
         """Let other processes collect and send at once, after a headless round or on the way out."""

@@ -28,3 +28,10 @@ async def sign_in(ask: Ask, clock: Clock) -> SignIn:
     from agentdesk.connectors.bluesky.signing import sign_in
 
     return await sign_in(ask, clock)
+
+
+async def renew(ask: Ask, clock: Clock, config: BlueskySource) -> str:
+    """Ask for another app password."""
+    from agentdesk.connectors.bluesky.signing import ask_for_password
+
+    return await ask_for_password(ask)

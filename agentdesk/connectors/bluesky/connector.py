@@ -28,6 +28,7 @@ from agentdesk.connectors.bluesky.wire import Person
 from agentdesk.connectors.bluesky.writing import LAG, MOST_BYTES, MOST_PICTURES, MOST_SIGNS, Writer
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.items import one
+from agentdesk.connectors.login import again
 from agentdesk.errors import AuthError, Gone, Rejected, SourceError
 from agentdesk.model.capability import Caps, Counter, SendStrength
 from agentdesk.model.clock import SECOND, Clock, Millis
@@ -237,7 +238,7 @@ class BlueskyConnector(Connector):
             self._allow_chat(allowed)
             return [f"Direct messages cannot be read at present: {error.cause or error.title}" if allowed else
                     "The app password does not allow direct messages: make one with «Allow access to your direct "
-                    "messages» and sign in again"]
+                    f"messages». {again(self.name)}"]
         self._allow_chat(True)
         told = data.get("associated")
         chat = told.get("chat") if isinstance(told, dict) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentdesk.connectors.answers import Answer, decode, failure
+from agentdesk.connectors.login import again
 from agentdesk.errors import (
     AuthError,
     BadAnswer,
@@ -20,7 +21,7 @@ REFUSALS = (400, 401, 403, 404, 405, 409, 413, 415, 501)
 """Answers that carry a name to go by; the others are judged by their status."""
 STALE = frozenset({"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired", "InvalidAuth"})
 """Names that a new session cures, unless the token may not do this at all."""
-SIGN_IN = "Make a new app password (Settings, Privacy and security, App passwords) and run: agentdesk login bluesky"
+NEW_ONE = "Make a new app password (Settings, Privacy and security, App passwords)"
 
 _AUTH = {
     "AccountTakedown": ("Bluesky has taken this account down", "Write to Bluesky's moderators from the app"),
@@ -28,7 +29,7 @@ _AUTH = {
     "AccountDeactivated": ("the account is deactivated", "Reactivate it in the app, then try again"),
     "AccountNotFound": ("the server does not know this account", "Check handle: and url:, the account may have moved"),
     "AuthFactorTokenRequired": (
-        "the server wants a code from your mail", "Use an app password instead of the account's own. " + SIGN_IN,
+        "the server wants a code from your mail", f"Use an app password instead of the account's own. {NEW_ONE}",
     ),
 }
 _GONE = frozenset({"NotFound", "RecordNotFound", "PostNotFound", "ActorNotFound", "HandleNotFound", "InvalidConvo",
@@ -79,16 +80,16 @@ def refusal(
     cause = f"{host} says {kind}: {said}" if said else f"{host} says {kind or f'HTTP {answer.status}'}"
     if _out_of_scope(answer):
         return NotAllowed(f"{name}: the app password does not allow this", cause,
-                          "Make one that allows access to direct messages and run: agentdesk login bluesky")
+                          f"Make one that allows access to direct messages. {again(name)}")
     if kind in _AUTH and chat:
         return NotAllowed(f"{name}: {_AUTH[kind][0]}, as far as direct messages go", cause, _AUTH[kind][1])
     if kind in _AUTH:
         title, remedy = _AUTH[kind]
-        return AuthError(f"{name}: {title}", cause, remedy)
+        return AuthError(f"{name}: {title}", cause, f"{remedy}. {again(name)}" if NEW_ONE in remedy else remedy)
     if kind in STALE or answer.status == 401:
         if kind == "AuthenticationRequired":
             cause += "; it says the same when an account was taken down"
-        return AuthError(f"{name}: {host} does not accept the app password", cause, SIGN_IN)
+        return AuthError(f"{name}: {host} does not accept the app password", cause, f"{NEW_ONE}. {again(name)}")
     if kind in _GONE or (kind == "InvalidRequest" and said in ("Profile not found", "Actor not found")):
         return Gone(f"{name}: it is not there any more", cause, "It was deleted, or it is hidden from us")
     if kind in _WORDS:

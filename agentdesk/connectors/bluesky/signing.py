@@ -88,12 +88,17 @@ async def sign_in(ask: Ask, clock: Clock, finder: Finder | None = None) -> SignI
             handle += ".bsky.social"
             ask.tell(f"Taken as {handle}")
     url = await _server(ask, handle, finder or Finder(clock))
-    ask.tell(WHERE)
-    password = (await ask.secret("App password", hint="abcd-efgh-ijkl-mnop")).strip()
+    password = await ask_for_password(ask)
     settings: dict[str, str | int | tuple[str, ...]] = {"handle": handle}
     if url != BLUESKY:
         settings["url"] = url
     return SignIn(name=_label(handle), settings=settings, secret=password)
+
+
+async def ask_for_password(ask: Ask) -> str:
+    """Say where app passwords are made, and ask for one."""
+    ask.tell(WHERE)
+    return (await ask.secret("App password", hint="abcd-efgh-ijkl-mnop")).strip()
 
 
 async def _server(ask: Ask, handle: str, finder: Finder) -> str:

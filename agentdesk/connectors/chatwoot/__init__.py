@@ -35,10 +35,19 @@ async def sign_in(ask: Ask, clock: Clock) -> SignIn:
     while not number.isdigit():
         hint = "the number after /app/accounts/ in the browser's address"
         number = (await ask.text("Account number", hint=hint)).strip()
+    token = await _ask_for_token(ask, url, int(number))
+    return SignIn(name=label(url), settings={"url": url, "account": int(number)}, secret=token)
+
+
+async def renew(ask: Ask, clock: Clock, config: ChatwootSource) -> str:
+    """Ask for the agent's access token again."""
+    return await _ask_for_token(ask, config.url, config.account)
+
+
+async def _ask_for_token(ask: Ask, url: str, number: int) -> str:
     ask.tell(
         f"In Chatwoot open your profile settings: {url}/app/accounts/{number}/profile/settings\n"
         "The access token stands at the end of that page. It acts as you: replies carry your name.\n"
         "A bot's or platform token does not do: it reaches too little."
     )
-    token = await ask.secret("Access token", hint="from the end of your profile settings")
-    return SignIn(name=label(url), settings={"url": url, "account": int(number)}, secret=token.strip())
+    return (await ask.secret("Access token", hint="from the end of your profile settings")).strip()

@@ -16,6 +16,7 @@ from agentdesk.connectors.answers import Answer, failure
 from agentdesk.connectors.chatwoot.wire import Inbox, Person, Talk, Word, instant
 from agentdesk.connectors.http import Http, Params
 from agentdesk.connectors.items import one, read
+from agentdesk.connectors.login import again
 from agentdesk.errors import AuthError, BadAnswer, Gone, RateLimited, Rejected, SourceError
 from agentdesk.model.clock import SECOND, Clock
 from agentdesk.model.page import Reject
@@ -93,7 +94,8 @@ class ChatwootClient:
             )
         if "bot" in low:
             return AuthError(
-                f"{self.name}: this is a bot's token", cause, "Use the access token at the end of an agent's profile"
+                f"{self.name}: this is a bot's token", cause,
+                f"Use the access token at the end of an agent's profile. {again(self.name)}",
             )
         if answer.status == 403 or "authorized" in low:
             return Denied(

@@ -18,6 +18,7 @@ from agentdesk.connectors.chatwoot.sending import LAG_S, MAX_CHARS, MAX_FILE, MA
 from agentdesk.connectors.chatwoot.speak import CLOSED, STATUSES, Speaker
 from agentdesk.connectors.chatwoot.wire import Talk
 from agentdesk.connectors.http import Http
+from agentdesk.connectors.login import again
 from agentdesk.errors import AuthError, Rejected
 from agentdesk.model.capability import Caps, Counter, SendStrength
 from agentdesk.model.clock import SECOND, Clock, Millis
@@ -232,7 +233,7 @@ class ChatwootConnector(Connector):
         if not isinstance(me, dict) or not isinstance(me.get("id"), int):
             raise AuthError(
                 f"{self.name}: Chatwoot does not say whose token this is", "Its profile has no number",
-                "Use the access token at the end of an agent's profile, and check url:",
+                f"Use the access token at the end of an agent's profile, and check url: first. {again(self.name)}",
             )
         return me
 

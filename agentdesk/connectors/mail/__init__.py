@@ -25,3 +25,10 @@ async def sign_in(ask: Ask, clock: Clock) -> SignIn:
     from agentdesk.connectors.mail.signin import ask_for_mailbox
 
     return await ask_for_mailbox(ask)
+
+
+async def renew(ask: Ask, clock: Clock, config: MailSource) -> str:
+    """Ask for another password."""
+    from agentdesk.connectors.mail.signin import renew_password
+
+    return await renew_password(ask, config.address, config.auth)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentdesk.connectors.login import Ask, SignIn
-from agentdesk.connectors.mail.finding import servers_of
+from agentdesk.connectors.mail.finding import Found, servers_of
 from agentdesk.connectors.mail.headers import is_address
 from agentdesk.connectors.mail.servers import split
 from agentdesk.connectors.mail.writing import domain
@@ -21,13 +21,9 @@ async def ask_for_mailbox(ask: Ask) -> SignIn:
     imap = await _server(ask, "IMAP server (to read)", found.imap, 993)
     smtp = await _server(ask, "SMTP server (to send)", found.smtp, 465)
     user = (await ask.text("Login", hint="usually the whole address", default=address)).strip()
-    if found.hint:
-        ask.tell(found.hint)
-    else:
-        ask.tell("Many providers want an app password instead of the usual one: look for it in the account's security "
-                 "settings")
+    _tell_where(ask, found)
     way = await ask.choose("How it is signed in to", WAYS if found.auth == "password" else tuple(reversed(WAYS)))
-    secret = await ask.secret("Password" if way == "password" else "Access token")
+    secret = await ask_for_password(ask, way)
     settings: dict[str, str | int | tuple[str, ...]] = {"address": address, "imap": imap, "smtp": smtp}
     if user and user != address:
         settings["user"] = user
@@ -36,7 +32,26 @@ async def ask_for_mailbox(ask: Ask) -> SignIn:
     name = (await ask.text("Name beside the address in replies", hint="such as Acme Support; may be empty")).strip()
     if name:
         settings["display_name"] = str(inert_line(name, limit=120))
-    return SignIn(name=_label(address), settings=settings, secret=secret)
+    return SignIn(name=_label(address), settings=settings, secret=secret, fleeting=way != "password")
+
+
+async def renew_password(ask: Ask, address: str, way: str) -> str:
+    """Ask for another password of a mailbox that is configured already."""
+    _tell_where(ask, await servers_of(domain(address).casefold()))
+    return await ask_for_password(ask, way)
+
+
+async def ask_for_password(ask: Ask, way: str) -> str:
+    """Ask for what the mailbox is opened with."""
+    return await ask.secret("Password" if way == "password" else "Access token")
+
+
+def _tell_where(ask: Ask, found: Found) -> None:
+    if found.hint:
+        ask.tell(found.hint)
+    else:
+        ask.tell("Many providers want an app password instead of the usual one: look for it in the account's security "
+                 "settings")
 
 
 async def _address(ask: Ask) -> str:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 from agentdesk.connectors.answers import describe
 from agentdesk.connectors.http import HIDDEN
+from agentdesk.connectors.login import again
 from agentdesk.connectors.mail.line import LineBroken, TooMuch
 from agentdesk.errors import AuthError, BadAnswer, RateLimited, Rejected, SourceError, Unavailable
 from agentdesk.model.text import inert_line
 
 AGAIN = "It is tried again by itself"
-SIGN_IN = "Check user: and store the password again; many providers want an app password instead of the usual one"
+OFTEN = "Many providers want an app password instead of the usual one"
 WAIT_S = 300.0
 LONG_WAIT_S = 3_600.0
 _LATER = re.compile(r"too many|rate|limit|throttl|try again later|slow down|quota of|exceeded", re.IGNORECASE)
@@ -78,13 +79,13 @@ class Words:
         cause = self.clean(error.text)
         if error.code in _BUSY or (error.code not in _DEAD and _LATER.search(error.text)):
             return self._later(host, cause, WAIT_S)
-        return AuthError(f"{self.name}: {host} does not accept the login", cause, SIGN_IN)
+        return AuthError(f"{self.name}: {host} does not accept the login", cause, self._again())
 
     def imap(self, host: str, error: ImapNo) -> SourceError:
         """The IMAP server refused a command."""
         cause = self.clean(error.text)
         if error.code in _DEAD:
-            return AuthError(f"{self.name}: {host} does not allow it", cause, SIGN_IN)
+            return AuthError(f"{self.name}: {host} does not allow it", cause, self._again())
         if error.code == "LIMIT" or _LATER.search(error.text):
             return self._later(host, cause, WAIT_S)
         if error.code in _BUSY:
@@ -95,9 +96,9 @@ class Words:
         """The SMTP server refused before it took the mail, or said no to it: proven not accepted."""
         code, cause = error.code, self.clean(f"{error.code} {error.text}")
         if error.step == "AUTH" and code not in (421, 432, 454) and code >= 500:
-            return AuthError(f"{self.name}: {host} does not accept the login", cause, SIGN_IN)
+            return AuthError(f"{self.name}: {host} does not accept the login", cause, self._again())
         if code in (530, 534, 538):
-            return AuthError(f"{self.name}: {host} wants another way to sign in", cause, SIGN_IN)
+            return AuthError(f"{self.name}: {host} wants another way to sign in", cause, self._again())
         if error.enhanced == "5.4.5" or (code >= 500 and re.search(r"(daily|hourly|sending) .*(limit|quota)",
                                                                      error.text, re.IGNORECASE)):
             return self._later(host, cause, LONG_WAIT_S)
@@ -113,6 +114,9 @@ class Words:
         if code < 400:
             return Unavailable(f"{self.name}: {host} answered out of turn", cause, AGAIN)
         return Rejected(f"{self.name}: {host} refuses the mail", cause, "Change what it complains about")
+
+    def _again(self) -> str:
+        return f"{again(self.name)}. {OFTEN}"
 
     def _later(self, host: str, cause: str, seconds: float) -> RateLimited:
         return RateLimited(f"{self.name}: {host} asks to wait", cause, "It goes on by itself", retry_after=seconds)

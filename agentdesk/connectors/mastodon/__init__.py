@@ -29,3 +29,10 @@ async def sign_in(ask: Ask, clock: Clock) -> SignIn:
     from agentdesk.connectors.mastodon.signing_in import sign_in as begin
 
     return await begin(ask, clock)
+
+
+async def renew(ask: Ask, clock: Clock, config: MastodonSource) -> str:
+    """Have the account of a configured source allow it anew."""
+    from agentdesk.connectors.mastodon.signing_in import renew as begin
+
+    return await begin(ask, clock, config.url)

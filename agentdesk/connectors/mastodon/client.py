@@ -12,6 +12,7 @@ from agentdesk.config.sources import MastodonSource
 from agentdesk.connectors.answers import Answer, failure
 from agentdesk.connectors.http import Http, Params
 from agentdesk.connectors.items import one, read
+from agentdesk.connectors.login import again
 from agentdesk.connectors.mastodon.allowance import PAGING, Allowance
 from agentdesk.connectors.mastodon.wire import Account, Status, raw_id
 from agentdesk.errors import AuthError, BadAnswer, Gone, Rejected, Unavailable
@@ -20,7 +21,6 @@ from agentdesk.model.page import Reject
 
 PAGE = 40
 """As many items as every listing of the family gives at once."""
-SIGN_IN = "Sign in again: agentdesk login mastodon"
 _DEAD_TOKEN = ("invalid_token", "access token", "unauthorized", "not authenticated")
 _SCOPE = ("authorized scopes", "insufficient permissions", "insufficient_scope", "token has insufficient")
 
@@ -156,9 +156,10 @@ class MastodonClient:
         if isinstance(error, Gone):
             return error
         if any(words in said for words in _SCOPE):
-            return AuthError(f"{self.name}: the token may not do this", error.cause, f"{SIGN_IN} and allow all of it")
+            return AuthError(f"{self.name}: the token may not do this", error.cause,
+                             f"{again(self.name)} and allow all of it")
         if said.startswith(("http 400", "http 403")) and any(words in said for words in _DEAD_TOKEN):
-            return AuthError(f"{self.name}: {self.http.host} does not accept the token", error.cause, SIGN_IN)
+            return AuthError(f"{self.name}: {self.http.host} does not accept the token", error.cause, again(self.name))
         return error
 
 

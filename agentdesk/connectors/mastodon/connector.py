@@ -11,9 +11,10 @@ import msgspec
 from agentdesk.config.sources import ListenConfig, MastodonSource
 from agentdesk.connectors.base import Connector, Verdict
 from agentdesk.connectors.http import Http
+from agentdesk.connectors.login import again
 from agentdesk.connectors.mastodon import server as servers
 from agentdesk.connectors.mastodon.acting import Actor
-from agentdesk.connectors.mastodon.client import SIGN_IN, MastodonClient
+from agentdesk.connectors.mastodon.client import MastodonClient
 from agentdesk.connectors.mastodon.reading import Reader
 from agentdesk.connectors.mastodon.sending import Sending
 from agentdesk.connectors.mastodon.server import Server
@@ -171,7 +172,7 @@ class MastodonConnector(Connector):
             raise
         except Rejected as error:
             raise AuthError(f"{self.name}: {self._client.http.host} does not say whose token this is", error.cause,
-                            SIGN_IN) from error
+                            again(self.name)) from error
 
     async def _granted(self) -> tuple[tuple[str, ...], list[str]]:
         """What the token may do, where the server says it, and what it lacks."""
@@ -180,8 +181,7 @@ class MastodonConnector(Connector):
         told = [str(inert_line(one, limit=60)) for one in scopes[:60] if isinstance(one, str)] if isinstance(
             scopes, list) else []
         missing = servers.missing_scopes(" ".join(told))
-        said = [f"the token lacks {', '.join(missing)}; sign in again: agentdesk login mastodon"] if missing else []
-        return tuple(told), said
+        return tuple(told), [f"the token lacks {', '.join(missing)}. {again(self.name)}"] if missing else []
 
     async def _policy(self) -> Any:
         for version in ("v2", "v1"):

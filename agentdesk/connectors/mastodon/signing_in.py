@@ -32,6 +32,17 @@ async def sign_in(ask: Ask, clock: Clock, make: Any = Http) -> SignIn:
     """Ask for the server, register there, and exchange the code for a token."""
     given = await ask.text("Server", hint="where the account is, such as mastodon.social or @acme@social.example")
     url = server_url(given)
+    token, name = await _allowed(ask, clock, url, make)
+    return SignIn(name=name, settings={"url": url}, secret=token)
+
+
+async def renew(ask: Ask, clock: Clock, url: str, make: Any = Http) -> str:
+    """Have the same account allow it anew."""
+    return (await _allowed(ask, clock, url, make))[0]
+
+
+async def _allowed(ask: Ask, clock: Clock, url: str, make: Any) -> tuple[str, str]:
+    """The token that the account's owner allows, and the account's name."""
     http: Http = make(url, clock=clock, name="mastodon")
     try:
         app, scopes = await _register(http)
@@ -47,7 +58,7 @@ async def sign_in(ask: Ask, clock: Clock, make: Any = Http) -> SignIn:
         name = await _account(make, url, clock, token)
     finally:
         await http.close()
-    return SignIn(name=name, settings={"url": url}, secret=token)
+    return token, name
 
 
 def server_url(given: str) -> str:

@@ -12,6 +12,7 @@ from agentdesk.config.sources import RtSource
 from agentdesk.connectors.answers import Answer
 from agentdesk.connectors.base import Connector, Verdict, check_kind
 from agentdesk.connectors.http import Http
+from agentdesk.connectors.login import again
 from agentdesk.connectors.matching import LOOK_BACK, same_text
 from agentdesk.connectors.rt.acting import Actor
 from agentdesk.connectors.rt.client import ON_TICKETS, RtClient, sql
@@ -230,7 +231,7 @@ class RtConnector(Connector):
         if str(user.get("Privileged", 1)) == "0":
             raise AuthError(
                 f"{self.name}: {inert_line(str(user.get('Name')))} is not an agent in RT", "The user is not privileged",
-                "Use the token of an agent's account",
+                f"Use the token of an agent's account. {again(self.name)}",
             )
         return user
 

@@ -12,6 +12,7 @@ from agentdesk.config.sources import ZammadSource
 from agentdesk.connectors.base import Connector, Verdict
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.items import instant, read
+from agentdesk.connectors.login import again
 from agentdesk.connectors.matching import LOOK_BACK, same_text
 from agentdesk.connectors.zammad.acting import Actor
 from agentdesk.connectors.zammad.canned import Macro, TextModule, from_macro, from_module
@@ -82,7 +83,7 @@ class ZammadConnector(Connector):
         data = await self._client.get("/users/me")
         users, _ = read([data], User, "user")
         if not users:
-            raise AuthError(f"{self.name}: Zammad does not say who we are", remedy="Check the token and url:")
+            raise AuthError(f"{self.name}: Zammad does not say who we are", remedy=f"Check url: first. {again(self.name)}")
         me = users[0]
         await self._check_agent(me)
         self._client.me = me.id
@@ -229,7 +230,7 @@ class ZammadConnector(Connector):
                 raise
             raise AuthError(
                 f"{self.name}: {inert_line(me.name)} is not an agent with this token", error.cause,
-                "Make a token with the permission ticket.agent, from an agent's account",
+                f"Make a token with the permission ticket.agent, from an agent's account. {again(self.name)}",
             ) from error
 
     async def _look_around(self) -> list[str]:

@@ -11,6 +11,7 @@ import msgspec
 from agentdesk.config.sources import ZendeskSource
 from agentdesk.connectors.base import Connector, Verdict
 from agentdesk.connectors.http import Http
+from agentdesk.connectors.login import again
 from agentdesk.connectors.zendesk.acting import Actor
 from agentdesk.connectors.zendesk.canned import Macro, from_macro
 from agentdesk.connectors.zendesk.client import ZendeskClient, plain_words
@@ -84,7 +85,7 @@ class ZendeskConnector(Connector):
             who = inert_line(me.name) if me and me.name else "this token"
             raise AuthError(
                 f"{self.name}: {who} is not an agent in Zendesk", "Zendesk took it for a visitor or a customer",
-                "Check user: (your mail address, for an API token) and the token itself",
+                f"Check user: (your mail address, for an API token). {again(self.name)}",
             )
         self._client.me = me.id
         self._speaker.meet({me.id: me})
