@@ -56,8 +56,11 @@ def visibilities(desk: Desk, conversation_id: int, kind: OutKind) -> tuple[Visib
     if kind is OutKind.DM:
         return (Visibility.DIRECT,)
     it = conversations.get(desk.store.reader, conversation_id)
-    allowed = [Visibility(v) for v in desk.caps(it.source).visibilities]
+    caps = desk.caps(it.source)
+    allowed = [Visibility(v) for v in caps.visibilities]
     last = _last_in(desk.store.reader, conversation_id)
+    if caps.direct_apart and last is not None and last.visibility is not Visibility.DIRECT:
+        allowed = [v for v in allowed if v is not Visibility.DIRECT]
     if last is not None:
         narrow = [v for v in allowed if WIDTH.index(v) <= WIDTH.index(last.visibility)]
         same = [v for v in narrow if v is last.visibility]

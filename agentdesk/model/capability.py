@@ -83,6 +83,8 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     url_length: int = 23
     visibilities: tuple[str, ...] = ("public",)
     """What a reply may be, first the usual one."""
+    direct_apart: bool = False
+    """A private message is a conversation of its own: no reply to a public message can be one."""
     mentions: bool = False
     """A reply begins with the customer's handle, written by the connector where the text lacks it; it counts."""
     single_reply: bool = False

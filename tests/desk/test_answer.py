@@ -183,6 +183,19 @@ async def test_a_reply_is_never_wider_than_what_the_customer_wrote(world: World)
     assert answer.visibilities(world.desk, private, OutKind.NOTE) == (Visibility.INTERNAL,)
 
 
+async def test_where_private_talks_are_apart_no_reply_to_a_public_post_is_offered_as_one(world: World) -> None:
+    number = await world.arrive("a")
+    world.connector.caps = msgspec.structs.replace(world.connector.caps, direct_apart=True)
+    assert answer.visibilities(world.desk, number, OutKind.REPLY) == (Visibility.PUBLIC,)
+    how = [w.how for w in answer.check(world.desk, written(world, number, "Call +44 20 7946 0958"))]
+    assert any("private conversation" in words and "direct message" not in words for words in how)
+    message = world.platform.write("b", "In private")
+    world.platform.posts[message.ref].message = msgspec.structs.replace(message, visibility=Visibility.DIRECT)
+    await world.sync()
+    private = int(world.desk.store.reader.value("SELECT id FROM conversation WHERE ref = 'b'"))
+    assert answer.visibilities(world.desk, private, OutKind.REPLY) == (Visibility.DIRECT,)
+
+
 async def test_a_canned_reply_asks_for_what_is_missing_and_becomes_text(world: World) -> None:
     number = await world.arrive("a")
     (canned,) = answer.find_canned(world.desk, "delay")

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from textual import events
 from textual.pilot import Pilot
@@ -168,6 +169,14 @@ async def test_who_can_read_it_is_switched_with_a_key_and_kept(world: World) -> 
         assert "reply  direct" in head(composer)
         await until(pilot, lambda: [d.visibility for d in find.drafts(world.desk)] == [Visibility.DIRECT])
         await pilot.press("ctrl+o")
+        assert "reply  public" in head(composer)
+
+
+async def test_where_a_reply_cannot_be_private_the_key_that_can_is_named(world: World) -> None:
+    world.connector.caps = msgspec.structs.replace(world.connector.caps, direct_apart=True)
+    async with writing(world) as (app, pilot, composer, _):
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: "takes it to a private conversation" in screen_text(app))
         assert "reply  public" in head(composer)
 
 

@@ -82,6 +82,7 @@ class BlueskyConnector(Connector):
             direct_max_bytes=CHAT_BYTES,
             counter=Counter.GRAPHEME_BYTES,
             visibilities=("public", "direct") if config.chat else ("public",),
+            direct_apart=True,
             consistency_lag_s=max(LAG, CHAT_LAG) // SECOND,
             poll_s=(config.poll or POLL) / SECOND,
         )

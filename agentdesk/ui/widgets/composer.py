@@ -13,6 +13,7 @@ from textual.widgets import TextArea
 
 from agentdesk.desk import answer
 from agentdesk.errors import DeskError, Refused
+from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Draft, OutKind
 from agentdesk.ui.present import content, line
 from agentdesk.ui.widgets import composer_layout
@@ -299,11 +300,18 @@ class Composer(Vertical):
             return
         allowed = answer.visibilities(self.desk_app.desk, draft.conversation_id, draft.kind)
         if len(allowed) == 1:
-            self.desk_app.say("info", f"Only {allowed[0].value} is possible here")
+            self.desk_app.say("info", f"Only {allowed[0].value} is possible here{self._in_private(draft, allowed[0])}")
             return
         place = allowed.index(draft.visibility) if draft.visibility in allowed else -1
         self.keeper.change(visibility=allowed[(place + 1) % len(allowed)])
         self._store_now()
+
+    def _in_private(self, draft: Draft, only: Visibility) -> str:
+        """How to go on in private, where that is another conversation."""
+        can = self.desk_app.desk.caps(draft.source).can_dm and draft.kind is OutKind.REPLY
+        if not can or only in (Visibility.DIRECT, Visibility.INTERNAL):
+            return ""
+        return f": {self.desk_app.keymap.key_of('composer', 'dm')} takes it to a private conversation"
 
     async def edit_outside(self) -> None:
         """Write in the agent's own editor; the clocks go on meanwhile."""
