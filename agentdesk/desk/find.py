@@ -44,6 +44,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     snoozed: int = 0
     unsent: int = 0
     drafts: int = 0
+    review: int = 0
+    """Closed by their sources, and nobody here has looked."""
 
 
 async def in_reader(desk: Desk, read: Callable[[Db], T]) -> T:

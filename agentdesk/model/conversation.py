@@ -99,6 +99,8 @@ class RemoteConversation(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: Millis | None = None
     locked_reason: str = ""
     """Why no reply can be sent here, in words; empty when one can."""
+    merged_into: str = ""
+    """The conversation that this one became part of; empty when it stands by itself."""
 
 
 class QueueRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,3 +67,7 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     reopened: tuple[int, ...] = ()
     answered_twice: tuple[int, ...] = ()
     """Conversations in which a colleague's answer crossed ours."""
+    closed: tuple[int, ...] = ()
+    """Conversations that their source closed, for a person to look at."""
+    solved: tuple[tuple[int, str], ...] = ()
+    """Posts that came back because a ticket was solved, and what it is called."""

@@ -97,8 +97,10 @@ def counts(db: Db, now: Millis) -> dict[str, int]:
     unsent = db.value("SELECT count(*) FROM outbox INDEXED BY outbox_work WHERE state NOT IN ('sent', 'cancelled') "
                       "AND kind <> 'action'")
     drafts = db.value("SELECT count(*) FROM draft")
+    review = db.value("SELECT count(*) FROM (SELECT 1 FROM conversation INDEXED BY conversation_review "
+                      "WHERE review <> 0 LIMIT ?)", COUNT_CAP)
     return {"late": late, "soon": soon, "open": kept.get("open", 0), "waiting": kept.get("waiting", 0),
-            "snoozed": kept.get("snoozed", 0), "unsent": unsent, "drafts": drafts}
+            "snoozed": kept.get("snoozed", 0), "unsent": unsent, "drafts": drafts, "review": review}
 
 
 def get(db: Db, conversation_id: int) -> Conversation:

@@ -70,7 +70,7 @@ def apply(db: Db, plan: Plan, now: Millis, rulebook: Rulebook) -> Applied:
     merged = intake.store()
     edited = intake.edits()
     twice = intake.arrived_after_all()
-    followed = intake.tickets(changed, rulebook)
+    moved, followed = intake.tickets(changed, rulebook)
     for gap in (plan.gap,) if plan.gap else ():
         sources.add_gap(db, plan.source, gap, now)
     db.many("INSERT INTO quarantine (source, place, reason, raw, found_at) VALUES (?, ?, ?, ?, ?) "
@@ -79,12 +79,14 @@ def apply(db: Db, plan: Plan, now: Millis, rulebook: Rulebook) -> Applied:
         sources.set_cursor(db, plan.source, plan.cursor, now)
         if not plan.backfill:
             db.run("UPDATE source SET backfilled = 1 WHERE name = ? AND backfilled = 0", plan.source)
-    touched = tuple(dict.fromkeys([*(head.id for head in changed), *edited, *intake.marked, *merged, *followed]))
+    touched = tuple(dict.fromkeys([*(head.id for head in changed), *edited, *intake.marked, *merged, *moved,
+                                   *followed.changed]))
     standing.refresh(db, touched, rulebook, now)
     arrived = [head for head in changed if head.fresh and head.id not in merged]
     return Applied(arrived=tuple(head.id for head in arrived), touched=touched,
                    messages=sum(head.fresh for head in arrived), reopened=tuple(intake.moves.reopened),
-                   answered_twice=twice)
+                   answered_twice=twice, solved=tuple(followed.solved),
+                   closed=tuple(number for number in intake.moves.closed if number not in followed.changed))
 
 
 def _ensure_source(db: Db, name: str) -> None:
@@ -301,12 +303,14 @@ class _Intake:
                              conversation_id)
         return [row[1] for row in rows]
 
-    def tickets(self, changed: Sequence[Head], rulebook: Rulebook) -> Sequence[int]:
+    def tickets(self, changed: Sequence[Head], rulebook: Rulebook) -> tuple[list[int], tickets.Followed]:
         """Let posts follow their tickets, and end the wait of customers whom a colleague has told."""
+        moved = [number for told in self._plan.conversations if told.merged_into
+                 for number in tickets.merged(self._db, self._plan.source, told.ref, told.merged_into, self._now)]
         for head in changed:
             if head.answerers:
                 tickets.told(self._db, head.id, self._now, rule=self._plan.source)
-        return tickets.follow(self._db, [head.id for head in changed], rulebook, self._now)
+        return moved, tickets.follow(self._db, [*(head.id for head in changed), *moved], rulebook, self._now)
 
     def arrived_after_all(self) -> tuple[int, ...]:
         """Settle replies that turn out to have arrived; returns the conversations that were answered twice."""

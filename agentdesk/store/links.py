@@ -39,7 +39,8 @@ def of(db: Db, conversation_id: int) -> list[Link]:
 
 def label(source: str, ref: str) -> str:
     """How a conversation of a help desk is called: ``rt#5512``."""
-    return f"{source.partition(':')[0]}#{inert_line(ref, limit=40)}"
+    kind, _, name = source.partition(":")
+    return f"{name if kind == 'demo' else kind}#{inert_line(ref, limit=40)}"
 
 
 def _link(db: Db, conversation_id: int, row: tuple[Any, ...]) -> Link:

@@ -6,7 +6,7 @@ Everything here goes by how the ticket stands now, not by what just happened: a 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 RULE = "ticket solved"
 """The rule that brings a post back."""
+
+
+class Followed(NamedTuple):
+    """What came of following tickets."""
+
+    changed: list[int]
+    """Conversations that are different now."""
+    solved: list[tuple[int, str]]
+    """Posts that came back, and what their tickets are called."""
 
 
 class _Tie(msgspec.Struct, frozen=True):
@@ -41,8 +50,8 @@ class _Tie(msgspec.Struct, frozen=True):
         return links.label(self.source, self.ref)
 
 
-def follow(db: Db, ticket_ids: Iterable[int], rulebook: Rulebook, now: Millis) -> list[int]:
-    """Let posts follow what became of their tickets; returns the conversations that are different now.
+def follow(db: Db, ticket_ids: Iterable[int], rulebook: Rulebook, now: Millis) -> Followed:
+    """Let posts follow what became of their tickets.
 
     A solved ticket brings its post back with a clock to tell the customer; nothing is ever closed by it.
     """
@@ -52,15 +61,38 @@ def follow(db: Db, ticket_ids: Iterable[int], rulebook: Rulebook, now: Millis) -
         "ON l.other_id = w.value AND l.kind = 'ticket' JOIN conversation AS t ON t.id = l.other_id ORDER BY l.id",
         pack(list(ticket_ids)))]
     changed: list[int] = []
+    solved: list[tuple[int, str]] = []
     for tie in ties:
         if bool(tie.closed) == (tie.solved_at is not None):
             continue
         if tie.closed:
             _solved(db, tie, rulebook, now)
+            solved.append((tie.post_id, tie.label))
         else:
             _open_again(db, tie, now)
         changed += [tie.post_id, tie.ticket_id]
-    return list(dict.fromkeys(changed))
+    return Followed(list(dict.fromkeys(changed)), solved)
+
+
+def merged(db: Db, source: str, ref: str, into: str, now: Millis) -> list[int]:
+    """A ticket became part of another: what was tied to it is tied to that one. Returns the conversations changed."""
+    old = db.value("SELECT id FROM conversation WHERE source = ? AND ref = ?", source, ref)
+    new = db.value("SELECT id FROM conversation WHERE source = ? AND ref = ?", source, into)
+    if old is None or new is None or old == new:
+        return []
+    changed: list[int] = []
+    for link_id, post_id in db.rows("SELECT id, conversation_id FROM link WHERE other_id = ? AND kind = 'ticket'", old):
+        twin = db.value("SELECT id FROM link WHERE conversation_id = ? AND other_id = ? AND kind = 'ticket'", post_id,
+                        new)
+        if twin is not None or post_id == new:
+            links.remove(db, link_id)
+        else:
+            db.run("UPDATE link SET other_id = ? WHERE id = ?", new, link_id)
+        ledger.write(db, at=now, agent="", action="ticket_merged", conversation_id=post_id, source=source,
+                     rule="ticket merged", detail={"ticket": new, "was": old, "label": links.label(source, into)})
+        changed += [post_id, old, new]
+    _bump(db, *changed)
+    return changed
 
 
 def tie(db: Db, post_id: int, ticket_id: int, agent: str, now: Millis) -> int:

@@ -23,6 +23,8 @@ class Transitions:
         self._now = now
         self._entries: list[tuple[int, str, str, dict[str, Any]]] = []
         self.reopened: list[int] = []
+        self.closed: list[int] = []
+        """Closed by their source, for a person to look at."""
 
     def settle(self, head: Head) -> None:
         """Give a conversation the state that it has after this page."""
@@ -102,6 +104,7 @@ class Transitions:
         head.state, head.disposed_at, head.disposition, head.snoozed_until = State.DONE.value, self._now, None, None
         if not (head.is_new and self._plan.backfill):
             head.review = 1
+            self.closed.append(head.id)
             self._note(head, "closed_elsewhere", self._plan.source, {"status": head.status})
 
     def _note_answers(self, head: Head) -> None:

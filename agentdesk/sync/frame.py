@@ -69,6 +69,14 @@ class Frame:
             self.emit(Changed(conversation_ids=applied.touched))
         for conversation_id in applied.answered_twice:
             self.tell_answered_twice(conversation_id)
+        for post_id, label in applied.solved:
+            self.emit(Notice(level="info", text=f"{label} is solved: the customer of #{post_id} is to hear of it",
+                             conversation_id=post_id))
+        if applied.closed:
+            count = len(applied.closed)
+            what = f"{count} conversations were" if count > 1 else f"#{applied.closed[0]} was"
+            self.emit(Notice(level="info", text=f"{what} closed at {source}", remedy="The view review shows it",
+                             conversation_id=applied.closed[0] if count == 1 else 0))
 
     def tell_answered_twice(self, conversation_id: int) -> None:
         """Two of us answered the same words: nobody could stop it, so both must know."""

@@ -153,7 +153,8 @@ def test_the_status_bar_counts(scene: Scene) -> None:
     due = {r.id: r.due_at or 0 for r in conversations.window(scene.db, search.Where())}
     at = due[numbers[2]]
     assert conversations.counts(scene.db, at) == {
-        "late": 1, "soon": 3, "open": 4, "waiting": 1, "snoozed": 1, "unsent": 1, "drafts": 1}
+        "late": 1, "soon": 3, "open": 4, "waiting": 1, "snoozed": 1, "unsent": 1, "drafts": 1,
+        "review": 0}
     for text, number in (("late", 1), ("soon", 3), ("state:open", 4), ("state:done", 0)):
         where = search.where(parse(f"{text} state:open" if "state" not in text else text), agent="", now=at)
         assert conversations.count(scene.db, where) == number

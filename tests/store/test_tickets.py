@@ -10,6 +10,7 @@ from agentdesk.model.clock import HOUR, MINUTE, ManualClock, Millis
 from agentdesk.model.conversation import ClockKind, State
 from agentdesk.model.message import Author, Direction
 from agentdesk.model.outgoing import OutKind
+from agentdesk.model.plan import Applied
 from agentdesk.model.text import inert_line
 from agentdesk.rules.query import parse
 from agentdesk.rules.rulebook import Rulebook
@@ -167,6 +168,29 @@ def dispose(db: Db, number: int, at: Millis) -> None:
     tickets.told(db, number, at, agent="ann")
 
 
+def test_a_ticket_that_was_merged_is_followed_under_its_new_number(linked: Linked, scene: Scene) -> None:
+    scene.take(remote=[scene.remote("7001", status="open", closed=False),
+                       scene.remote("5512", status="merged into 7001", closed=True, merged_into="7001")], source=DESK)
+    assert linked.words == [], "a merged ticket is not solved"
+    (link,) = links.of(scene.db, linked.post)
+    assert (link.label, link.closed) == ("rt#7001", False)
+    assert "ticket_merged" in scene.actions(linked.post)
+    applied = scene.take(remote=[scene.remote("7001", status="resolved", closed=True)], source=DESK)
+    assert linked.words == ["tell the customer: rt#7001 is resolved"]
+    assert applied.solved == ((linked.post, "rt#7001"),)
+    assert applied.closed == (), "the post carries it"
+
+
+def test_two_tickets_that_become_one_leave_one_tie(linked: Linked, scene: Scene) -> None:
+    scene.take(remote=[scene.remote("7001", status="open", closed=False)], source=DESK)
+    other = conversations.by_ref(scene.db, DESK, "7001")
+    assert other is not None
+    now = scene.clock.now()
+    scene.store.write_now(lambda db: tickets.tie(db, linked.post, other, "ann", now))
+    scene.take(remote=[scene.remote("5512", closed=True, merged_into="7001")], source=DESK)
+    assert [link.label for link in links.of(scene.db, linked.post)] == ["rt#7001"]
+
+
 STEPS = st.lists(st.sampled_from(["close", "open", "reply", "inbound", "done", "colleague"]), max_size=10)
 
 
@@ -217,14 +241,15 @@ def in_review(scene: Scene) -> list[int]:
     return [row.id for row in conversations.window(scene.db, where)]
 
 
-def closed_there(scene: Scene, **more: object) -> None:
-    scene.take(remote=[scene.remote(closed=True, status="resolved")], **more)
+def closed_there(scene: Scene, **more: object) -> Applied:
+    return scene.take(remote=[scene.remote(closed=True, status="resolved")], **more)
 
 
 def test_what_its_source_closed_can_be_reviewed(scene: Scene) -> None:
     number = scene.ask()
     scene.reply(number)
-    closed_there(scene)
+    assert closed_there(scene).closed == (number,)
+    assert conversations.counts(scene.db, scene.clock.now())["review"] == 1
     it = scene.get(number)
     assert (it.state, it.disposition, it.review) == (State.DONE, None, True)
     assert in_review(scene) == [number]

@@ -79,7 +79,7 @@ class Speaker:
         """The head of a ticket that became part of another."""
         return RemoteConversation(
             ref=str(old), url=self.ticket_url(old), status=f"merged into {new}", closed=True, due=(),
-            locked_reason=f"It was merged into ticket {new}: answer there",
+            locked_reason=f"It was merged into ticket {new}: answer there", merged_into=str(new),
         )
 
     def moved(self, ticket: Ticket) -> RemoteConversation:

@@ -86,6 +86,7 @@ class StatusBar(Lines):
             (f"soon {counts.soon}", "soon" if counts.soon else "faint", 30),
             (f"open {counts.open}", "text", 50),
             (f"waiting {counts.waiting}", "dim", 88),
+            (f"review {counts.review}" if counts.review else "", "text", 100),
             (f"{glyphs.unsent} {counts.unsent} unsent" if counts.unsent else "", "mine", 0),
             (line(agent, 12, pad=False), "dim", 100),
             (clock, "dim", 76),
