@@ -76,6 +76,20 @@ async def test_a_reply_is_never_wider_than_what_it_answers(
     assert [post.visibility for post in world.far.posts.values() if post.author == world.far.us.id] == [becomes]
 
 
+async def test_a_reply_keeps_the_warning_of_what_it_answers(world: MastodonWorld) -> None:
+    post = world.far.post(world.jane, "@acme it burst", spoiler="an accident 🚑")
+    thread = f"{post.id}/{world.jane.id}"
+    await world.connector.send(out(world, thread, reply_to_ref=post.id))
+    await world.connector.send(out(world, thread, "y" * (500 - len("@jane ") - 4), client_id="c2",
+                                   reply_to_ref=post.id))
+    ours = [one for one in world.far.posts.values() if one.author == world.far.us.id]
+    assert [one.spoiler for one in ours] == ["an accident 🚑", "an a"]
+    page = await world.connector.thread(thread)
+    assert [m.text[:12] for m in page.messages] == ["[an accident", "we are on it", "y" * 12], "it is told once"
+    assert isinstance(await world.connector.reconcile(out(world, thread, reply_to_ref=post.id), world.clock.now()),
+                      Found)
+
+
 async def test_a_private_reply_that_names_a_stranger_is_refused(clock: ManualClock) -> None:
     for software in ("mastodon", "gotosocial"):
         world = MastodonWorld(clock, software)

@@ -40,6 +40,7 @@ from agentdesk.model.clock import SECOND, Clock
 from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Absent, Found, Outgoing, OutKind, Receipt, Unsure
 from agentdesk.model.text import inert_line
+from agentdesk.replies import length
 
 LOOK_PAGES = 8
 SOURCES_READ = 3
@@ -85,6 +86,7 @@ class Sending:
         body: dict[str, Any] = {"status": text, "visibility": target.word}
         if target.parent is not None:
             body["in_reply_to_id"] = target.parent.ref
+            body |= _warned(target.parent, text, caps)
         if target.word in PRIVATE and server.family.guards_mentions:
             body["allowed_mentions"] = [target.customer]
         if out.uploads:
@@ -298,6 +300,18 @@ class Sending:
         began = join(status.ref, customer) if out.kind is OutKind.DM else ""
         return Receipt(ref=status.ref, conversation_ref=began, url=web_url(status.url or status.uri),
                        created_at=instant(status.created_at))
+
+
+def _warned(parent: Status, text: str, caps: Caps) -> dict[str, Any]:
+    """The content warning of what is answered: who did not want to see that need not see the reply either.
+
+    It counts as text, so as much of it goes along as there is room for.
+    """
+    warning = parent.spoiler_text.strip()
+    room = length.left(text, caps)
+    if room is not None:
+        warning = "".join(length.graphemes(warning)[:max(0, room)])
+    return {"spoiler_text": warning, "sensitive": True} if warning else {}
 
 
 def addressed(text: str, acct: str, domain: str) -> str:

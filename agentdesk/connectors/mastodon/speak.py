@@ -80,6 +80,8 @@ class Speaker:
     def text(self, status: Status, customer: str) -> str:
         """What a person would read: a content warning above, the choices of a poll below.
 
+        Our own replies take over the warning of what they answer, so there it is not shown again.
+
         The handle that only makes a reply arrive (ours before a customer's words, the customer's before ours) is left
         out, for it stands before every one.
         """
@@ -91,7 +93,7 @@ class Speaker:
         if for_whom == self.me:
             handles |= self._spellings(self.my_acct)
         text = without_leading(shown, handles)
-        if status.spoiler_text.strip():
+        if status.spoiler_text.strip() and not (status.parent and status.account.ref == self.me):
             text = f"[{status.spoiler_text.strip()}]\n{text}"
         if status.poll is not None:
             text = "\n".join([text, *(f"- {choice.title}" for choice in status.poll.options[:20])]).strip()
