@@ -11,7 +11,8 @@ from agentdesk.model.conversation import RemoteConversation
 from agentdesk.model.events import Changed, ClaimLost, Notice, OutboxChanged
 from agentdesk.model.outgoing import OutboxEntry, OutKind, Receipt, SendState, Verb
 from agentdesk.model.page import Page
-from agentdesk.store import begun, claims, links, outbox, standing, tickets
+from agentdesk.model.plan import Failed
+from agentdesk.store import begun, claims, links, outbox, standing, tickets, undelivered
 from agentdesk.store.db import Db
 from agentdesk.sync import outcome, tail
 from agentdesk.sync.frame import Frame, Words, words
@@ -36,9 +37,13 @@ class Book:
             " AND state NOT IN ('sent', 'cancelled') AND state IN ('held', 'queued', 'sending', 'unknown')", self.name)
         return None if found is None else int(found)
 
+    def ahead(self) -> Millis:
+        """How far the source's clock is ahead of ours, as its last answer said."""
+        return self.connector.skew() or 0
+
     def there(self) -> Millis:
         """The present instant by the source's clock, as far as it tells: nobody sets that one back."""
-        return self.frame.now() + (self.connector.skew() or 0)
+        return self.frame.now() + self.ahead()
 
     def unread(self) -> list[str]:
         """The refs of conversations that began with something of ours and whose messages are not here yet."""
@@ -90,21 +95,24 @@ class Book:
         """It arrived."""
         now = self.frame.now()
 
-        def work(db: Db) -> bool:
+        def work(db: Db) -> tuple[bool, list[Failed]]:
             if outbox.get(db, entry.id).state in (SendState.SENT, SendState.CANCELLED):
-                return False
+                return False, []
             twice = outbox.sent(db, entry.id, receipt, now)
+            failed = undelivered.settle(db, entry.source, now)
             if entry.kind is OutKind.TICKET:
                 note_back(db, self.frame, entry, receipt, now)
                 others = [link.other_id for link in links.of(db, entry.conversation_id) if link.other_id is not None]
                 tickets.follow(db, others, self.frame.rulebook, now)
-            standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
-            return twice
+            standing.refresh(db, [entry.conversation_id, *(each.conversation_id for each in failed)],
+                             self.frame.rulebook, now)
+            return twice, failed
 
-        twice = await self.frame.store.write(work)
+        twice, failed = await self.frame.store.write(work)
         self.say(entry, SendState.SENT)
         if twice:
             self.frame.tell_answered_twice(entry.conversation_id)
+        self.frame.tell_undelivered(failed)
         if entry.kind is OutKind.TICKET:
             number = receipt.conversation_ref or "its number is not known"
             self.frame.emit(Notice(level="good", text=f"Ticket opened at {self.name} for {entry.name}: {number}",

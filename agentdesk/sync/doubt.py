@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TypeAlias
 
+from agentdesk.connectors.base import Verdict
 from agentdesk.errors import AuthError, RateLimited, Rejected, Unavailable
-from agentdesk.model.clock import Millis
-from agentdesk.model.outgoing import Absent, Found, OutboxEntry, Receipt, Unsure
+from agentdesk.model.clock import SECOND, Millis
+from agentdesk.model.outgoing import Absent, Found, OutboxEntry, Outgoing, Receipt, Unsure
 from agentdesk.sync import outcome
 from agentdesk.sync.book import Book
 from agentdesk.sync.frame import Words
 
+SET: Millis = 30 * SECOND
+"""Two measurements of the source's clock that differ by more mean that a clock was set between them."""
 READ_LIMIT_S = 120
 """Seconds after which reading back is given up until the next time."""
 
@@ -34,10 +37,9 @@ class Doubt:
         """Read back whether it landed; ``refused`` is what the source said when it called it a repetition."""
         assert entry.out is not None  # noqa: S101 - only replies and notes are looked for
         now = self.book.frame.now()
-        first = entry.created_at if entry.first_try_at is None else entry.first_try_at - (self.book.there() - now)
         try:
             async with asyncio.timeout(READ_LIMIT_S):
-                verdict = await self.book.connector.reconcile(entry.out, first)
+                verdict = await self._read(entry, entry.out)
         except (RateLimited, Unavailable, AuthError) as error:
             said = self.book.words(error)
             at = max(self.book.retry_at(entry, error), outcome.next_look_at(entry.checks, now))
@@ -61,6 +63,17 @@ class Doubt:
             case Unsure(why):
                 await self._not_sure(entry, why, now)
         return None
+
+    async def _read(self, entry: OutboxEntry, out: Outgoing) -> Verdict:
+        """Ask the source, and once more when its answer shows that our clock was set since the one before."""
+        verdict: Verdict = Unsure()
+        for _ in range(2):
+            ahead = self.book.ahead()
+            first = entry.created_at if entry.first_try_at is None else entry.first_try_at - ahead
+            verdict = await self.book.connector.reconcile(out, first)
+            if isinstance(verdict, Found) or abs(self.book.ahead() - ahead) < SET:
+                break
+        return verdict
 
     async def _absent(self, entry: OutboxEntry, now: Millis) -> None:
         """Not found: sent again only where that is safe, else a person decides after a second look."""

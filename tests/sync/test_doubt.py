@@ -8,8 +8,8 @@ import pytest
 
 from agentdesk.errors import Rejected, Unavailable
 from agentdesk.model.capability import SendStrength
-from agentdesk.model.clock import MINUTE, SECOND, ManualClock
-from agentdesk.model.outgoing import Absent, SendState, Unsure
+from agentdesk.model.clock import HOUR, MINUTE, SECOND, ManualClock, Millis
+from agentdesk.model.outgoing import Absent, OutKind, SendState, Unsure
 from tests.fakes.desk import LittleDesk, until_settled
 from tests.fakes.platform import Fault, Platform
 
@@ -58,6 +58,33 @@ async def test_a_platform_that_knows_our_id_gets_it_again_by_itself(tmp_path: Pa
     assert desk.state(entry_id) is SendState.SENT
     assert desk.entry(entry_id).attempts == 3
     assert platform.copies(desk.entry(entry_id).client_id) == 1
+
+
+@pytest.mark.parametrize("kind", [OutKind.REPLY, OutKind.NOTE])
+@pytest.mark.parametrize("first", [Unsure("half a page"), None], ids=["unsure", "read"])
+async def test_a_clock_that_was_set_back_sends_nothing_twice(tmp_path: Path, clock: ManualClock, kind: OutKind,
+                                                             first: Unsure | None) -> None:
+    true = ManualClock(clock.now())
+    platform = Platform(true, strength=SendStrength.KEY, replay_s=3_600)
+    clock.advance(6 * HOUR)
+    desk = LittleDesk(tmp_path, clock, platform)
+    platform.write("c1", "Hello?")
+    await desk.pull()
+    desk.connector.faults.append(Fault.CUT_AFTER)
+    desk.connector.read_errors.append(first)
+    entry_id = desk.reply("c1", "Hello", kind=kind)
+    await desk.send()
+    true.advance(2 * HOUR)
+    clock.advance(HOUR // 2)
+
+    def advance(length: Millis) -> None:
+        true.advance(length)
+        clock.advance(length)
+
+    await until_settled(desk, [entry_id], advance)
+    entry = desk.entry(entry_id)
+    assert (entry.state, entry.attempts) == (SendState.SENT, 1)
+    assert platform.copies(entry.client_id) == 1
 
 
 async def test_three_unsure_readings_ask_a_person(desk: LittleDesk, clock: ManualClock) -> None:

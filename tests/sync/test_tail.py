@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agentdesk.model.clock import HOUR, MINUTE, ManualClock
 from agentdesk.model.message import Direction
+from agentdesk.store import outbox
 from agentdesk.store.db import Db
 from agentdesk.sync import tail
-from tests.fakes.desk import LittleDesk
+from tests.fakes.desk import LittleDesk, rulebook
 from tests.fakes.platform import Fault, Platform
 
 
@@ -38,6 +41,25 @@ async def test_a_colleague_is_named(desk: LittleDesk, platform: Platform) -> Non
     platform.colleague("c1", "I take this one", "Sam")
     await desk.pull()
     assert looked(desk, entry_id).stop == "Sam answered before your reply went"
+
+
+async def test_new_words_are_new_although_our_clock_dated_what_we_said_last(
+        tmp_path: Path, clock: ManualClock) -> None:
+    true = ManualClock(clock.now())
+    platform = Platform(true)
+    clock.advance(6 * HOUR)
+    desk = LittleDesk(tmp_path, clock, platform)
+    platform.write("c1", "Hello?")
+    await desk.pull()
+    desk.connector.faults.append(Fault.CUT_BEFORE)
+    said = desk.reply("c1", "It is on its way")
+    await desk.send()
+    desk.store.write_now(lambda db: outbox.settle(db, said, desk.agent, clock.now(), rulebook()))
+    entry_id = desk.reply("c1", "And comes tomorrow")
+    true.advance(MINUTE)
+    platform.write("c1", "It is here now")
+    await desk.pull()
+    assert looked(desk, entry_id).stop == "Customer c1 wrote again before your reply went"
 
 
 async def test_other_conversations_do_not_matter(desk: LittleDesk, platform: Platform) -> None:
