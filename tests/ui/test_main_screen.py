@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from agentdesk.desk import find, inbox
 from agentdesk.model.clock import HOUR, MINUTE, SECOND
@@ -18,6 +20,9 @@ from agentdesk.model.outgoing import OutKind
 from agentdesk.model.text import Inert
 from agentdesk.ui.app import DeskApp
 from agentdesk.ui.screens.command import CommandScreen
+from agentdesk.ui.screens.drafts import DraftsScreen
+from agentdesk.ui.screens.help import HelpScreen
+from agentdesk.ui.screens.search import SearchScreen
 from agentdesk.ui.widgets.queue_list import QueueList
 from agentdesk.ui.widgets.status_bar import StatusBar
 from agentdesk.ui.widgets.view_bar import ViewBar
@@ -583,6 +588,19 @@ async def test_q_leaves_at_once_whatever_is_unsent(world: World) -> None:
     async with running(world) as (app, pilot):
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
+        assert app.return_code == 0
+
+
+@pytest.mark.parametrize("made", [DraftsScreen, HelpScreen, SearchScreen, lambda: CommandScreen(search=True)],
+                         ids=["drafts", "help", "search", "commands"])
+async def test_leaving_while_a_screen_opens_is_no_mistake(world: World, made: Callable[[], Screen[Any]]) -> None:
+    await customers(world, 1)
+    async with running(world) as (app, _):
+        await app.leave()
+        app.open_screen(made())
+        async with asyncio.timeout(5):
+            while app.is_running:
+                await asyncio.sleep(0.01)
         assert app.return_code == 0
 
 
