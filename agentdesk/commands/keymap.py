@@ -53,6 +53,7 @@ DEFAULT: dict[str, dict[str, str]] = {
         "enter": "open", "x": "outbox-cancel", "e": "outbox-edit", "s": "outbox-send-now", "a": "outbox-settle",
     },
     "drafts": {"enter": "open", "x": "discard-draft"},
+    "sources": {"a": "login", "s": "login-again"},
     "search": {"ctrl+l": "redraw", "ctrl+p": "palette"},
     "prompt": {"ctrl+l": "redraw"},
 }
@@ -68,6 +69,7 @@ BAR: dict[str, tuple[str, ...]] = {
     "composer": ("send", "canned", "visibility", "postpone", "discard", "attach", "edit-outside"),
     "outbox": ("outbox-cancel", "outbox-edit", "outbox-send-now", "outbox-settle", "back", "keys"),
     "drafts": ("open", "discard-draft", "back", "keys"),
+    "sources": ("login", "login-again", "back", "find", "command", "keys"),
     "list": ("open", "back", "find", "command", "keys"),
     "global": ("back", "command", "keys"),
 }

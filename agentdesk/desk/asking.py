@@ -52,7 +52,8 @@ class Person:
 
     async def after(self, error: DeskError, more: Sequence[tuple[str, str]]) -> str:
         """Say what went wrong and ask how to go on; Refused when the person stops."""
-        self.tell(str(error))
+        remedy = error.remedy.partition("Sign in again:")[0].strip()  # that is what the person is doing
+        self.tell(str(DeskError(error.title, error.cause, remedy)))
         way = await self.choose("How to go on", (*more, *ON))
         if way == "stop":
             raise Refused("Nothing was written", "Signing in was stopped", "Begin again at any time")

@@ -30,7 +30,6 @@ from agentdesk.desk.desk import Desk
 from agentdesk.desk.keeping import Keeper, renew, take_back, written
 from agentdesk.desk.telling import about
 from agentdesk.errors import (
-    AuthError,
     ConfigError,
     DeskError,
     Refused,
@@ -166,8 +165,6 @@ class Trial:
         except TimeoutError:
             raise Unavailable(f"{config.full_name} did not answer", f"It was given {TRIAL_S:g} seconds",
                               "Check the address, and the network") from None
-        except AuthError as error:
-            raise AuthError(error.title, error.cause, "Look at the token and at what it may do") from error
         finally:
             await connector.close()
 

@@ -127,6 +127,8 @@ class DeskApp(CallApp):
                 self.work(self.leave(START_DEMO))
             elif way == "setup":
                 self.work(self.leave(START_SETUP))
+            elif way == "login":
+                self.work(self.call_verb("login"))
             elif way == "file":
                 self.work(self._read_file())
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
 from textual.screen import Screen
+from textual.worker import Worker
 
 from agentdesk.commands.context import Context, Level
 from agentdesk.commands.keymap import Keymap
@@ -176,7 +177,7 @@ class CallApp(LookApp):
         if one.scope == "many" and len(ctx.selection) > 1 and self.main.queue.marks:
             self.main.queue.unmark()
 
-    def work(self, job: Coroutine[Any, Any, Any] | Awaitable[Any]) -> None:
+    def work(self, job: Coroutine[Any, Any, Any] | Awaitable[Any]) -> Worker[None]:
         """Do something beside the screen's own work; what goes wrong is said, and nothing ends by it."""
 
         async def guarded() -> None:
@@ -189,7 +190,7 @@ class CallApp(LookApp):
                 self.say("error", f"That went wrong inside agentdesk ({type(error).__name__})",
                          where)
 
-        self.run_worker(guarded(), group="verbs", exit_on_error=False)
+        return self.run_worker(guarded(), group="verbs", exit_on_error=False)
 
     def _answer(self, sentence: str | None) -> None:
         if sentence:

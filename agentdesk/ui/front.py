@@ -19,6 +19,7 @@ SCREENS = {
     "outbox": ("agentdesk.ui.screens.outbox", "OutboxScreen"),
     "ledger": ("agentdesk.ui.screens.ledger", "LedgerScreen"),
     "sources": ("agentdesk.ui.screens.sources", "SourcesScreen"),
+    "connect": ("agentdesk.ui.screens.connecting", "ConnectScreen"),
     "drafts": ("agentdesk.ui.screens.drafts", "DraftsScreen"),
     "help": ("agentdesk.ui.screens.help", "HelpScreen"),
     "search": ("agentdesk.ui.screens.search", "SearchScreen"),

@@ -197,6 +197,21 @@ async def sources(ctx: Context) -> None:
     await ctx.front.show("sources")
 
 
+@verb("login", title="Connect a source …", visual=True)
+async def login(ctx: Context, kind: str = "", name: str = "") -> None:
+    """Connect a source, or sign in again to the one of this name."""
+    await ctx.front.show("connect", kind=kind, name=name)
+
+
+@verb("login-again", title="Sign in again", contexts=("sources",), visual=True)
+async def login_again(ctx: Context) -> None:
+    """Give the source under the cursor a new token."""
+    kind, _, name = str(getattr(app_of(ctx).screen, "name_selected", "")).partition(":")
+    if not name:
+        raise Refused("There is no source under the cursor", "", "Say which one: login KIND NAME")
+    await ctx.front.show("connect", kind=kind, name=name)
+
+
 @verb("ledger", title="Ledger", visual=True)
 async def ledger(ctx: Context) -> None:
     """Show what persons and rules decided."""

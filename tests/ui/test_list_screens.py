@@ -241,11 +241,12 @@ async def test_why_is_told_in_sentences(world: World) -> None:
             assert sentence in text
 
 
-async def test_the_first_start_offers_three_ways(world: World) -> None:
+async def test_the_first_start_offers_ways_to_begin(world: World) -> None:
     app = app_over(world)
     async with app.run_test(size=(80, 24)) as pilot:
         text = await opened(app, pilot, FirstStartScreen("/home/ann/.config/agentdesk/config.yaml"))
-        for part in ("agentdesk demo", "agentdesk config init", "agentdesk import posts.jsonl", "config.yaml"):
+        for part in ("agentdesk demo", "agentdesk login", "agentdesk config init", "agentdesk import posts.jsonl",
+                     "config.yaml"):
             assert part in text
 
 

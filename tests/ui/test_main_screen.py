@@ -609,7 +609,7 @@ async def test_a_desk_without_sources_says_how_to_begin(world: World) -> None:
     world.desk.store.write_now(lambda db: db.run("DELETE FROM source"))
     async with running(world) as (app, _pilot):
         assert "No source is configured yet" in screen_text(app)
-        assert "agentdesk config init" in screen_text(app)
+        assert "S and then a connects one" in screen_text(app)
 
 
 async def test_after_long_without_a_key_everything_is_hidden_until_one_is_pressed(world: World) -> None:

@@ -83,7 +83,8 @@ class ZammadConnector(Connector):
         data = await self._client.get("/users/me")
         users, _ = read([data], User, "user")
         if not users:
-            raise AuthError(f"{self.name}: Zammad does not say who we are", remedy=f"Check url: first. {again(self.name)}")
+            raise AuthError(f"{self.name}: Zammad does not say who we are", "",
+                            f"Check url: first. {again(self.name)}")
         me = users[0]
         await self._check_agent(me)
         self._client.me = me.id

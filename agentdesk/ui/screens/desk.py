@@ -33,7 +33,7 @@ EMPTY = {
 REST = 0.4
 """Seconds for which a conversation is open before it is fetched anew: who steps through many reads none."""
 NOBODY = ("Nobody is waiting", "New posts come in by themselves · / finds what is older")
-NO_SOURCE = ("No source is configured yet", "q leaves; then agentdesk config init begins a configuration",
+NO_SOURCE = ("No source is configured yet", "S and then a connects one",
              "agentdesk demo shows a day at a desk that is busy")
 
 
@@ -169,11 +169,12 @@ class MainScreen(PaneScreen):
         self._wish = self.set_timer(REST, lambda: self._look_again(conversation_id))
 
     def _look_again(self, conversation_id: int) -> None:
-        """Fetch what is new in a conversation that has been open for a moment, beside all else."""
+        """Fetch what is new in a conversation that has been open for a moment, and its customer's earlier ones."""
         from agentdesk.desk import fresh
 
         if self.conversation is not None and self.conversation.conversation_id == conversation_id:
             self.desk_app.work(fresh.look_again(self.desk_app.desk, conversation_id))
+            self.desk_app.work(fresh.look_back(self.desk_app.desk, conversation_id))
 
     def step(self, count: int) -> None:
         """Another conversation of the queue, in the pane that has the keys."""
@@ -278,6 +279,9 @@ class MainScreen(PaneScreen):
                 self.composer.reload()
         if news.sources or news.any:
             self.status.put(sources=find.sources(self.desk_app.desk))
+            if self.queue.empty == NO_SOURCE and self._has_sources():
+                self.queue.empty = NOBODY
+                self.queue.refresh()
         for one in news.progress:
             amount = f"{one.done:,} of {one.total:,}" if one.total else f"{one.done:,}"
             self.status.put(progress="" if one.finished else f"{one.task} {amount}")

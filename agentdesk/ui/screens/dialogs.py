@@ -18,13 +18,14 @@ from agentdesk.commands.context import Choice
 from agentdesk.ui.present import line
 from agentdesk.ui.screens.base import PassingScreen
 from agentdesk.ui.widgets.blocks import Block, Blocks
-from agentdesk.ui.widgets.field import Field
+from agentdesk.ui.widgets.field import Field, HiddenField
 from agentdesk.ui.widgets.label import Label
 from agentdesk.ui.widgets.runs import Row, Run, fold, ruled
 
 if TYPE_CHECKING:
     from agentdesk.ui.app import DeskApp
 
+LEAVING = ("escape", "ctrl+c", "ctrl+g")
 MOST = 12
 """Choices in sight at once."""
 
@@ -34,6 +35,11 @@ async def ask(app: App[Any], title: str, *, default: str = "", hint: str = "",
               complete: Callable[[str], Sequence[str]] | None = None) -> str | None:
     """One line of text; None when the person thought better of it. Tab completes where that is possible."""
     return await app.push_screen_wait(Ask(title, default, hint, check, complete))
+
+
+async def secret(app: App[Any], title: str, *, hint: str = "", copies: str = "") -> str | None:
+    """One line that is not shown; None when the person thought better of it."""
+    return await app.push_screen_wait(AskSecret(title, hint, copies))
 
 
 async def choose(app: App[Any], title: str, choices: Sequence[Choice]) -> str | None:
@@ -86,7 +92,7 @@ class Sheet(PassingScreen, ModalScreen[Any], inherit_bindings=False):
 
     def press(self, key: str) -> None:
         """Carry out a key that the field did not take; Esc and ^C answer nothing."""
-        if key in ("escape", "ctrl+c", "ctrl+g"):
+        if key in LEAVING:
             self.dismiss(None)
 
 
@@ -157,6 +163,40 @@ class Ask(Sheet):
             self.dismiss(value)
 
 
+class AskSecret(Sheet):
+    """One line that is not shown: neither drawn, nor told to anybody before Enter, nor kept after."""
+
+    def __init__(self, title: str, hint: str, copies: str = "") -> None:
+        super().__init__(title)
+        self._hint = hint
+        self._copies = copies
+        """What ^Y copies meanwhile: an address to open."""
+
+    def compose(self) -> ComposeResult:
+        """Title, field, keys."""
+        with Vertical():
+            yield Label((ruled(self.title_row, self.app.size.width, self.desk_app.palette, "popup", "base"),),
+                        ground="popup")
+            yield HiddenField(prompt=">", hint=line(self._hint, 200, pad=False))
+            copying = (("^Y", "copy the address"),) if self._copies else ()
+            yield Label((keys(("Enter", "accept"), *copying, ("Esc", "leave it")),), ground="popup", id="under")
+
+    def press(self, key: str) -> None:
+        """Enter answers; what was typed goes out of the field either way."""
+        if key == "ctrl+y" and self._copies:
+            self.desk_app.work(self._copy())
+        elif key == "enter":
+            self.dismiss(self.query_one(HiddenField).take())
+        else:
+            if key in LEAVING:
+                self.query_one(HiddenField).take()
+            super().press(key)
+
+    async def _copy(self) -> None:
+        said = await self.desk_app.front.copy(self._copies)
+        self.query_one("#under", Label).put(Row((Run(f" {said}", "ok"),)))
+
+
 class Choose(Sheet):
     """One of several: arrows move, typing narrows, Enter takes."""
 
@@ -168,6 +208,7 @@ class Choose(Sheet):
         super().__init__(title)
         self._choices = tuple(choices)
         self._shown = self._choices
+        self._words = ""
 
     def compose(self) -> ComposeResult:
         """Title, list, field."""
@@ -200,9 +241,13 @@ class Choose(Sheet):
     def narrow(self, event: Field.Changed) -> None:
         """Keep the choices that hold every word typed; those that begin with them come first."""
         event.stop()
-        self._shown = narrowed(self._choices, event.value)
-        self._fill()
-        self.query_one(ChoiceList).top()
+        self._narrow_by(event.value)
+
+    def _narrow_by(self, words: str) -> None:
+        if words != self._words:
+            self._words, self._shown = words, narrowed(self._choices, words)
+            self._fill()
+            self.query_one(ChoiceList).top()
 
     @on(Blocks.Chosen)
     def take(self, event: Blocks.Chosen) -> None:
@@ -223,6 +268,7 @@ class Choose(Sheet):
             case "pageup":
                 pane.page_by(-1)
             case "enter":
+                self._narrow_by(self.query_one(Field).value)
                 pane.choose()
             case _:
                 super().press(key)

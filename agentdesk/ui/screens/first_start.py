@@ -1,4 +1,4 @@
-"""What is shown when nothing is configured yet: three ways to begin, and what to type for each."""
+"""What is shown when nothing is configured yet: ways to begin, and what to type for each."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from agentdesk.ui.widgets.runs import BLANK, Row, Run
 WAYS: tuple[tuple[str, str, str, str], ...] = (
     ("demo", "Look around first", "agentdesk demo",
      "A made-up parcel company with customers who write while you watch. Nothing leaves this machine."),
-    ("setup", "Connect a source", "agentdesk config init",
-     "Writes a commented configuration and says where it is. Name your help desk in it, put its token into the keyring "
-     "with agentdesk secret set, and let agentdesk doctor try it."),
+    ("login", "Connect a source", "agentdesk login",
+     "Asks for what one account needs, says where to get its token, tries it at once and writes it down."),
     ("file", "Open a file", "agentdesk import posts.jsonl",
      "Reads posts or mails from JSON lines or CSV into the queue, years of them too."),
+    ("setup", "Write the configuration by hand", "agentdesk config init",
+     "Leaves a commented file and says where it is; agentdesk doctor tries what you put in."),
 )
 """Value, title, command and what it does."""
 
@@ -34,7 +35,7 @@ class FirstStartScreen(ListScreen):
         return heading("agentdesk", None, "one terminal, every customer who is waiting")
 
     def blocks(self) -> list[Block]:
-        """The three ways."""
+        """The ways."""
         width = min(self.room, 88)
         where = f" There is no configuration at {self.config_file} yet." if self.config_file else ""
         intro = f"Nothing is connected.{where} Choose how to begin:"

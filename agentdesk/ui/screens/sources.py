@@ -79,8 +79,8 @@ class SourcesScreen(ListScreen):
     def blocks(self) -> list[Block]:
         """State, account, when it last answered; what went wrong and what to do; what is missing."""
         if not self._sources:
-            return [empty("No source is connected.\nAdd one to the configuration, or leave and type",
-                          ("agentdesk setup", "asks what it needs and writes it down"))]
+            return [empty("No source is connected.",
+                          ("a", "connects one: asks what it needs, tries it at once and writes it down"))]
         return [Block(self._rows(it), it.name) for it in self._sources]
 
     def _rows(self, it: SourceState) -> tuple[Row, ...]:

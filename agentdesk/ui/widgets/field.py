@@ -11,6 +11,7 @@ from agentdesk.model.text import inert_line
 from agentdesk.ui.lines import Lines
 from agentdesk.ui.widgets.runs import CARET, Row, Run, strip
 
+LONGEST_SECRET = 16_384
 LONGEST = 4_000
 """More than this is not typed into one line."""
 
@@ -142,6 +143,48 @@ class Field(Lines, can_focus=True):
 
     def on_blur(self) -> None:
         """The cursor goes."""
+        self.redraw(0)
+
+
+class HiddenField(Field):
+    """A line that is drawn as dots, keeps every sign as it was typed, and tells nobody what it holds."""
+
+    def take(self) -> str:
+        """What was typed; the field is empty after."""
+        value = self.value
+        self._before, self._after = [], []
+        return value
+
+    def draw(self, y: int, width: int) -> Strip:
+        """Dots for what is there, the hint while there is nothing."""
+        lead = Run(f" {self.prompt} ", "accent")
+        count = len(self._before) + len(self._after)
+        if not count:
+            return self._drawn([lead, _cursor(" ", self.has_focus), Run(self.hint, "faint")], width)
+        dots = self.palette.glyphs.dot * min(count, max(1, width - 6))
+        return self._drawn([lead, Run(dots, "bright"), _cursor(" ", self.has_focus)], width)
+
+    def on_key(self, event: events.Key) -> None:
+        """Write and delete."""
+        if event.character is not None and event.is_printable:
+            self._put(event.character)
+        elif not self._edit(event.key):
+            return
+        event.stop()
+        event.prevent_default()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """The first line of what is pasted; no sign of it is changed."""
+        event.stop()
+        event.prevent_default()
+        self._put(event.text.strip("\r\n").partition("\n")[0].rstrip("\r"))
+
+    def _put(self, text: str) -> None:
+        room = LONGEST_SECRET - len(self._before) - len(self._after)
+        self._set([*self._before, *text[:max(0, room)]], self._after)
+
+    def _set(self, before: list[str], after: list[str]) -> None:
+        self._before, self._after = before, after
         self.redraw(0)
 
 
