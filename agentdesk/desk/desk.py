@@ -81,6 +81,10 @@ class Desk:
     """The person's own configuration file, which need not be there yet; None where nothing can be kept in one."""
     looked: dict[int, int] = field(default_factory=dict)
     """When a conversation was fetched anew because somebody opened it."""
+    looked_back: set[tuple[str, str]] = field(default_factory=set)
+    """Source and ref of those whose earlier conversations were fetched."""
+    looking_back: bool = False
+    """True while somebody's are being fetched: one person at a time."""
     _listeners: list[Listener] = field(default_factory=list)
     _learnt: dict[str, Caps] | None = None
 

@@ -25,6 +25,11 @@ def empty_done(db: Db, before: Millis, limit: int = 200) -> int:
     return len(ids)
 
 
+def emptied(db: Db, source: str, ref: str) -> bool:
+    """True for a conversation whose texts were removed: fetching it again would bring them back."""
+    return bool(db.value("SELECT emptied FROM conversation WHERE source = ? AND ref = ?", source, ref))
+
+
 def _empty(db: Db, number: int) -> None:
     db.run("INSERT INTO message_text (message_text, rowid, text, author_name) "
            "SELECT 'delete', id, text, author_name FROM message WHERE conversation_id = ?", number)

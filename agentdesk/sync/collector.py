@@ -55,6 +55,8 @@ class Collector:
         self.paused = False
         self.elsewhere = ""
         """Who else collects this source; empty when we do or nobody does."""
+        self.caught_up = False
+        """True once everything that was new had been brought in."""
         self.wake = asyncio.Event()
         self._verified = False
         self._seen: set[str | None] = set()
@@ -95,6 +97,7 @@ class Collector:
         async with self._busy:
             await self._verify()
             taken = await self._pages()
+            self.caught_up = self.caught_up or not taken.more
             now = self._last_at = self.frame.now()
             self.pace = pace.after_success(self.pace, now, more=taken.more)
             await self._note_ok(now)

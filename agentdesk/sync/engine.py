@@ -16,7 +16,7 @@ from agentdesk.model.plan import Applied
 from agentdesk.rules.rulebook import Rulebook
 from agentdesk.store import sources
 from agentdesk.store.db import Store
-from agentdesk.sync import chores, pace
+from agentdesk.sync import chores, pace, past
 from agentdesk.sync import holder as holders
 from agentdesk.sync.collector import PAGE_BUDGET, PULL_LIMIT_S, Collector
 from agentdesk.sync.frame import Frame, words
@@ -148,9 +148,19 @@ class Engine:
         return await self._on_demand(source, page, "thread")
 
     async def history(self, customer_ref: str, source: str, limit: int = 20) -> Applied:
-        """Fetch a person's earlier conversations with us and store them."""
-        page = self._collector(source).connector.history(customer_ref, limit)
-        return await self._on_demand(source, page, "history")
+        """Fetch a person's earlier conversations with us and store those that are over."""
+        connector = self._collector(source).connector
+
+        async def page() -> Page:
+            found = await connector.history(customer_ref, limit)
+            return past.over(self.frame.store.reader, source, found, self.frame.now())
+
+        return await self._on_demand(source, page(), "history")
+
+    def caught_up(self, source: str) -> bool:
+        """True once pulling has brought everything that was new when we began, here or in another process."""
+        collector = self.collectors.get(source)
+        return collector is not None and (collector.caught_up or bool(collector.elsewhere))
 
     async def adopt(self, conversation_ref: str, source: str) -> Applied:
         """Fetch one conversation that somebody picked elsewhere and store it as history."""

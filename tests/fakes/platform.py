@@ -446,8 +446,10 @@ class FakeConnector(Connector):
 
     def _page(self, messages: list[Message], **more: Any) -> Page:
         refs = dict.fromkeys(m.conversation_ref for m in messages)
-        heads = tuple(RemoteConversation(ref=ref, customer_ref=f"c-{ref}", closed=ref in self.platform.closed)
-                      for ref in refs)
+        began = {p.message.conversation_ref: p.message.author.ref for p in reversed(self.platform.posts.values())
+                 if p.message.direction is Direction.IN}
+        heads = tuple(RemoteConversation(ref=ref, customer_ref=began.get(ref, f"c-{ref}"),
+                                         closed=ref in self.platform.closed) for ref in refs)
         people = {m.author.ref: Profile(ref=m.author.ref, name=m.author.name) for m in messages if m.author.ref != "us"}
         return Page(messages=tuple(messages), conversations=heads, profiles=tuple(people.values()), **more)
 
