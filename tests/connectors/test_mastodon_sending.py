@@ -12,7 +12,7 @@ import pytest
 from agentdesk.connectors.mastodon.sending import addressed
 from agentdesk.errors import Ambiguous, AuthError, Gone, RateLimited, Rejected, TooLong, Unavailable
 from agentdesk.model.capability import SendStrength
-from agentdesk.model.clock import DAY, MINUTE, SECOND, ManualClock
+from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from agentdesk.model.message import Direction, Visibility
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Unsure, Upload, Verb
 from tests.contract.test_mastodon import MastodonWorld
@@ -201,6 +201,14 @@ async def test_a_reply_is_found_again_by_its_words(clock: ManualClock, software:
     other = msgspec.structs.replace(wanted, text="something else")
     assert isinstance(await world.connector.reconcile(other, started), Absent)
     await world.connector.close()
+
+
+async def test_a_clock_of_ours_that_is_ahead_hides_nothing(world: MastodonWorld) -> None:
+    thread = world.says("hello")
+    await world.connector.send(out(world, thread, "plain words"))
+    world.connector._client.http.meter.skew = -6 * HOUR
+    started = world.clock.now() + 6 * HOUR
+    assert isinstance(await world.connector.reconcile(out(world, thread, "plain words"), started), Found)
 
 
 async def test_markup_that_the_server_made_of_it_is_seen_through(world: MastodonWorld) -> None:

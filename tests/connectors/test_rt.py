@@ -15,7 +15,7 @@ from agentdesk.connectors.rt.client import sql
 from agentdesk.connectors.rt.wire import Ticket, Transaction, instant, one, read
 from agentdesk.errors import Ambiguous, AuthError, BadAnswer, ConfigError, Conflict, Gone, Rejected, Unavailable
 from agentdesk.model.capability import SendStrength
-from agentdesk.model.clock import DAY, MINUTE, SECOND, ManualClock
+from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from agentdesk.model.message import Direction, Message, Visibility
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Unsure, Verb
 from agentdesk.model.page import Page
@@ -508,6 +508,17 @@ async def test_a_key_that_was_not_written_yet_is_found_by_its_text(world: RtWorl
         await world.connector.send(out)
     world.rt.rows[-1].key = ""
     assert isinstance(await world.connector.reconcile(out, started), Found)
+
+
+async def test_a_clock_of_ours_that_is_ahead_hides_nothing(clock: ManualClock) -> None:
+    world = RtWorld(clock, keyed=False)
+    ticket = str(world.rt.mail(JANE, "question"))
+    world.line.faults.append(Fault("cut", "POST"))
+    with pytest.raises(Ambiguous):
+        await world.connector.send(answer(ticket))
+    world.connector._client.http.meter.skew = -6 * HOUR
+    assert isinstance(await world.connector.reconcile(answer(ticket), clock.now() + 6 * HOUR), Found)
+    await world.connector.close()
 
 
 async def test_another_agents_or_older_same_words_are_not_ours(clock: ManualClock) -> None:

@@ -38,7 +38,7 @@ def serving(handler: Handler, faults: list[Fault] | None = None) -> Iterator[str
                 self.write(reply.status, reply.headers, reply.body())
 
         def write(self, status: int, headers: dict[str, str], body: bytes) -> None:
-            self.send_response(status)
+            self.send_response_only(status)  # without this machine's date: the fake may have a clock of its own
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()

@@ -261,7 +261,8 @@ class Chats:
     async def reconcile(self, out: Outgoing, first_try_at: Millis) -> Found | Absent | Unsure:
         """Look for a direct message by its words."""
         convo = await self._of(out)
-        verdict = await self._landed(out, convo.id, min(first_try_at, out.created_at or first_try_at))
+        since = min(first_try_at, out.created_at or first_try_at) + (self._client.http.meter.skew or 0)
+        verdict = await self._landed(out, convo.id, since)
         if isinstance(verdict, Absent) and self._clock.now() - first_try_at < LAG:
             return Unsure("The server may still be working on it")
         return verdict

@@ -18,7 +18,7 @@ from agentdesk.connectors.http import Http, Params
 from agentdesk.connectors.items import one, read
 from agentdesk.connectors.login import again
 from agentdesk.errors import AuthError, BadAnswer, Gone, RateLimited, Rejected, SourceError
-from agentdesk.model.clock import SECOND, Clock
+from agentdesk.model.clock import SECOND, Clock, Millis
 from agentdesk.model.page import Reject
 
 TAIL = 20
@@ -53,6 +53,10 @@ class ChatwootClient:
     def headers(self) -> dict[str, str]:
         """The token, where Chatwoot looks for it."""
         return {"api-access-token" if self.dashed else "api_access_token": self._token()}
+
+    def there(self, at: Millis) -> Millis:
+        """What the server's clock shows at an instant of ours, as far as it tells."""
+        return at + (self.http.meter.skew or 0)
 
     async def get(self, path: str, params: Params | None = None) -> Any:
         """Read one resource of the account, or of the server where ``path`` begins with /api or /auth."""

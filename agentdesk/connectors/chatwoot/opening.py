@@ -93,7 +93,7 @@ class Opener:
             return found
         talks, _ = await self._client.talks_of(person.id)
         for talk in talks:  # an inbox with one conversation for each contact goes on in the old one
-            if (instant(talk.last_activity_at) or 0) >= first_try_at - LOOK_BACK:
+            if (instant(talk.last_activity_at) or 0) >= self._client.there(first_try_at) - LOOK_BACK:
                 try:
                     if await self._sender.find(out, talk.id, first_try_at) is not None:
                         return talk

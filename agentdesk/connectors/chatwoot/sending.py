@@ -81,15 +81,16 @@ class Sender:
 
     async def find(self, out: Outgoing, number: int, first_try_at: int) -> Word | None:
         """Our own message in a conversation that is this one."""
+        since = self._client.there(first_try_at) - LOOK_BACK
         pages = 1
         words, _, whole = await self._client.tail(number, 0, pages)
-        while not whole and pages < TAIL_PAGES and (instant(words[0].created_at) or 0) >= first_try_at - LOOK_BACK:
+        while not whole and pages < TAIL_PAGES and (instant(words[0].created_at) or 0) >= since:
             pages = min(pages * 3, TAIL_PAGES)
             words, _, whole = await self._client.tail(number, 0, pages)
         wanted = Direction.OUT if out.kind is OutKind.REPLY else Direction.NOTE
         recent = [
             word for word in words
-            if (instant(word.created_at) or 0) >= first_try_at - LOOK_BACK and heard(word)[0] is wanted
+            if (instant(word.created_at) or 0) >= since and heard(word)[0] is wanted
             and word.sender is not None and word.sender.type in ("user", "") and word.sender.id == self.me
         ]
         for word in recent:

@@ -124,7 +124,7 @@ class Sending:
     async def reconcile(self, out: Outgoing, first_try_at: int, server: Server) -> Verdict:
         """Look for a post of ours: below what it answers, and among our own latest."""
         target, places = await self._places(out)
-        since = first_try_at - LOOK_BACK
+        since = first_try_at + (self._client.http.meter.skew or 0) - LOOK_BACK
         found, complete = await self._own(since, target)
         match = await self._match(found, out, target, places, since)
         if match is not None:

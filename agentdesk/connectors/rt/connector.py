@@ -162,7 +162,7 @@ class RtConnector(Connector):
         return Absent()
 
     async def _look_for_ticket(self, out: Outgoing, first_try_at: int) -> Verdict:
-        found, proven = await self._opener.find(out, first_try_at)
+        found, proven = await self._opener.find(out, first_try_at + (self.skew() or 0))
         if found is not None:
             return Found(found)
         if not proven:
@@ -327,7 +327,7 @@ class RtConnector(Connector):
             row
             for row in rows
             if row.Creator.login == self._speaker.me
-            and (instant(row.Created) or 0) >= first_try_at - LOOK_BACK
+            and (instant(row.Created) or 0) >= first_try_at + (self.skew() or 0) - LOOK_BACK
             and (not field or row.field(field) in ("", out.client_id))
         ]
         messages, _ = await self._speaker.messages(recent, {}, {})
