@@ -16,12 +16,15 @@ from agentdesk import __version__
 from agentdesk.bootstrap import Options, config_file, make_connector, pack_folders, read_config
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
-from agentdesk.cli.session import options_of, run
+from agentdesk.cli.session import ask_secret, options_of, run
 from agentdesk.config import plugins
 from agentdesk.config.schema import Config
 from agentdesk.config.yaml import read_all
+from agentdesk.connectors.base import Connector
+from agentdesk.desk.telling import able, identity, limits
 from agentdesk.errors import ConfigError, DeskError
 from agentdesk.model.clock import SystemClock
+from agentdesk.model.page import Account
 from agentdesk.paths import places
 from agentdesk.replies.packs import check as check_packs
 from agentdesk.replies.packs import load as load_packs
@@ -102,7 +105,8 @@ def _all(options: Options, offline: bool) -> Iterable[Check]:
     if config is not None:
         path = config_file(options)
         yield good("configuration", str(path)) if path.exists() else note(
-            "configuration", "there is none; defaults are used", "agentdesk config init writes one")
+            "configuration", "there is none; defaults are used",
+            "agentdesk login begins one with a source, agentdesk config init an empty one")
         for offer in plugins.clashes():
             yield note("connectors", f"{offer.package} brings the kind {offer.kind}, which is built in",
                        "The built-in one is used; uninstall that package to be rid of this line")
@@ -134,8 +138,11 @@ async def _sources(config: Config, offline: bool) -> list[Check]:
         package = plugins.package_of(one.kind)
         if package:
             found.append(note(area, f"its connector comes from {package}"))
+        if offline and one.token is not None and one.token.kind == "prompt":
+            found.append(note(area, "its token is asked for at each start"))
+            continue
         try:
-            connector = await make_connector(one, SystemClock(), variables=variables)
+            connector = await make_connector(one, SystemClock(), ask_secret, variables)
         except DeskError as error:
             found.append(bad(area, f"{error.title}. {error.cause}".strip(), error.remedy))
             continue
@@ -145,9 +152,7 @@ async def _sources(config: Config, offline: bool) -> list[Check]:
                 continue
             async with asyncio.timeout(LIMIT_S):
                 account = await connector.verify()
-            server = f" on {account.server}" if account.server else ""
-            found.append(good(area, f"we are {account.name or account.handle}{server}"))
-            found += [note(area, warning) for warning in account.warnings]
+            found += _tried(area, account, connector)
         except DeskError as error:
             found.append(bad(area, f"{error.title}. {error.cause}".strip(), error.remedy))
         except TimeoutError:
@@ -155,6 +160,17 @@ async def _sources(config: Config, offline: bool) -> list[Check]:
         finally:
             await connector.close()
     return found
+
+
+def _tried(area: str, account: Account, connector: Connector) -> Iterable[Check]:
+    """What a source says of itself: who we are, what we may, how much is left, and what it hides from us."""
+    yield good(area, f"{identity(account)}. {able(connector.caps)}")
+    if account.scopes:
+        yield note(area, f"The token may: {', '.join(account.scopes)}")
+    for line in limits(connector, SystemClock().now()):
+        yield note(area, line)
+    for warning in account.warnings:
+        yield note(area, f"Mind: {warning}")
 
 
 def _cache(options: Options) -> Iterable[Check]:

@@ -214,7 +214,7 @@ def sources(ctx: click.Context, style: str) -> None:
              "lag": _span(find.lag(desk, s.name)),
              "connector": s.package or "built in",
              "budget": f"{s.budget.left} of {s.budget.limit}" if s.budget is not None else ""} for s in found]
-        _write(style, found, rows, "No sources yet: agentdesk config init shows how to add one")
+        _write(style, found, rows, "No sources yet: agentdesk login connects one")
 
 
 @click.command()

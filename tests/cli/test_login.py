@@ -87,3 +87,20 @@ def test_without_a_terminal_it_says_what_else_there_is(run: Run) -> None:
     assert said.code == 2
     assert "nobody to answer" in said.err
     assert "agentdesk secret set" in said.err
+
+
+def test_doctor_says_what_a_source_says_of_itself(home: Path) -> None:
+    far = FakeMastodon(SystemClock())
+    config = home / "config"
+    config.mkdir(mode=0o700)
+    with serving(far.handle) as url:
+        (config / "config.yaml").write_text(
+            f"sources:\n  - {{kind: mastodon, name: acme, url: \"{url}\", token: {{env: MASTODON}}}}\n"
+            f"  - {{kind: mastodon, name: dead, url: \"{url}\", token: {{env: DEAD}}}}\n")
+        said = run("doctor", home=home, env={"MASTODON": far.us.token, "DEAD": "no-token-at-all"})
+    assert said.returncode == 8
+    for words in ("✓ source mastodon:acme: We are Acme Care (@acme@social.example)", "The token may: read, write",
+                  "A reply may have 500 characters", "Here one can reply",
+                  "✗ source mastodon:dead", "Sign in again: agentdesk login mastodon dead"):
+        assert words in said.stdout, said.stdout
+    assert far.us.token not in said.stdout + said.stderr

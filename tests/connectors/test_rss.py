@@ -465,3 +465,16 @@ async def test_signing_in_asks_for_addresses(clock: ManualClock) -> None:
     given = await sign_in(Person(NEWS, BLOG, " ", "never asked"), clock)
     assert given.settings == {"feeds": (NEWS, BLOG)}
     assert (given.name, given.secret) == ("news", "")
+
+
+async def test_limits_and_a_clock_that_is_off_are_told(wild: Wild) -> None:
+    wild.hosts.add(NEWS, extra={"x-ratelimit-remaining": "7", "x-ratelimit-limit": "60",
+                                "date": "Thu, 01 Jan 2026 00:10:00 GMT"})
+    wild.hosts.add(BLOG, extra={"x-ratelimit-remaining": "50", "date": "Thu, 01 Jan 2026 00:00:01 GMT"})
+    connector = wild.connect(NEWS, BLOG)
+    assert (connector.budget(), connector.skew()) == (None, None)
+    await drain(connector)
+    budget = connector.budget()
+    assert budget is not None
+    assert (budget.left, budget.limit) == (7, 60)
+    assert connector.skew() == SECOND, "one host with a wrong clock says nothing about ours"

@@ -19,7 +19,7 @@ from agentdesk.model.capability import Caps
 from agentdesk.model.clock import DAY, MINUTE, SECOND, Clock, Millis
 from agentdesk.model.customer import Profile
 from agentdesk.model.outgoing import Absent, Action, Outgoing, Receipt
-from agentdesk.model.page import Account, Gap, Page
+from agentdesk.model.page import Account, Budget, Gap, Page
 from agentdesk.model.text import inert_line
 
 if TYPE_CHECKING:
@@ -191,6 +191,14 @@ class RssConnector(Connector):
     async def act(self, action: Action) -> None:
         """Refused, as sending is."""
         raise Rejected(f"{self.name}: nothing can be done to a feed", remedy=TO_THE_PAGE)
+
+    def budget(self) -> Budget | None:
+        """What the feeds' hosts still allow."""
+        return self._fetcher.budget()
+
+    def skew(self) -> Millis | None:
+        """How far the feeds' hosts are ahead of us."""
+        return self._fetcher.skew()
 
     def hear(self, listen: tuple[ListenConfig, ...]) -> None:
         """Take entries by these from now on."""

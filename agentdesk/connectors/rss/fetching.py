@@ -19,6 +19,7 @@ from agentdesk.connectors.http import Http
 from agentdesk.connectors.rss.reading import Document, parse
 from agentdesk.errors import AuthError, BadAnswer, Gone, Rejected
 from agentdesk.model.clock import DAY, SECOND, Clock, Millis
+from agentdesk.model.page import Budget
 from agentdesk.model.text import inert_line
 
 if TYPE_CHECKING:
@@ -132,6 +133,16 @@ class Fetcher:
             target = link
         raise BadAnswer(f"{self._config.full_name}: {_shown(feed)} leads to an unprotected address",
                         str(inert_line(target, limit=200)), "Nothing was fetched there; check feeds:")
+
+    def budget(self) -> Budget | None:
+        """What the host that allows least still allows."""
+        told = [door.meter.budget for door in self._doors.values() if door.meter.budget is not None]
+        return min(told, key=lambda budget: budget.left, default=None)
+
+    def skew(self) -> Millis | None:
+        """How far the host's clock is off that agrees most with ours: one that is wrong by itself says nothing."""
+        return min((door.meter.skew for door in self._doors.values() if door.meter.skew is not None), key=abs,
+                   default=None)
 
     async def close(self) -> None:
         """Close the connections."""
