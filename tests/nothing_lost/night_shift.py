@@ -245,7 +245,7 @@ class NightShift:
             problems = checker.queue(desk)
             if full:
                 problems += checker.sends(self.platform, desk) + _ledger(desk)
-            problems += [f"{p} copies of {client}" for client, p in self._copies().items() if p > 1]
+            problems += [f"{client} has {p} copies" for client, p in self._copies().items() if p > 1]
             self.demand(problems, desk)
 
     def _copies(self) -> dict[str, int]:
