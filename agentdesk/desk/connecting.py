@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from agentdesk import secrets
 from agentdesk.config import plugins
 from agentdesk.config.edit import append_source, prepared, save
 from agentdesk.config.example import starter_text
@@ -298,18 +299,18 @@ class Renewal(Trial):
     def __init__(self, desk: Desk, person: asking.Person, config: SourceBase) -> None:
         super().__init__(desk, person, config.kind)
         self.config = config
+        self._kept = False
+        """True when the new token stands in its place already."""
 
     async def run(self) -> str:
         """Bring a new token, try it, and put it where the old one is; the block stays as it is."""
-        ask = getattr(registry.home(self.kind), "renew", None)
         if self.config.token is None and not self.config.needs_token:
             raise Refused(f"{self.config.full_name} needs no signing in", "It has no token",
                           "agentdesk doctor says how it stands")
         self.person.tell(f"Signing in again to {self.config.full_name}")
         while True:
             try:
-                value: str = await self.guarded(ask(self.person, self.desk.clock, self.config) if ask is not None else
-                                                self.person.secret(f"The new token of {self.config.full_name}"))
+                value = await self._value()
                 if not value:
                     raise ConfigError("No token was given", "", "Answer again")
             except (SourceError, ConfigError) as error:
@@ -319,10 +320,24 @@ class Renewal(Trial):
             if account is not None and await self._is_ours(account):
                 break
         secret = Secret(value)
-        await self._keep(secret)
+        if not self._kept:
+            await self._keep(secret)
         if await self.taken_up(self.config, secret):
             return f"{self.config.full_name} is signed in again and goes on"
         return f"{self.config.full_name} is signed in again. A desk that runs takes it up when it is started again"
+
+    async def _value(self) -> str:
+        """The new token: from the program that gives it, or from the person."""
+        ref, ask = self.config.token, getattr(registry.home(self.kind), "renew", None)
+        self._kept = ref is not None and ref.kind == "command" and await self.person.choose(
+            "Where the new token comes from", (("program", f"the {ref.say()} gives it already"),
+                                               ("person", "I make a new one now"))) == "program"
+        if self._kept and ref is not None:
+            return (await secrets.read(ref)).reveal()
+        if ask is None:
+            return await self.person.secret(f"The new token of {self.config.full_name}")
+        value: str = await self.guarded(ask(self.person, self.desk.clock, self.config))
+        return value
 
     async def _is_ours(self, account: Account) -> bool:
         """True unless the token belongs to another account than before and the person did not mean that."""

@@ -49,7 +49,8 @@ def test_it_is_treated_like_a_built_in_one_and_its_package_is_named(run: Run, si
         assert run("config", "validate").code == Exit.OK
         checks = run("doctor", "--json").lines
         told = [(check["level"], check["text"]) for check in checks if check["area"] == "source echo:wall"]
-        assert told == [("note", "its connector comes from desk-echo 1.2"), ("good", "We are the wall. Here one can only read")]
+        assert told == [("note", "its connector comes from desk-echo 1.2"),
+                        ("good", "We are the wall. Here one can only read")]
         assert [check["text"] for check in checks if check["area"] == "connectors"] == [
             "desk-rt 9 brings the kind rt, which is built in"]
         assert run("sync").code == Exit.OK

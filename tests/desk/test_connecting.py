@@ -375,8 +375,13 @@ async def test_a_program_stores_and_prints_the_token(desk: Desk, server: Server,
     assert load(path_of(desk)).sources[0].token == SecretRef(kind="command", command=(str(get),))
     assert kept.read_text() == TOKEN + "\n"
     server.rt.users["agent1"].token = "1-28-new"
-    await sign_in(desk, Answers("1-28-new", str(put)), "rt", "support")
+    await sign_in(desk, Answers("person", "1-28-new", str(put)), "rt", "support")
     assert kept.read_text() == "1-28-new\n"
+    server.rt.users["agent1"].token = "1-28-newer"
+    with pytest.raises(Refused):
+        await sign_in(desk, Answers("program", "stop"), "rt", "support")
+    kept.write_text("1-28-newer\n")
+    assert "signed in again" in await sign_in(desk, Answers("program"), "rt", "support")
 
 
 async def test_a_program_that_prints_something_else_is_not_written_down(desk: Desk, server: Server) -> None:
