@@ -109,6 +109,8 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
     liked: bool = False
     """True when we like it, where it is; so is ``boosted``."""
     boosted: bool = False
+    undelivered: str = ""
+    """Why its platform could not deliver it, in words; empty while nothing of the kind is known."""
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):

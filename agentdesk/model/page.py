@@ -29,6 +29,17 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     until: Millis | None = None
 
 
+class Undelivered(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of ours that the source took, and then could not deliver."""
+
+    ref: str
+    """The message, or empty where only our own id for it is known."""
+    reason: str
+    """Why, in words."""
+    client_id: str = ""
+    """Our own id for it, when the server gives it back."""
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One answer to a pull; messages oldest first. The same cursor again brings the same or more."""
 
@@ -47,6 +58,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     done: int | None = None
     removed: tuple[str, ...] = ()
     """Refs of messages that the source says were deleted."""
+    undelivered: tuple[Undelivered, ...] = ()
+    """Messages of ours that did not reach the customer; saying so again, or before the message, does no harm."""
     warnings: tuple[str, ...] | None = None
     """What is wrong with a part of the source though the rest goes on, in words; None says nothing about that."""
 

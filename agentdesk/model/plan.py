@@ -9,7 +9,7 @@ import msgspec
 from agentdesk.model.conversation import RemoteConversation
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Message
-from agentdesk.model.page import Gap, Reject
+from agentdesk.model.page import Gap, Reject, Undelivered
 
 
 class HeldMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +46,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Refs of messages that their authors deleted: marked, never removed."""
     direct: tuple[str, ...] = ()
     """Refs of messages that were only heard so far and turn out to be addressed to us."""
+    undelivered: tuple[Undelivered, ...] = ()
+    """Messages of ours that did not reach the customer."""
     same: int = 0
     rejects: tuple[Reject, ...] = ()
     gap: Gap | None = None
@@ -53,6 +55,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     backfill: bool = False
     purpose: Literal["pull", "thread", "history"] = "pull"
     """Only a pull moves the cursor."""
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of ours that was not delivered: its conversation is in the queue again."""
+
+    conversation_id: int
+    name: str
+    """The customer's."""
+    reason: str
+    quiet: bool = False
+    """True for history, which raises no alarms."""
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +80,7 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     reopened: tuple[int, ...] = ()
     answered_twice: tuple[int, ...] = ()
     """Conversations in which a colleague's answer crossed ours."""
+    undelivered: tuple[Failed, ...] = ()
     closed: tuple[int, ...] = ()
     """Conversations that their source closed, for a person to look at."""
     solved: tuple[tuple[int, str], ...] = ()

@@ -11,7 +11,7 @@ from agentdesk.model.message import Direction, Message
 from agentdesk.model.outgoing import Receipt, SendState
 from agentdesk.model.page import Page
 from agentdesk.model.plan import Applied, Held, HeldMessage, Plan
-from agentdesk.store import heard, outbox, sources, standing, tickets
+from agentdesk.store import heard, outbox, sources, standing, tickets, undelivered
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
 from agentdesk.store.delivery import OWN_REF, crossed
@@ -70,6 +70,7 @@ def apply(db: Db, plan: Plan, now: Millis, rulebook: Rulebook) -> Applied:
     merged = intake.store()
     edited = intake.edits()
     twice = intake.arrived_after_all()
+    failed = undelivered.take(db, plan.source, plan.undelivered, now, backfill=plan.backfill)
     moved, followed = intake.tickets(changed, rulebook)
     for gap in (plan.gap,) if plan.gap else ():
         sources.add_gap(db, plan.source, gap, now)
@@ -79,13 +80,14 @@ def apply(db: Db, plan: Plan, now: Millis, rulebook: Rulebook) -> Applied:
         sources.set_cursor(db, plan.source, plan.cursor, now)
         if not plan.backfill:
             db.run("UPDATE source SET backfilled = 1 WHERE name = ? AND backfilled = 0", plan.source)
-    touched = tuple(dict.fromkeys([*(head.id for head in changed), *edited, *intake.marked, *merged, *moved,
+    touched = tuple(dict.fromkeys([*(head.id for head in changed), *edited, *intake.marked, *merged,
+                                   *(each.conversation_id for each in failed), *moved,
                                    *followed.changed]))
     standing.refresh(db, touched, rulebook, now)
     arrived = [head for head in changed if head.fresh and head.id not in merged]
     return Applied(arrived=tuple(head.id for head in arrived), touched=touched,
                    messages=sum(head.fresh for head in arrived), reopened=tuple(intake.moves.reopened),
-                   answered_twice=twice, solved=tuple(followed.solved),
+                   undelivered=tuple(failed), answered_twice=twice, solved=tuple(followed.solved),
                    closed=tuple(number for number in intake.moves.closed if number not in followed.changed))
 
 

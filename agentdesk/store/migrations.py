@@ -235,5 +235,14 @@ CREATE INDEX link_other ON link (other_id) WHERE other_id IS NOT NULL;
 ALTER TABLE promise ADD COLUMN link_id INTEGER;
 """
 
-STEPS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2)
+SCHEMA_3 = """
+-- undelivered: why its platform could not deliver a message of ours; the table holds what was told before the message
+ALTER TABLE message ADD COLUMN undelivered TEXT NOT NULL DEFAULT '';
+CREATE TABLE undelivered (
+  source TEXT NOT NULL, ref TEXT NOT NULL, client_id TEXT NOT NULL, reason TEXT NOT NULL, found_at INTEGER NOT NULL,
+  PRIMARY KEY (source, ref, client_id)
+) WITHOUT ROWID;
+"""
+
+STEPS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3)
 """Step n brings a file from version n to n + 1."""

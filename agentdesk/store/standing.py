@@ -150,6 +150,7 @@ class _Story:
         for number, at, direction, kind in db.rows(
                 "SELECT m.conversation_id, m.created_at, m.direction, m.kind FROM json_each(?) AS w "
                 "CROSS JOIN message AS m ON m.conversation_id = w.value AND m.direction IN ('in', 'out') "
+                "AND m.undelivered = '' "
                 "ORDER BY m.conversation_id, m.created_at, m.id", wanted):
             self._said.setdefault(number, []).append((at, direction, kind))
 

@@ -14,7 +14,7 @@ FORMAT = 1
 _TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("setting", ("name",)), ("source", ("name",)), ("gap", ("id",)), ("quarantine", ("id",)), ("customer", ("id",)),
     ("identity", ("source", "ref")), ("identity_key", ("key", "source", "ref")), ("conversation", ("id",)),
-    ("message", ("id",)), ("message_edit", ("id",)),
+    ("message", ("id",)), ("message_edit", ("id",)), ("undelivered", ("source", "ref", "client_id")),
     ("draft", ("conversation_id", "agent", "kind")), ("outbox", ("id",)), ("ledger", ("id",)), ("promise", ("id",)),
     ("link", ("id",)), ("reaction", ("source", "kind", "ref")),
     ("stranger", ("source", "ref", "other_source", "other_ref")), ("canned", ("source", "ref")),

@@ -281,4 +281,4 @@ def _know(db: Db, name: str, account: Account, caps: Caps) -> None:
 def _says_nothing(page: Page, cursor: str | None) -> bool:
     """True when there is nothing to write down, so that an idle poll costs no transaction."""
     return cursor is not None and page.cursor in (cursor, None) and page.gap is None and not (
-        page.messages or page.conversations or page.profiles or page.rejects or page.removed)
+        page.messages or page.conversations or page.profiles or page.rejects or page.removed or page.undelivered)

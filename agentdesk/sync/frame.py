@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from agentdesk.connectors.base import Connector
@@ -11,7 +11,7 @@ from agentdesk.errors import DeskError, SourceError
 from agentdesk.model.clock import SECOND, Clock, Millis
 from agentdesk.model.events import Arrived, Changed, Event, Notice
 from agentdesk.model.page import Page
-from agentdesk.model.plan import Applied
+from agentdesk.model.plan import Applied, Failed
 from agentdesk.model.text import inert_line
 from agentdesk.rules.rulebook import Rulebook
 from agentdesk.store import intake, leases, ledger
@@ -69,6 +69,7 @@ class Frame:
             self.emit(Changed(conversation_ids=applied.touched))
         for conversation_id in applied.answered_twice:
             self.tell_answered_twice(conversation_id)
+        self.tell_undelivered(applied.undelivered)
         for post_id, label in applied.solved:
             self.emit(Notice(level="info", text=f"{label} is solved: the customer of #{post_id} is to hear of it",
                              conversation_id=post_id))
@@ -82,6 +83,14 @@ class Frame:
         """Two of us answered the same words: nobody could stop it, so both must know."""
         self.emit(Notice(level="warning", text="Answered twice: a colleague's answer crossed ours",
                          remedy="Read both, and tell the customer which one holds", conversation_id=conversation_id))
+
+    def tell_undelivered(self, failed: Sequence[Failed]) -> None:
+        """What was sent did not reach its reader: somebody must find another way."""
+        for each in failed:
+            if not each.quiet:
+                self.emit(Notice(level="warning", text=f"The answer to {each.name} was not delivered: {each.reason}",
+                                 remedy="It is in the queue again: reach the customer another way",
+                                 conversation_id=each.conversation_id))
 
     async def own(self, name: str) -> str:
         """Take or keep the lease ``name``; returns who holds it now, which is ours when it is our identity."""

@@ -52,6 +52,8 @@ def plan(source: str, page: Page, held: Held, purpose: Purpose, now: Millis, *, 
         source=source, conversations=_conversations(page.conversations, usable, rejects),
         profiles=_profiles(page.profiles, rejects), add=tuple(work.add), edit=tuple(work.edit),
         delete=tuple(work.delete), direct=tuple(work.direct) if purpose == "pull" else (),
+        undelivered=tuple({(each.ref, each.client_id): each for each in page.undelivered
+                           if each.ref or each.client_id}.values()),
         same=len(usable) - len(told), rejects=_distinct(rejects), gap=gap,
         cursor=page.cursor if purpose == "pull" else None, backfill=page.backfill or purpose == "history",
         purpose=purpose)

@@ -595,6 +595,17 @@ async def test_a_reply_that_the_channel_refuses_later_is_shown(world: ChatwootWo
     pages, _ = await drain(world, cursor)
     assert [(m.ref, m.text) for m in told(pages) if m.direction is Direction.NOTE] == [
         (f"{word.id}-failed", "This was not delivered: (#131047) Re-engagement message")]
+    told_so = [(one.ref, one.reason) for page in pages for one in page.undelivered]
+    assert told_so == [(str(word.id), "(#131047) Re-engagement message")]
+
+
+async def test_only_an_answer_can_fail_to_reach_the_customer(world: ChatwootWorld) -> None:
+    talk = world.server.writes("hello", inbox=5)
+    world.server.words[-1].status = "failed"
+    await world.connector.send(out(talk, "between us", kind=OutKind.NOTE))
+    world.server.words[-1].status = "failed"
+    pages, _ = await drain(world)
+    assert [one for page in pages for one in page.undelivered] == []
 
 
 async def test_an_edit_and_a_deletion_are_noticed(world: ChatwootWorld) -> None:

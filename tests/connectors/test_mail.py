@@ -373,6 +373,7 @@ async def test_a_bounce_of_our_reply_is_shown_in_its_conversation_as_a_failure(w
     await world.connector.send(reply(thread, "the answer", at=world.clock.now()))
     _, cursor = await drain(world.connector)
     about = Header(world.server.delivered[-1].raw).raw("message-id")
+    (ours,) = [m.ref for m in (await world.connector.thread(thread)).messages if m.direction is Direction.OUT]
     await world.restart()
     world.clock.advance(MINUTE)
     world.server.arrive(BOUNCE.format(about=about).encode())
@@ -381,11 +382,30 @@ async def test_a_bounce_of_our_reply_is_shown_in_its_conversation_as_a_failure(w
     assert (bounce.conversation_ref, bounce.direction) == (thread, Direction.NOTE)
     assert bounce.text.startswith("(not delivered to jane@example.test: 550 5.1.1 no such user)")
     assert [head.status for page in pages for head in page.conversations if head.ref == thread] == ["not delivered"]
+    told = [(one.ref, one.reason) for page in pages for one in page.undelivered]
+    assert told == [(ours, "jane@example.test: 550 5.1.1 no such user")]
     world.clock.advance(MINUTE)
     assert (await world.connector.thread(thread)).conversations[0].status is None
     await world.customer_posts("from another address", thread=thread)
     pages, _ = await drain(world.connector, cursor)
     assert [head.status for page in pages for head in page.conversations] == [""]
+
+
+@pytest.mark.parametrize(("was", "now", "told"), [("Message-ID: {about}", "{head}", True),
+                                                  ("Action: failed", "Action: delayed", False)])
+async def test_a_bounce_names_our_reply_by_the_header_it_brings_back(
+    world: MailWorld, was: str, now: str, told: bool
+) -> None:
+    thread = await world.customer_posts("question")
+    sent = reply(thread, "the answer", at=world.clock.now())
+    await world.connector.send(sent)
+    _, cursor = await drain(world.connector)
+    header = Header(world.server.delivered[-1].raw)
+    lines = world.server.delivered[-1].raw.partition(b"\r\n\r\n")[0].decode().replace("\r", "")
+    world.server.account.sent.mails.clear()
+    world.server.arrive(BOUNCE.replace(was, now).format(about=header.raw("message-id"), head=lines).encode())
+    pages, _ = await drain(world.connector, cursor)
+    assert [one.client_id for page in pages for one in page.undelivered] == [sent.client_id] * told
 
 
 async def test_our_own_words_that_a_list_sends_back_are_ours(world: MailWorld) -> None:

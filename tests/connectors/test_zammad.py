@@ -147,6 +147,21 @@ async def test_an_answer_whose_mail_failed_is_shown_on_the_ticket(world: ZammadW
     assert "550 no such user" in head.fields["delivery"]
 
 
+async def test_a_mail_that_zammad_gave_up_is_an_undelivered_answer(world: ZammadWorld) -> None:
+    z = world.zammad
+    number = z.write(JANE, "hello")
+    failed = {"delivery_status": "fail", "delivery_status_message": "550 no such\x07 user", "delivery_retry": 2}
+    article = z.add(number, z.agent1.id, "answer", preferences=failed)
+    pages, cursor = await drain(world)
+    assert [one for page in pages for one in page.undelivered] == [], "Zammad tries again by itself"
+    world.clock.advance(SECOND)
+    z.add(number, z.agent1.id, "Unable to send email", sender="System", internal=True,
+          preferences={"delivery_article_id_related": article.id, "delivery_message": True})
+    pages, _ = await drain(world, cursor)
+    assert [(one.ref, one.reason) for page in pages for one in page.undelivered] == [
+        (str(article.id), "550 no such␇ user")]
+
+
 async def test_a_merged_ticket_is_closed_and_cannot_be_answered(world: ZammadWorld) -> None:
     z = world.zammad
     one, two = z.write(JANE, "one"), z.write(JANE, "two")

@@ -68,6 +68,7 @@ def lived_in(path: Path) -> Store:
         canned.replace(db, "rt:help", [RemoteCanned(ref="1", name="hello", title="Hello", text="Hi")], 9)
         db.run("INSERT INTO setting VALUES ('last_handover', '5')")
         db.run("INSERT INTO import_job VALUES ('/x', 'file:x', 1, 1, 1, 1, 0, 1, NULL)")
+        db.run("INSERT INTO undelivered VALUES ('mail:x', 'm9', '', 'no such user', 6)")
         db.run("INSERT INTO lease VALUES ('collect:x', 'me', 5)")
 
     store.write_now(more)

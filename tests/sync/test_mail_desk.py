@@ -10,6 +10,7 @@ import pytest
 from agentdesk.connectors.mail.headers import Header
 from agentdesk.model.clock import HOUR, MINUTE, ManualClock
 from agentdesk.model.conversation import Conversation, State
+from agentdesk.model.events import Event, Notice
 from agentdesk.model.outgoing import SendState
 from agentdesk.store import conversations
 from tests.connectors.test_mail import BOUNCE
@@ -104,18 +105,41 @@ async def test_an_automatic_answer_is_shown_and_reopens_nothing(desk: Desk) -> N
     assert desk.rows("(automatic answer)\n\nback in May") == 1
 
 
-async def test_a_bounce_is_shown_as_a_failure_until_somebody_writes_again(desk: Desk) -> None:
+async def test_a_bounce_brings_the_conversation_back_until_somebody_answers_again(desk: Desk) -> None:
     ref = await answered(desk)
+    said: list[Event] = []
+    desk.engine.frame.emit = said.append
     about = Header(desk.world.server.delivered[-1].raw).raw("message-id")
     desk.world.server.arrive(BOUNCE.format(about=about).encode())
     for _ in range(3):
         desk.world.clock.advance(MINUTE)
         await desk.sync()
     it = head(desk, ref)
-    assert (it.status, it.unanswered_since) == ("not delivered", None)
+    assert (it.status, it.state, it.unanswered_since) == ("not delivered", State.OPEN, it.last_in_at)
+    why = "jane@example.test: 550 5.1.1 no such user"
+    assert [m.undelivered for m in conversations.thread(desk.store.reader, it.id) if m.ours] == [why]
+    (notice,) = [each for each in said if isinstance(each, Notice) and each.conversation_id == it.id]
+    assert notice.text == f"The answer to {it.name} was not delivered: {why}"
+    assert await desk.settle(desk.freeze(ref, "Does this reach you?")) is SendState.SENT
+    assert head(desk, ref).state is State.WAITING
     await desk.world.customer_posts("here I am", thread=ref)
     await desk.sync()
     assert (head(desk, ref).status, head(desk, ref).state) == ("", State.OPEN)
+
+
+async def test_a_bounce_that_is_here_before_we_know_that_the_reply_left(desk: Desk) -> None:
+    ref = await asked(desk)
+    entry = desk.freeze(ref, "It is on its way.")
+    desk.world.lose_answer()
+    await desk.sync()
+    assert desk.state(entry) is SendState.UNKNOWN
+    raw = desk.world.server.delivered[-1].raw
+    lines = raw.partition(b"\r\n\r\n")[0].decode().replace("\r", "")
+    desk.world.server.arrive(BOUNCE.replace("Message-ID: {about}", lines).encode())
+    assert await desk.settle(entry) is SendState.SENT
+    await desk.sync()
+    assert head(desk, ref).state is State.OPEN
+    assert head(desk, ref).burst == 1
 
 
 async def test_a_rebuilt_folder_changes_nothing_but_brings_what_is_new(desk: Desk) -> None:

@@ -98,6 +98,12 @@ def test_a_deleted_message_stays_and_says_so() -> None:
     assert "deleted by its author 11:01" in words
 
 
+def test_an_answer_that_was_not_delivered_says_so_and_why() -> None:
+    it = msgspec.structs.replace(stored("We look", direction=Direction.OUT), undelivered="550 no such user")
+    assert "not delivered: 550 no such user" in text_of(block(it, PAGE))
+    assert "not delivered" not in text_of(block(stored("We look", direction=Direction.OUT), PAGE))
+
+
 def test_hidden_direction_marks_are_announced() -> None:
     assert "hidden direction marks removed" in text_of(block(stored("abc\u202edef"), PAGE))
     assert "control or invisible" in text_of(block(stored("abc\x1b[2Jdef"), PAGE))

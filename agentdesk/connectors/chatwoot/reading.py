@@ -13,7 +13,7 @@ import msgspec
 
 from agentdesk.config.sources import ChatwootSource
 from agentdesk.connectors.chatwoot.client import ALL, NEWEST_FIRST, ChatwootClient
-from agentdesk.connectors.chatwoot.speak import CLOSED, Speaker, digest
+from agentdesk.connectors.chatwoot.speak import CLOSED, Speaker, digest, undelivered
 from agentdesk.connectors.chatwoot.wire import ACTIVITY, Talk, Word, instant
 from agentdesk.connectors.items import read
 from agentdesk.errors import BadAnswer, Gone
@@ -21,7 +21,7 @@ from agentdesk.model.clock import DAY, MINUTE, SECOND, Clock, Millis
 from agentdesk.model.conversation import RemoteConversation
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Message
-from agentdesk.model.page import Gap, Page, Reject
+from agentdesk.model.page import Gap, Page, Reject, Undelivered
 from agentdesk.model.text import inert_line
 
 NO_PAGE = 1_000_000
@@ -76,6 +76,7 @@ class Haul:
         self.heads: dict[str, RemoteConversation] = {}
         self.people: dict[str, Profile] = {}
         self.rejects: list[Reject] = []
+        self.undelivered: dict[str, Undelivered] = {}
         self.told: dict[int | str, int] = {}
         self.newest = (0, 0)
         self.backwards = False
@@ -85,7 +86,7 @@ class Haul:
         return Page(
             messages=tuple(sorted(self.messages.values(), key=in_order)),
             conversations=tuple(self.heads.values()), profiles=tuple(self.people.values()),
-            rejects=tuple(self.rejects),
+            rejects=tuple(self.rejects), undelivered=tuple(self.undelivered.values()),
         )
 
 
@@ -323,6 +324,7 @@ class Reader:
         messages, bad = self._speaker.messages(new, talk)
         haul.rejects += self._fresh(bad, haul)
         haul.messages.update((message.ref, message) for message in messages)
+        haul.undelivered.update(undelivered(new))
         events = [w for w in words if w.message_type in (ACTIVITY, "activity") and w.content]
         event = str(inert_line(events[-1].content)) if events else ""
         head = self._speaker.conversation(talk, event)

@@ -15,7 +15,7 @@ from agentdesk.model.clock import SECOND, Millis
 from agentdesk.model.conversation import ClockKind, RemoteConversation, ServerDue
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Attachment, Author, Direction, Kind, Message, Visibility
-from agentdesk.model.page import Reject
+from agentdesk.model.page import Reject, Undelivered
 from agentdesk.model.text import Inert, inert_line
 
 CLOSED = "resolved"
@@ -115,8 +115,8 @@ class Speaker:
         later = max(at, instant(talk.updated_at) or 0)
         if filled or rating:
             said.append(self._filled(word, talk, later, filled, rating))
-        if word.status == "failed":
-            why = _text(word.more.get("external_error"))
+        why = failure(word)
+        if why is not None:
             text, raw = text_and_raw("This was not delivered" + (f": {why}" if why else ""))
             said.append(self._extra(word, talk, later, "failed", text, raw))
         return said
@@ -188,6 +188,17 @@ class Speaker:
             contacts=tuple(value for value in (mail, phone) if value),
             blocked=person.blocked,
         )
+
+
+def failure(word: Word) -> str | None:
+    """Why a row did not reach the customer, as far as it is told; None for one that did, or is on its way."""
+    return _text(word.more.get("external_error")) if word.status == "failed" else None
+
+
+def undelivered(words: Iterable[Word]) -> dict[str, Undelivered]:
+    """Answers that Chatwoot took and their channel refused, by their ref."""
+    return {str(word.id): Undelivered(ref=str(word.id), reason=str(inert_line(why, limit=300))) for word in words
+            if (why := failure(word)) is not None and heard(word)[0] is Direction.OUT}
 
 
 def heard(word: Word) -> tuple[Direction, Visibility]:

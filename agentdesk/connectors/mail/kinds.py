@@ -44,6 +44,8 @@ class Report:
 
     about: str = ""
     """The id of the mail that it is about."""
+    header: Header | None = None
+    """That mail's header, when it was brought back."""
     recipient: str = ""
     why: str = ""
 
@@ -80,37 +82,38 @@ def report_of(header: Header, root: Part) -> tuple[MailKind, Report] | None:
     parts = root.walk()
     status = next((one.content() for one in parts if one.mime == "message/delivery-status"), b"")
     if is_report and not status and way in ("disposition-notification", "feedback-report"):
-        return MailKind.REPORT, Report(about=_about(header, parts))
+        return MailKind.REPORT, Report(*_about(header, parts))
     fields = _status_fields(status)
     action = fields.get("action", "" if status else "failed").casefold()
     recipient = fields.get("final-recipient") or fields.get("original-recipient", "")
     why = fields.get("diagnostic-code") or fields.get("status", "")
     kind = {"failed": MailKind.FAILED, "delayed": MailKind.DELAYED}.get(
         action, MailKind.REPORT if action in ("delivered", "relayed", "expanded") else MailKind.FAILED)
-    return kind, Report(_about(header, parts), recipient.partition(";")[2].strip() or recipient,
+    return kind, Report(*_about(header, parts), recipient.partition(";")[2].strip() or recipient,
                         why.partition(";")[2].strip() or why)
 
 
-def _about(header: Header, parts: list[Part]) -> str:
-    """The id of the mail that a report brings back, whole, as its header, or quoted in a text."""
+def _about(header: Header, parts: list[Part]) -> tuple[str, Header | None]:
+    """The id of the mail that a report brings back, whole, as its header, or quoted in a text; and that header."""
     for part in parts:
         if part.mime in ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers") and part.data:
-            found = Header(part.content()).ids("message-id")
+            back = Header(part.content())
+            found = back.ids("message-id")
             if found:
-                return found[0]
+                return found[0], back
         if part.mime == "message/disposition-notification":
             found = Header(part.content()).ids("original-message-id")
             if found:
-                return found[0]
+                return found[0], None
     answered = header.ids("in-reply-to") or header.ids("references")[-1:]
     if answered:
-        return answered[0]
+        return answered[0], None
     for part in parts:
         if part.mime == "text/plain" and part.data:
             quoted = _BROUGHT_BACK.findall(part.content()[:100_000])
             if quoted:
-                return str(quoted[-1].decode("utf-8", "replace"))
-    return ""
+                return str(quoted[-1].decode("utf-8", "replace")), None
+    return "", None
 
 
 def _status_fields(status: bytes) -> dict[str, str]:

@@ -20,7 +20,7 @@ from agentdesk.model.clock import DAY, Millis
 from agentdesk.model.conversation import RemoteConversation
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Attachment, Author, Direction, Kind, Message, Visibility
-from agentdesk.model.page import Page, Reject
+from agentdesk.model.page import Page, Reject, Undelivered
 from agentdesk.model.text import inert_line
 
 NOT_DELIVERED = "not delivered"
@@ -90,7 +90,7 @@ class Speaker:
         ordered = sorted(messages.values(), key=lambda message: message.created_at)
         return Page(
             messages=tuple(ordered), conversations=tuple(self._heads(shown_of)), profiles=tuple(self._people(shown_of)),
-            rejects=tuple(rejects), backfill=backfill,
+            rejects=tuple(rejects), backfill=backfill, undelivered=await self._undelivered(shown_of, near, budget),
         )
 
     async def _read(self, mail: Mail, folders: Folders) -> Read:
@@ -122,6 +122,26 @@ class Speaker:
             chain = [one.report.about]
         root = await self._threads.root(one.mail.header, chain, near, budget, one.mail.arrived)
         return Read(one.mail, one.kind, one.report, one.direction, one.own_id, root)
+
+    async def _undelivered(
+        self, read: list[Read], near: dict[str, Header], budget: list[int]
+    ) -> tuple[Undelivered, ...]:
+        """The mails that these reports say did not arrive, as they are known here."""
+        told: dict[str, Undelivered] = {}
+        for one in read:
+            if one.kind is not MailKind.FAILED or one.report is None or not one.report.about:
+                continue
+            back, header = one.report.header, near.get(one.report.about)
+            if header is None and budget[0] > 0:
+                budget[0] -= 1
+                place = await self._box.find_id(one.report.about, (await self._box.folders()).known)
+                header = place[2] if place else None
+            header = header or back
+            if header is not None:
+                said = ": ".join(part for part in (one.report.recipient, one.report.why) if part)
+                told[key(header)] = Undelivered(ref=ref(key(header)), reason=str(inert_line(said, limit=300)),
+                                                client_id=self._mark.client_id(back) if back is not None else "")
+        return tuple(told.values())
 
     async def _message(self, one: Read, near: dict[str, Header], old: bool) -> Message:
         mail = one.mail

@@ -17,13 +17,13 @@ from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.http import Walk
 from agentdesk.connectors.items import instant
 from agentdesk.connectors.zammad.client import Listing, Want, ZammadClient, ids
-from agentdesk.connectors.zammad.speak import Speaker
+from agentdesk.connectors.zammad.speak import Speaker, undelivered
 from agentdesk.connectors.zammad.wire import CLOSED, Article, Ticket
 from agentdesk.errors import BadAnswer, Gone
 from agentdesk.model.clock import HOUR, MINUTE, Clock, Millis
 from agentdesk.model.conversation import RemoteConversation
 from agentdesk.model.message import Message
-from agentdesk.model.page import Gap, Page
+from agentdesk.model.page import Gap, Page, Undelivered
 
 OVERLAP: Millis = 2 * MINUTE
 INDEX_OVERLAP: Millis = 15 * MINUTE
@@ -115,6 +115,7 @@ class Reader:
         messages: list[Message] = []
         heads: list[RemoteConversation] = []
         rejects = list(listing.rejects)
+        failed: list[Undelivered] = []
         people: list[int] = []
         for ticket in listing.tickets:
             try:
@@ -134,11 +135,12 @@ class Reader:
             fresh = [article for article in articles if _is_news(article, before)]
             said, unread = await self._speaker.messages(ticket, fresh)
             messages += said
+            failed += undelivered(articles)
             rejects += unread + [item for item in bad if before is None or _number(item.where) > before.article]
             people += [ticket.customer_id, *(article.author_id for article in articles if article.by == "Customer")]
         return Page(
             messages=tuple(sorted(messages, key=lambda m: (m.created_at, int(m.ref)))), conversations=tuple(heads),
-            profiles=tuple(self._speaker.profiles(people)), rejects=tuple(rejects),
+            profiles=tuple(self._speaker.profiles(people)), rejects=tuple(rejects), undelivered=tuple(failed),
         )
 
     async def _begin(self) -> Page:

@@ -16,7 +16,7 @@ from agentdesk.connectors.zammad.wire import preference as held
 from agentdesk.model.conversation import ClockKind, RemoteConversation, ServerDue
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Attachment, Author, Direction, Kind, Message, Visibility
-from agentdesk.model.page import Reject
+from agentdesk.model.page import Reject, Undelivered
 from agentdesk.model.text import Inert, inert_line
 
 KNOWN_PEOPLE = 5_000
@@ -227,6 +227,15 @@ async def _shown(article: Article) -> tuple[Inert, str]:
     if len(article.body) > LONG:
         return text_and_raw(await asyncio.to_thread(html_to_text, article.body))
     return text_and_raw(html_to_text(article.body))
+
+
+def undelivered(articles: Sequence[Article]) -> list[Undelivered]:
+    """Answers whose mail Zammad has given up: it tries four times, then it says so in a note of its own."""
+    given_up = {held(article.preferences, "delivery_article_id_related") for article in articles}
+    return [Undelivered(ref=str(article.id),
+                        reason=str(inert_line(held(article.preferences, "delivery_status_message"), limit=300)))
+            for article in articles if _direction(article) is Direction.OUT and str(article.id) in given_up
+            and held(article.preferences, "delivery_status") == "fail"]
 
 
 def _direction(article: Article) -> Direction:

@@ -232,6 +232,8 @@ def _marks(stored: StoredMessage, page: Page, unfolded: int) -> list[Run]:
     liked, boosted = f"{page.glyphs.praise} liked" * stored.liked, "boosted" * stored.boosted
     if liked or boosted:
         marks.append(Run(f"{' and '.join(filter(None, (liked, boosted)))} by us", "praise"))
+    if stored.undelivered:
+        marks.append(Run(f"{page.glyphs.cross} not delivered: {inert_line(stored.undelivered)}", "error"))
     if message.ref in page.moving:
         marks.append(Run(page.moving[message.ref], "mine"))
     if message.edited_at is not None or stored.earlier_texts:
@@ -279,6 +281,8 @@ def standing(entry: OutboxEntry, now: Millis) -> Waiting:
             return Waiting("refused", "error", entry.title)
         case SendState.NEEDS_HUMAN:
             return Waiting("needs you", "error", entry.title)
+        case SendState.SENT if entry.title:
+            return Waiting("not delivered", "error", entry.title)
         case SendState.SENT:
             return Waiting("sent", "ok")
         case SendState.CANCELLED:
