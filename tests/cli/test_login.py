@@ -104,3 +104,27 @@ def test_doctor_says_what_a_source_says_of_itself(home: Path) -> None:
                   "✗ source mastodon:dead", "Sign in again: agentdesk login mastodon dead"):
         assert words in said.stdout, said.stdout
     assert far.us.token not in said.stdout + said.stderr
+
+
+def test_on_the_screen_of_a_first_start_no_token_is_seen_or_kept_elsewhere(home: Path) -> None:
+    rt = FakeRt(SystemClock())
+    rt.user("ann", "Ann Agent", "ann@desk.test", privileged=True, token=CANARY)
+    rt.mail("jane@example.test", "Where is my parcel?", real="Jane")
+    with serving(rt.handle) as url, Terminal(home=home, size=(80, 24), env={"AGENTDESK_LOG": "debug"}) as terminal:
+        terminal.wait_for("Connect a source")
+        terminal.press("j", "enter")
+        for wanted, answer in (("Which kind", "rt"), ("Where is your RT?", url), ("The token", CANARY),
+                               ("Name of the source", ""), ("Where to keep", "file")):
+            terminal.wait_for(wanted)
+            terminal.settle()
+            terminal.send(answer)
+            terminal.press("enter")
+        terminal.wait_for("first messages are being fetched")
+        terminal.press("enter")
+        terminal.wait_for("Where is my parcel?")
+        known = [(Path("/proc") / str(terminal.pid) / name).read_bytes() for name in ("cmdline", "environ")]
+        terminal.press("q")
+        assert terminal.ended() == 0
+        assert not any(CANARY.encode() in data for data in (terminal.raw, *known))
+    kept = home / "config" / "secrets" / "rt-127"
+    assert [path for path in home.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()] == [kept]
