@@ -9,12 +9,23 @@ from __future__ import annotations
 
 import pytest
 
-_PARTS = ("reading", "sending", "acting")
+_PARTS = ("reading", "sending", "abilities", "beginning", "cases", "acting")
 pytest.register_assert_rewrite(*(f"agentdesk.testing.{part}" for part in _PARTS))
 
 from agentdesk.testing.acting import ConnectorContract  # noqa: E402
-from agentdesk.testing.world import DIALECTS, HOSTILE_POSTS, NOW, World, hostile_texts, reply, skip, strings  # noqa: E402
+from agentdesk.testing.world import (  # noqa: E402
+    DIALECTS,
+    HOSTILE_POSTS,
+    NOW,
+    Ahead,
+    World,
+    hostile_texts,
+    reply,
+    skip,
+    strings,
+)
 
 __all__ = [
-    "DIALECTS", "HOSTILE_POSTS", "NOW", "ConnectorContract", "World", "hostile_texts", "reply", "skip", "strings",
+    "DIALECTS", "HOSTILE_POSTS", "NOW", "Ahead", "ConnectorContract", "World", "hostile_texts", "reply", "skip",
+    "strings",
 ]  # fmt: skip

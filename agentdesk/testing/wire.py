@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Protocol
 
 import httpx
+
+from agentdesk.model.clock import Clock
 
 
 class Reply(Protocol):
@@ -50,6 +53,8 @@ class Line:
         self.handler = handler
         self.faults: list[Fault] = []
         self.seen: list[httpx.Request] = []
+        self.clock: Clock | None = None
+        """The server's own clock; when there is one, every answer tells the time by it, as servers do."""
 
     def transport(self) -> httpx.MockTransport:
         """For ``Http(transport=…)``."""
@@ -73,7 +78,8 @@ class Line:
             return httpx.Response(fault.status, headers=fault.headers, content=fault.body)
         if kind == "garbage":
             return httpx.Response(200, headers={"content-type": "text/html"}, content=b"<html>not JSON</html>")
-        return httpx.Response(reply.status, headers=reply.headers, content=reply.body())
+        dated = {} if self.clock is None else {"date": formatdate(self.clock.now() // 1_000, usegmt=True)}
+        return httpx.Response(reply.status, headers={**dated, **reply.headers}, content=reply.body())
 
     def _fault(self, request: httpx.Request) -> Fault | None:
         for fault in self.faults:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from agentdesk.connectors.base import Connector
-from agentdesk.model.clock import SECOND, ManualClock
+from agentdesk.model.clock import SECOND, Clock, ManualClock, Millis
 from agentdesk.model.message import Author, Visibility
 from agentdesk.model.outgoing import Outgoing, OutKind
 
@@ -29,6 +29,21 @@ DIALECTS: list[tuple[dict[str, str], bytes, float]] = [
     ({"Retry-After": "soon"}, b"", 60),
     ({}, b"<html>slow down</html>", 60),
 ]
+
+
+class Ahead:
+    """A clock that is off."""
+
+    def __init__(self, clock: Clock, by: Millis) -> None:
+        self.clock, self.by = clock, by
+
+    def now(self) -> Millis:
+        """What it shows."""
+        return self.clock.now() + self.by
+
+    async def sleep(self, length: Millis) -> None:
+        """A length is a length on it too."""
+        await self.clock.sleep(length)
 
 
 class World:
@@ -116,6 +131,10 @@ def hostile_texts() -> list[Any]:
     posts = json.loads(HOSTILE_POSTS.read_text())
     return [pytest.param(_joined(post["text"]), id=name) for name, post in posts.items()]
 
+
+    def clock_off(self, by: Millis) -> None:
+        """From now on the far side's clock is ahead of ours by so much, or behind; ``Ahead`` is such a clock."""
+        skip("it has no clock of its own")
 
 def _joined(pieces: list[Any]) -> str:
     return "".join(piece if isinstance(piece, str) else piece[0] * piece[1] for piece in pieces)

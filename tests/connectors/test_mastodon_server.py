@@ -41,7 +41,7 @@ async def world(clock: ManualClock) -> AsyncIterator[MastodonWorld]:
 @pytest.mark.parametrize(("software", "strength", "counter", "chars"), [
     ("mastodon", SendStrength.KEY, Counter.GRAPHEME_URL23, 500),
     ("gotosocial", SendStrength.NONE, Counter.CODEPOINT, 5_000),
-    ("akkoma", SendStrength.KEY, Counter.GRAPHEME, 5_000), ("snac", SendStrength.NONE, Counter.GRAPHEME, 5_000),
+    ("akkoma", SendStrength.KEY, Counter.GRAPHEME, 5_000), ("snac", SendStrength.NONE, Counter.GRAPHEME, 100_000),
     ("pixelfed", SendStrength.NONE, Counter.CODEPOINT, 5_000), ("mystery", SendStrength.NONE, Counter.GRAPHEME, 5_000),
 ])
 async def test_each_software_is_taken_for_what_it_says_it_is(

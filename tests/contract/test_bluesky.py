@@ -10,8 +10,8 @@ import pytest
 from agentdesk.config.sources import BlueskySource
 from agentdesk.connectors.bluesky.connector import BlueskyConnector
 from agentdesk.connectors.http import Http
-from agentdesk.model.clock import SECOND, ManualClock
-from tests.contract.suite import ConnectorContract, World
+from agentdesk.model.clock import SECOND, ManualClock, Millis
+from tests.contract.suite import Ahead, ConnectorContract, World
 from tests.fakes.bluesky import POST, FakeBluesky, Row
 from tests.fakes.wire import Fault, Line
 
@@ -117,6 +117,9 @@ class BlueskyWorld(World):
 
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def clock_off(self, by: Millis) -> None:
+        self.line.clock = self.net.clock = Ahead(self.clock, by)
 
     def expire_token(self) -> None:
         self.net.revoke()

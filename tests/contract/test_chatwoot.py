@@ -10,8 +10,8 @@ from agentdesk.config.sources import ChatwootSource
 from agentdesk.connectors.chatwoot.client import LIST_LIMIT, ChatwootClient
 from agentdesk.connectors.chatwoot.connector import ChatwootConnector
 from agentdesk.connectors.http import Http
-from agentdesk.model.clock import MINUTE, ManualClock
-from tests.contract.suite import ConnectorContract, World
+from agentdesk.model.clock import MINUTE, ManualClock, Millis
+from tests.contract.suite import Ahead, ConnectorContract, World
 from tests.fakes.chatwoot import ACCOUNT, FakeChatwoot
 from tests.fakes.wire import Fault, Line
 
@@ -107,6 +107,9 @@ class ChatwootWorld(World):
 
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def clock_off(self, by: Millis) -> None:
+        self.line.clock = self.server.clock = Ahead(self.clock, by)
 
     def expire_token(self) -> None:
         for agent in self.server.agents.values():

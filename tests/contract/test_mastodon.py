@@ -10,9 +10,9 @@ from agentdesk.config.sources import MastodonSource
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.mastodon.connector import MastodonConnector
 from agentdesk.errors import Ambiguous
-from agentdesk.model.clock import ManualClock
+from agentdesk.model.clock import ManualClock, Millis
 from agentdesk.model.outgoing import OutKind, Unsure
-from tests.contract.suite import ConnectorContract, World
+from tests.contract.suite import Ahead, ConnectorContract, World
 from tests.fakes.mastodon import DOMAIN, FakeMastodon, Person
 from tests.fakes.wire import Fault, Line
 
@@ -99,6 +99,9 @@ class MastodonWorld(World):
 
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def clock_off(self, by: Millis) -> None:
+        self.line.clock = self.far.clock = Ahead(self.clock, by)
 
     def expire_token(self) -> None:
         self.far.us.token = ""

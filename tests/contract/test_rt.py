@@ -9,8 +9,8 @@ import pytest
 from agentdesk.config.sources import RtSource
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.rt.connector import RtConnector
-from agentdesk.model.clock import ManualClock
-from tests.contract.suite import ConnectorContract, World
+from agentdesk.model.clock import ManualClock, Millis
+from tests.contract.suite import Ahead, ConnectorContract, World
 from tests.fakes.rt import FakeRt
 from tests.fakes.wire import Fault, Line
 
@@ -99,6 +99,9 @@ class RtWorld(World):
 
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def clock_off(self, by: Millis) -> None:
+        self.line.clock = self.rt.clock = Ahead(self.clock, by)
 
     def expire_token(self) -> None:
         for user in self.rt.users.values():

@@ -10,8 +10,8 @@ import pytest
 from agentdesk.config.sources import ZammadSource
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.zammad.connector import ZammadConnector
-from agentdesk.model.clock import SECOND, ManualClock
-from agentdesk.testing.suite import ConnectorContract, World
+from agentdesk.model.clock import SECOND, ManualClock, Millis
+from agentdesk.testing.suite import Ahead, ConnectorContract, World
 from agentdesk.testing.wire import Fault, Line
 from tests.fakes.zammad import FakeZammad
 
@@ -115,6 +115,9 @@ class ZammadWorld(World):
 
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def clock_off(self, by: Millis) -> None:
+        self.line.clock = self.zammad.clock = Ahead(self.clock, by)
 
     def expire_token(self) -> None:
         for user in self.zammad.users.values():

@@ -10,8 +10,8 @@ from agentdesk.config.sources import ZendeskSource
 from agentdesk.connectors.http import JSON_LIMIT, Http
 from agentdesk.connectors.zendesk.client import authorization
 from agentdesk.connectors.zendesk.connector import ZendeskConnector
-from agentdesk.model.clock import ManualClock
-from agentdesk.testing.suite import ConnectorContract, World
+from agentdesk.model.clock import ManualClock, Millis
+from agentdesk.testing.suite import Ahead, ConnectorContract, World
 from agentdesk.testing.wire import Fault, Line
 from tests.fakes.zendesk import FakeZendesk
 
@@ -104,6 +104,9 @@ class ZendeskWorld(World):
 
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def clock_off(self, by: Millis) -> None:
+        self.line.clock = self.zendesk.clock = Ahead(self.clock, by)
 
     def expire_token(self) -> None:
         for user in self.zendesk.users.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from agentdesk.replies.length import graphemes
 from tests.fakes.bluesky_wire import Refusal, iso
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class FakeChat:
         convo = self._convo(data["convoId"], who)
         if convo.kind.get("lockStatus", "unlocked") != "unlocked":
             raise Refusal(400, "ConvoLocked", "Convo is locked")
-        if len(data["message"]["text"]) > 1_000:
+        if len(graphemes(data["message"]["text"])) > 1_000 or len(data["message"]["text"].encode()) > 10_000:
             raise Refusal(400, "InvalidRequest", "grapheme too big (maximum 1000)")
         return self.add(convo, who, data["message"]["text"], facets=data["message"].get("facets", []))
 

@@ -122,7 +122,7 @@ class FakeMastodon:
         self.retry_bug = False
         self.drops = False
         self.slow_media = 0
-        self.max_chars = 500 if software == "mastodon" else 5_000
+        self.max_chars = {"mastodon": 500, "snac": 100_000}.get(software, 5_000)
         self.search_works = True
         self.limit_headers = False
         self.left = 300
