@@ -26,6 +26,8 @@ def give_back_when_ended() -> None:
         with suppress(OSError, termios.error):  # the terminal itself may be gone, and with it what to give back
             if before is not None:
                 termios.tcsetattr(fd, termios.TCSANOW, before)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 2)  # a thread of Textual's may be about to write more of its screen
             os.write(fd, LEAVE.encode())
         os.kill(os.getpid(), number)
 

@@ -102,6 +102,36 @@ def test_an_end_in_the_first_moments_is_tidy(tmp_path: Path, frames: int, number
         assert b"Traceback" not in terminal.raw
 
 
+WRITING = """
+import os, sys, threading
+from agentdesk.ui.giveback import give_back_when_ended
+
+def write():
+    sys.__stderr__.write("\\x1b[?1049h")
+    sys.__stderr__.flush()
+
+def late(*args, kill=os.kill):
+    other = threading.Thread(target=write)
+    other.start()
+    other.join()
+    kill(*args)
+
+os.kill = late
+give_back_when_ended()
+write()
+threading.Event().wait()
+"""
+"""A thread that gets its turn between giving back and the end."""
+
+
+def test_nothing_is_written_after_the_terminal_was_given_back(tmp_path: Path) -> None:
+    with Terminal(home=tmp_path / "home", program=(sys.executable, "-c", WRITING)) as terminal:
+        terminal.wait_for(lambda: terminal.alternate)
+        terminal.signal(signal.SIGTERM)
+        assert terminal.ended() == -signal.SIGTERM
+        assert not terminal.alternate
+
+
 @pytest.mark.parametrize("frames", [1, 2], ids=["first frame", "Textual"])
 def test_a_line_that_drops_in_the_first_moments_is_no_mistake_of_ours(tmp_path: Path, frames: int) -> None:
     with Terminal("demo", home=tmp_path / "home") as terminal:
