@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -19,8 +21,11 @@ class AtTerminal:
     """Asks at a plain terminal; talk goes to stderr, and what is secret is not echoed."""
 
     def tell(self, text: str) -> None:
-        """Show words."""
-        output.say(text)
+        """Show words, broken between them; an address stays whole, so that it can be copied."""
+        room = max(40, shutil.get_terminal_size().columns - 1)
+        for line in text.split("\n"):
+            output.say(line if line.startswith(("https://", "http://")) else textwrap.fill(
+                line, room, break_long_words=False, break_on_hyphens=False))
 
     async def text(self, title: str, *, hint: str = "", default: str = "") -> str:
         """Ask for one line."""
@@ -39,7 +44,7 @@ class AtTerminal:
         output.say(f"{title}:")
         width = max(len(value) for value, _ in choices)
         for number, (value, words) in enumerate(choices, 1):
-            output.say(f"  {number:>2}  {value:<{width}}  {words}".rstrip())
+            self.tell(f"  {number:>2}  {value:<{width}}  {words}".rstrip())
         known = {value: value for value, _ in choices if value} | {
             str(number): value for number, (value, _) in enumerate(choices, 1)}
         while True:
