@@ -6,17 +6,18 @@ from __future__ import annotations
 class DeskError(Exception):
     """Anything agentdesk can tell a person about; never shown as a traceback.
 
-    ``title`` is one short sentence, ``cause`` the reason in words, ``remedy`` the next step.
-    ``exit_code`` is what the command line ends with.
+    ``title`` is one short sentence, ``cause`` the reason in words, ``remedy`` the next step; ``usual`` is the next
+    step where nobody names a better one. ``exit_code`` is what the command line ends with.
     """
 
     exit_code = 1
+    usual = ""
 
     def __init__(self, title: str, cause: str = "", remedy: str = "") -> None:
         super().__init__(title)
         self.title = title
         self.cause = cause
-        self.remedy = remedy
+        self.remedy = remedy or self.usual
 
     def __str__(self) -> str:
         return " ".join(part for part in (_sentence(self.title), _sentence(self.cause), _sentence(self.remedy)) if part)
@@ -84,14 +85,19 @@ class SourceError(DeskError):
     """A platform or help desk did not do what was asked; the base of all connector errors."""
 
     exit_code = 7
+    usual = "It is tried again by itself; agentdesk doctor shows more"
 
 
 class AuthError(SourceError):
     """The token is dead, wrong or lacks a scope: sign in again."""
 
+    usual = "Sign in again with agentdesk login"
+
 
 class RateLimited(SourceError):
     """The server asks to wait; the request was not processed. ``retry_after`` in seconds."""
+
+    usual = "It goes on by itself when the time is up"
 
     def __init__(self, title: str, cause: str = "", remedy: str = "", retry_after: float = 60.0) -> None:
         super().__init__(title, cause, remedy)
@@ -101,6 +107,8 @@ class RateLimited(SourceError):
 class Unavailable(SourceError):
     """The server could not be reached or was busy; proven not processed."""
 
+    usual = "It is tried again by itself when the server answers"
+
     def __init__(self, title: str, cause: str = "", remedy: str = "", retry_after: float | None = None) -> None:
         super().__init__(title, cause, remedy)
         self.retry_after = retry_after
@@ -109,21 +117,31 @@ class Unavailable(SourceError):
 class Rejected(SourceError):
     """The server refuses for good; trying again the same way is useless."""
 
+    usual = "Change what is asked for, or do it on the platform: o copies the address"
+
 
 class Gone(Rejected):
     """What the request is about was deleted or hidden."""
+
+    usual = "What was said is kept here; finish with d when nothing is owed"
 
 
 class WindowClosed(Rejected):
     """The platform no longer allows an answer here."""
 
+    usual = "Answer somewhere else: by mail, in a private conversation, or by phone"
+
 
 class TooLong(Rejected):
     """The text is longer than the channel allows."""
 
+    usual = "Shorten the text, or split it"
+
 
 class Conflict(Rejected):
     """Somebody else was first; ``holder`` names them when known."""
+
+    usual = "Look at the conversation again before you go on"
 
     def __init__(self, title: str, cause: str = "", remedy: str = "", holder: str = "") -> None:
         super().__init__(title, cause, remedy)
@@ -133,6 +151,10 @@ class Conflict(Rejected):
 class Ambiguous(SourceError):
     """The request may or may not have been processed: only reading back can tell."""
 
+    usual = "It is looked for by itself; do not send it again"
+
 
 class BadAnswer(SourceError):
     """The server answered with something that cannot be understood."""
+
+    usual = "If it stays, check the address in url:, and run agentdesk doctor"

@@ -41,7 +41,7 @@ class ConnectorContract(Cases):
                      world.connector.send(reply(thread, "hello", caps=world.connector.caps))):
             with pytest.raises(AuthError) as caught:
                 await work
-            assert caught.value.remedy
+            assert "agentdesk login" in caught.value.remedy, "the command is named"
         assert await world.copies("hello") == 0
 
     async def test_what_is_declared_works_and_the_rest_is_refused(self, world: World) -> None:

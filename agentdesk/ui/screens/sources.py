@@ -90,7 +90,7 @@ class SourcesScreen(ListScreen):
         ink = INKS.get(it.state, "soon")
         words = WORDS.get(it.state, it.state)
         if it.next_try_at is not None and it.state in ("retry", "offline") and it.next_try_at > now:
-            words += f" in {short_left(it.next_try_at, now)}"
+            words += f"{', again' if it.state == 'offline' else ''} in {short_left(it.next_try_at, now)}"
         rows = [Row((Run("   "), Run(f"{sign} ", ink), Run(line(it.name, 24), "bright", bold=True),
                      Run(f" {it.letter} ", "accent"), Run(f" {words}", ink)))]
         facts = []
