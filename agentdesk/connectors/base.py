@@ -30,6 +30,14 @@ def check_kind(name: str, caps: Caps, out: Outgoing) -> None:
             OutKind.NOTE: (caps.can_note, "has no internal notes", "Keep the note in the desk")}.get(out.kind)
     if what is not None and not what[0]:
         raise Rejected(f"{name} {what[1]}", remedy=what[2])
+    check_files(name, caps, out)
+
+
+def check_files(name: str, caps: Caps, out: Outgoing) -> None:
+    """Refuse in words more files than go with one reply."""
+    if len(out.uploads) > caps.max_uploads:
+        raise Rejected(f"{name} takes {caps.max_uploads or 'no'} files with one reply",
+                       f"There are {len(out.uploads)}", "Send it without the others")
 
 
 class Connector(Protocol):

@@ -9,13 +9,13 @@ from agentdesk.model.capability import SendStrength
 from agentdesk.model.clock import SECOND
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import Absent, Found, Outgoing, OutKind
-from agentdesk.testing.sending import Sending
+from agentdesk.testing.abilities import Abilities
 from agentdesk.testing.world import World, private, ticket
 
 STRONG = (SendStrength.KEY, SendStrength.CLIENT_KEY, SendStrength.PUT)
 
 
-class Beginning(Sending):
+class Beginning(Abilities):
     """What begins something begins it once, is found again, and says what began."""
 
     async def beginning(self, world: World, kind: OutKind, text: str, client_id: str = "") -> Outgoing:

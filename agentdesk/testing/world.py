@@ -11,7 +11,7 @@ import pytest
 from agentdesk.connectors.base import Connector
 from agentdesk.model.clock import SECOND, Clock, ManualClock, Millis
 from agentdesk.model.message import Author, Visibility
-from agentdesk.model.outgoing import Outgoing, OutKind
+from agentdesk.model.outgoing import Outgoing, OutKind, Verb
 
 HOSTILE_POSTS = Path(__file__).parent / "hostile_posts.json"
 """Posts that try everything on a terminal; ``["x", 100]`` stands for a hundred times x."""
@@ -51,6 +51,8 @@ class World:
 
     connector: Connector
     clock: ManualClock
+    searched: str = "turquoise"
+    """Finds the conversation that a customer began with «The turquoise parcel is lost»."""
 
     async def customer_posts(self, text: str, *, thread: str = "") -> str:
         """A customer writes, in a new thread or in this one; returns the conversation's ref."""
@@ -75,6 +77,22 @@ class World:
     async def privately(self, text: str) -> int:
         """How many private messages of ours with this text began a talk."""
         return await self.copies(text)
+
+    async def reactions(self, verb: Verb, ref: str) -> int:
+        """How many likes or boosts of ours a message has."""
+        skip("nobody can be asked there what we like")
+
+    async def files(self, text: str) -> list[tuple[bytes, str]]:
+        """The files that came with our reply of this text: what is in them, and how they are described."""
+        skip("files that came with a reply cannot be looked at there")
+
+    async def customer_sends_file(self, text: str) -> tuple[str, bytes]:
+        """A customer writes and adds a file; returns the conversation's ref and what is in the file."""
+        skip("customers cannot send files there")
+
+    async def holds(self, name: str, text: str) -> None:
+        """A canned reply lies there from now on."""
+        skip("there are no canned replies")
 
     async def restart(self) -> None:
         """A new process: ``connector`` is made anew, the far side stays."""

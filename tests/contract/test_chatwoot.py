@@ -13,6 +13,7 @@ from agentdesk.connectors.http import Http
 from agentdesk.model.clock import MINUTE, ManualClock, Millis
 from tests.contract.suite import Ahead, ConnectorContract, World
 from tests.fakes.chatwoot import ACCOUNT, FakeChatwoot
+from tests.fakes.hosts import hold, sent_in_forms
 from tests.fakes.wire import Fault, Line
 
 BASE = "https://chat.example"
@@ -47,6 +48,19 @@ class ChatwootWorld(World):
 
     async def notes(self, text: str) -> int:
         return self.server.copies(text, private=True)
+
+    async def files(self, text: str) -> list[tuple[bytes, str]]:
+        (word,) = [word for word in self.server.words if text in (word.content or "")]
+        sent = sent_in_forms(self.line.seen, "/messages")
+        assert [len(data) for data in sent] == [file["file_size"] for file in word.files]
+        return [(data, "") for data in sent]
+
+    async def customer_sends_file(self, text: str) -> tuple[str, bytes]:
+        content = hold(self.line, "/active_storage/", b"the photo")
+        return str(self.server.writes(text, files=[self.server.file("x", "photo.jpg", len(content))])), content
+
+    async def holds(self, name: str, text: str) -> None:
+        self.server.canned = [{"id": 1, "account_id": ACCOUNT, "short_code": name, "content": text}]
 
     async def tickets(self, text: str) -> int:
         return self.server.copies(text, private=True)

@@ -8,13 +8,17 @@ from typing import Literal
 import msgspec
 import pytest
 
+from agentdesk.connectors import demo_source
 from agentdesk.connectors.demo import DemoConnector
 from agentdesk.connectors.demo_content import Content, Event, Home, Outage, Person, Post, Talk, load
+from agentdesk.connectors.demo_shelf import content
 from agentdesk.connectors.demo_state import StateFile, WorldState
 from agentdesk.connectors.demo_story import Trouble
 from agentdesk.connectors.demo_world import DemoWorld, begin
 from agentdesk.model.clock import MINUTE, ManualClock
 from agentdesk.model.message import Direction
+from agentdesk.model.outgoing import Verb
+from agentdesk.model.page import RemoteCanned
 from tests.contract.suite import ConnectorContract, World
 
 Place = Literal["mastodon", "bluesky", "helpdesk"]
@@ -68,6 +72,21 @@ class DemoSide(World):
 
     async def notes(self, text: str) -> int:
         return self._copies(text, Direction.NOTE)
+
+    async def reactions(self, verb: Verb, ref: str) -> int:
+        return self.world.servers[self.place].kept.likes.count(f"{verb}:{ref}")
+
+    async def customer_sends_file(self, text: str) -> tuple[str, bytes]:
+        self.number += 1
+        who = Person(name="Jane", on={self.place: Home(handle="@jane")})
+        ref = self._begin(who, text, posts=(Post(text=text, files=("photo.jpg 2 kB | The doorstep",)),))
+        kept = self.world.servers[self.place].kept.messages.values()
+        (file,) = [file for message in kept for file in message.attachments]
+        return ref, content(kept, file.url)
+
+    async def holds(self, name: str, text: str) -> None:
+        mine = RemoteCanned(ref="99", name=name, title=name.title(), text=text)
+        self.patch.setattr(demo_source, "CANNED", (*demo_source.CANNED, mine))
 
     async def tickets(self, text: str) -> int:
         return self._copies(text, Direction.NOTE)
@@ -129,3 +148,10 @@ class TestHelpDesk(DemoContract):
     """A help desk that can only be asked by text."""
 
     place: Place = "helpdesk"
+
+    @pytest.fixture
+    async def world(self, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DemoSide]:
+        side = DemoSide(self.place, quiet(load()), clock, monkeypatch)
+        side.searched = "jane"
+        yield side
+        await side.connector.close()

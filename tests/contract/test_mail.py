@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from email import message_from_bytes as parsed
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -86,6 +87,19 @@ class MailWorld(World):
 
     async def copies(self, text: str) -> int:
         return self.server.copies(text)
+
+    async def files(self, text: str) -> list[tuple[bytes, str]]:
+        mail = parsed(self.server.delivered[-1].raw, policy=SMTP)
+        assert isinstance(mail, EmailMessage)
+        return [(part.get_content(), str(part["Content-Description"] or "")) for part in mail.iter_attachments()]
+
+    async def customer_sends_file(self, text: str) -> tuple[str, bytes]:
+        identifier, raw = self.mail(text)
+        message = parsed(raw, policy=SMTP)
+        assert isinstance(message, EmailMessage)
+        message.add_attachment(b"the photo", maintype="image", subtype="jpeg", filename="photo.jpg")
+        self.server.arrive(bytes(message))
+        return identifier, b"the photo"
 
     async def tickets(self, text: str) -> int:
         return self.server.copies(text)

@@ -11,8 +11,9 @@ from agentdesk.connectors.http import Http
 from agentdesk.connectors.mastodon.connector import MastodonConnector
 from agentdesk.errors import Ambiguous
 from agentdesk.model.clock import ManualClock, Millis
-from agentdesk.model.outgoing import OutKind, Unsure
+from agentdesk.model.outgoing import OutKind, Unsure, Verb
 from tests.contract.suite import Ahead, ConnectorContract, World
+from tests.fakes.hosts import sent_in_forms
 from tests.fakes.mastodon import DOMAIN, FakeMastodon, Person
 from tests.fakes.wire import Fault, Line
 
@@ -54,6 +55,19 @@ class MastodonWorld(World):
 
     async def copies(self, text: str) -> int:
         return self.far.copies(text)
+
+    async def reactions(self, verb: Verb, ref: str) -> int:
+        return ((self.far.us.id, ref) in {Verb.LIKE: self.far.liked, Verb.BOOST: self.far.boosted}[verb]) + 0
+
+    async def files(self, text: str) -> list[tuple[bytes, str]]:
+        (post,) = [post for post in self.far.posts.values() if post.author == self.far.us.id and text in post.text]
+        sent = sent_in_forms(self.line.seen, "/media")
+        return list(zip(sent, [self.far.media[ref]["description"] for ref in post.media], strict=True))
+
+    async def customer_sends_file(self, text: str) -> tuple[str, bytes]:
+        self.far.media["x"] = {"id": "x", "type": "image", "url": "https://cdn.example/x.png", "description": None}
+        post = self.far.post(self.jane, f"@acme {text}", media=["x"])
+        return f"{post.id}/{self.jane.id}", b"a picture"
 
     async def restart(self) -> None:
         await self.connector.close()

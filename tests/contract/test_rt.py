@@ -20,6 +20,8 @@ BASE = "https://rt.example"
 class RtWorld(World):
     """A fake RT as customers and colleagues move it."""
 
+    searched = "Jane Doe"
+
     def __init__(self, clock: ManualClock, *, keyed: bool = True) -> None:
         self.clock = clock
         self.rt = FakeRt(clock)
@@ -47,6 +49,11 @@ class RtWorld(World):
 
     async def copies(self, text: str) -> int:
         return self.rt.copies(text)
+
+    async def customer_sends_file(self, text: str) -> tuple[str, bytes]:
+        number = self.rt.mail("jane@example.test", text, files=[("photo.jpg", "image/jpeg")])
+        self.rt.parts[-1].content, self.rt.parts[-1].size = "the photo", None
+        return str(number), b"the photo"
 
     async def tickets(self, text: str) -> int:
         return len(self.rt.opened(text))

@@ -61,6 +61,18 @@ class ZammadWorld(World):
     async def notes(self, text: str) -> int:
         return self.zammad.copies(text, internal=True)
 
+    async def files(self, text: str) -> list[tuple[bytes, str]]:
+        (article,) = [article for article in self.zammad.articles if text in article.body]
+        return [(file["data"], "") for file in article.files]
+
+    async def customer_sends_file(self, text: str) -> tuple[str, bytes]:
+        content = b"the photo"
+        file = {"filename": "photo.jpg", "mime": "image/jpeg", "size": len(content), "data": content}
+        return str(self.zammad.write(JANE, text, files=[file])), content
+
+    async def holds(self, name: str, text: str) -> None:
+        self.zammad.text_modules = [{"id": 1, "name": name, "keywords": name, "active": True, "content": text}]
+
     async def tickets(self, text: str) -> int:
         opened = {a.ticket for a in self.zammad.articles if a.body == text and a.internal}
         return sum(self.zammad.tickets[number].by == self.zammad.agent1.id for number in opened)

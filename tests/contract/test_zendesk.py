@@ -13,6 +13,7 @@ from agentdesk.connectors.zendesk.connector import ZendeskConnector
 from agentdesk.model.clock import ManualClock, Millis
 from agentdesk.testing.suite import Ahead, ConnectorContract, World
 from agentdesk.testing.wire import Fault, Line
+from tests.fakes.hosts import hold
 from tests.fakes.zendesk import FakeZendesk
 
 BASE = "https://acme.zendesk.example"
@@ -58,6 +59,22 @@ class ZendeskWorld(World):
 
     async def notes(self, text: str) -> int:
         return self.zendesk.copies(text, public=False)
+
+    async def files(self, text: str) -> list[tuple[bytes, str]]:
+        (comment,) = [comment for comment in self.zendesk.comments if text in comment.text]
+        sent = [request.content for request in self.line.seen if request.url.path.endswith("/uploads")]
+        assert [len(data) for data in sent] == [file["size"] for file in comment.files]
+        return [(data, "") for data in sent]
+
+    async def customer_sends_file(self, text: str) -> tuple[str, bytes]:
+        content = hold(self.line, "zdusercontent", b"the photo")
+        file = {"id": 1, "file_name": "photo.jpg", "content_type": "image/jpeg", "size": len(content),
+                "content_url": "https://x.zdusercontent.example/photo"}
+        return str(self.zendesk.write(JANE, text, files=[file])), content
+
+    async def holds(self, name: str, text: str) -> None:
+        said = [{"field": "comment_value", "value": ["channel:all", text]}]
+        self.zendesk.macros = [{"id": 1, "title": name, "active": True, "actions": said}]
 
     async def tickets(self, text: str) -> int:
         return self.zendesk.copies(text, public=False)

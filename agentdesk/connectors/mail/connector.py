@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import msgspec
 
 from agentdesk.config.sources import MailSource
-from agentdesk.connectors.base import Connector, Verdict
+from agentdesk.connectors.base import Connector, Verdict, check_files
 from agentdesk.connectors.mail import writing
 from agentdesk.connectors.mail.grammar import quoted
 from agentdesk.connectors.mail.headers import Address, is_address
@@ -192,6 +192,7 @@ class MailConnector(Connector):
 
     async def send(self, out: Outgoing) -> Receipt:
         """Send a reply, or begin a thread with a customer or a colleague."""
+        check_files(self.name, self.caps, out)
         return await self._post.send(out)
 
     async def reconcile(self, out: Outgoing, first_try_at: int) -> Verdict:

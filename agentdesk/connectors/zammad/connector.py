@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from agentdesk.config.sources import ZammadSource
-from agentdesk.connectors.base import Connector, Verdict
+from agentdesk.connectors.base import Connector, Verdict, check_files
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.items import instant, read
 from agentdesk.connectors.login import again
@@ -137,6 +137,7 @@ class ZammadConnector(Connector):
         await self._ready()
         if not out.text.strip():
             raise Rejected(f"{self.name}: there is nothing to send", remedy="Write something first")
+        check_files(self.name, self.caps, out)
         if out.kind is OutKind.TICKET:
             return await self._open(out)
         if out.kind not in (OutKind.REPLY, OutKind.NOTE):

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import msgspec
 
 from agentdesk.config.sources import ZendeskSource
-from agentdesk.connectors.base import Connector, Verdict
+from agentdesk.connectors.base import Connector, Verdict, check_files
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.login import again
 from agentdesk.connectors.zendesk.acting import Actor
@@ -143,6 +143,7 @@ class ZendeskConnector(Connector):
         await self._ready()
         if not out.text.strip():
             raise Rejected(f"{self.name}: there is nothing to send", remedy="Write something first")
+        check_files(self.name, self.caps, out)
         if out.kind is OutKind.TICKET and self.caps.can_open:
             return await self._writer.find_opened(out) or await self._writer.open(out)
         if out.kind not in (OutKind.REPLY, OutKind.NOTE):
