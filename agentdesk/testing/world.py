@@ -134,6 +134,10 @@ class World:
         """The next request of any kind is told to wait."""
         skip("there are no limits")
 
+    def clock_off(self, by: Millis) -> None:
+        """From now on the far side's clock is ahead of ours by so much, or behind; ``Ahead`` is such a clock."""
+        skip("it has no clock of its own")
+
     def expire_token(self) -> None:
         """The token is revoked."""
         skip("there is no token")
@@ -149,10 +153,6 @@ def hostile_texts() -> list[Any]:
     posts = json.loads(HOSTILE_POSTS.read_text())
     return [pytest.param(_joined(post["text"]), id=name) for name, post in posts.items()]
 
-
-    def clock_off(self, by: Millis) -> None:
-        """From now on the far side's clock is ahead of ours by so much, or behind; ``Ahead`` is such a clock."""
-        skip("it has no clock of its own")
 
 def _joined(pieces: list[Any]) -> str:
     return "".join(piece if isinstance(piece, str) else piece[0] * piece[1] for piece in pieces)
