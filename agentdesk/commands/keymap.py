@@ -66,7 +66,7 @@ BAR: dict[str, tuple[str, ...]] = {
     "queue": ("reply", "claim", "done", "snooze", "escalate", "why", "find", "command", "keys"),
     "conversation": ("reply", "note", "claim", "done", "snooze", "escalate", "next", "pane", "back", "keys"),
     "customer": ("reply", "pane", "back", "find", "command", "keys"),
-    "composer": ("send", "canned", "visibility", "postpone", "discard", "attach", "edit-outside"),
+    "composer": ("send", "canned", "visibility", "discard", "attach", "edit-outside", "postpone"),
     "outbox": ("outbox-cancel", "outbox-edit", "outbox-send-now", "outbox-settle", "back", "keys"),
     "drafts": ("open", "discard-draft", "back", "keys"),
     "sources": ("login", "login-again", "back", "find", "command", "keys"),

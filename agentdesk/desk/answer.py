@@ -28,6 +28,9 @@ from agentdesk.store.db import Db
 
 UNSIGNED = (OutKind.NOTE, OutKind.TICKET)
 """What goes without a sign-off."""
+LEAVING = {OutKind.NOTE: "note", OutKind.DM: "private message"}
+"""What is on its way, in words; all else is a reply."""
+
 WIDTH = (Visibility.INTERNAL, Visibility.DIRECT, Visibility.FOLLOWERS, Visibility.UNLISTED, Visibility.PUBLIC)
 """Visibilities from narrowest to widest."""
 
@@ -238,7 +241,8 @@ async def send(desk: Desk, draft: Draft, override: frozenset[str] = frozenset(),
                               seen_message_id=draft.seen_message_id, now=now) for out in outs]
 
     entry_ids = await desk.store.write(work)
-    desk.emit(OutboxChanged(entry_id=entry_ids[0], conversation_id=it.id, state=SendState.HELD))
+    desk.emit(OutboxChanged(entry_id=entry_ids[0], conversation_id=it.id, state=SendState.HELD,
+                            text=f"The {LEAVING.get(draft.kind, 'reply')} leaves shortly"))
     desk.emit(Changed(conversation_ids=(it.id,)))
     if desk.engine is not None:
         desk.engine.poke_outbox()

@@ -137,7 +137,8 @@ async def send(desk: Desk, draft: Draft, override: frozenset[str] = frozenset(),
     entry_id = await desk.store.write(lambda db: outbox.freeze(
         db, it.id, out, agent=desk.agent, hold_until=hold_until, seen_message_id=draft.seen_message_id, now=now,
         source=said.source))
-    desk.emit(OutboxChanged(entry_id=entry_id, conversation_id=it.id, state=SendState.HELD))
+    desk.emit(OutboxChanged(entry_id=entry_id, conversation_id=it.id, state=SendState.HELD,
+                            text="The ticket leaves shortly"))
     desk.emit(Changed(conversation_ids=(it.id,)))
     if desk.engine is not None:
         desk.engine.poke_outbox()

@@ -258,7 +258,7 @@ class DeskApp(CallApp):
         if event.state is not SendState.HELD:
             self.main.keys.stop_countdown()
         if event.state is SendState.HELD:
-            self.say("info", "The reply leaves shortly", "u takes it back",
+            self.say("info", event.text or "The reply leaves shortly", "u takes it back",
                      countdown=self.desk.now() + self.desk.config.replies.hold)
         elif event.state is SendState.SENT and not event.action:
             self.say("good", "Sent")

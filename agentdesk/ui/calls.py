@@ -215,7 +215,7 @@ class CallApp(LookApp):
         bar = self.key_bar
         if bar is None:
             return
-        where = self.key_context
+        where = getattr(self.screen, "bar_context", self.key_context)
         bar.put(keys=[(keys, bar_word(self.registry[name]), name) for keys, name in self.keymap.bar(where)
                       if name in self.registry])
 

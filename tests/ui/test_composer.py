@@ -23,7 +23,9 @@ from agentdesk.ui import outside
 from agentdesk.ui.app import DeskApp
 from agentdesk.ui.screens.canned import CannedScreen
 from agentdesk.ui.screens.dialogs import Ask, Confirm
+from agentdesk.ui.widgets import composer_layout
 from agentdesk.ui.widgets.composer import Composer
+from agentdesk.ui.widgets.composer_layout import Note
 from agentdesk.ui.widgets.label import Label
 from agentdesk.ui.widgets.thread import ThreadView
 from tests.desk.conftest import World
@@ -365,3 +367,17 @@ async def test_from_the_list_a_reply_answers_the_last_message(world: World) -> N
         assert "to Customer" not in head(composer)
         assert composer.draft is not None
         assert composer.draft.reply_to_ref == find.thread(world.desk, number)[-1].message.ref
+
+
+def test_in_little_room_how_to_go_on_is_cut_last() -> None:
+    note = Note("Private data in a public reply: mail address «a@b.example», telephone number «0151 23456789»",
+                "Take it out, make it a direct message with ^o, or press ^s again to send it all the same")
+    rows = ["".join(run.text for run in row.left) for row in composer_layout.foot((note,), 60, most=3)]
+    assert len(rows) == 3
+    assert "Private data in a public reply" in rows[0]
+    assert " ".join(" ".join(rows[1:]).split()) == note.how
+
+
+async def test_the_way_out_of_the_composer_is_named_on_every_screen(world: World) -> None:
+    async with writing(world, size=(60, 20)) as (app, pilot, _, _):
+        await until(pilot, lambda: "Esc postpone" in screen_text(app))

@@ -131,3 +131,17 @@ async def test_enter_on_an_earlier_conversation_opens_it(world: World) -> None:
         conversation = app.main.conversation
         await until(pilot, lambda: conversation is not None and conversation.conversation_id == first)
         assert "the earlier one" in shown(conversation.thread) if conversation else False
+
+
+def test_a_long_address_is_broken_before_its_server() -> None:
+    profile = Profile(ref="1", handle=Inert("jane.thorne@mail.example"))
+    person = msgspec.structs.replace(JANE, identities=(Identity(source="rt:support", seen_at=NOW, profile=profile),))
+    narrow = Page(width=24, zone=ZoneInfo("UTC"), now=NOW)
+    shown = words(Known(person, 9), narrow).splitlines()
+    assert " jane.thorne" in shown
+    assert " @mail.example" in shown
+
+
+def test_an_earlier_conversation_names_its_source_in_the_room_there_is() -> None:
+    narrow = Page(width=24, zone=ZoneInfo("UTC"), now=NOW)
+    assert "3 h 20 min · acme" in words(Known(JANE, 9, [brief(3, last_at=NOW - 90 * DAY + 200 * MINUTE)]), narrow)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentdesk.desk import inbox
+from agentdesk.desk import answer, find, inbox
 from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND
 from agentdesk.model.conversation import ClockKind, Conversation, Disposition, DueClock, Severity, State
-from agentdesk.model.message import Visibility
+from agentdesk.model.message import Direction, Visibility
+from agentdesk.model.outgoing import OutKind
 from agentdesk.model.text import Inert
 from agentdesk.ui.theme import Palette
 from agentdesk.ui.widgets.header import ConversationHeader
@@ -20,7 +21,7 @@ from agentdesk.ui.widgets.header_layout import Page, rows
 from agentdesk.ui.widgets.label import changed_cells
 from agentdesk.ui.widgets.runs import Row, Run, spread, strip
 from tests.desk.conftest import World
-from tests.ui.over_desk import app_over, until
+from tests.ui.over_desk import app_over, screen_text, until
 
 NOW = 1_771_063_327_000
 PAGE = Page(width=110, zone=ZoneInfo("UTC"), now=NOW, agent="ann")
@@ -143,3 +144,24 @@ async def test_a_tick_redraws_the_countdown_only(world: World) -> None:
         head.tick(world.clock.now())
         assert asked
         assert all(width is not None and width <= 12 for _, _, width in asked)
+
+
+def test_a_name_is_never_cut_for_the_place_or_the_state() -> None:
+    page = Page(width=42, zone=ZoneInfo("UTC"), now=NOW, agent="ann")
+    it = conversation(state=State.SNOOZED, snoozed_until=NOW + 6 * HOUR)
+    shown = words(it, page).splitlines()
+    assert "#1042 Jane Doe" in shown[0]
+    assert "snoozed until" in shown[0]
+    assert "mastodon:acme · public" in shown[1]
+
+
+async def test_a_note_of_ours_does_not_make_a_conversation_internal(world: World) -> None:
+    number = await world.arrive("a")
+    note = msgspec.structs.replace(answer.open_draft(world.desk, number, OutKind.NOTE), text="The depot was rung")
+    await answer.send(world.desk, note)
+    world.clock.advance(10 * SECOND)
+    await world.sync()
+    assert find.thread(world.desk, number)[-1].message.direction is Direction.NOTE
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: "· public" in screen_text(app))

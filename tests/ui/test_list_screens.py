@@ -277,3 +277,30 @@ async def test_news_and_ticks_reach_a_screen_only_when_it_has_its_widgets(world:
         app.heard(News())
         app.tick(world.desk.now())
         await until(pilot, lambda: "Sources" in screen_text(app))
+
+
+@pytest.mark.parametrize("screen", [OutboxScreen, DraftsScreen])
+async def test_an_empty_list_promises_no_key_that_needs_a_row(world: World, screen: type[Screen[Any]]) -> None:
+    app = app_over(world)
+    async with app.run_test(size=(80, 24)) as pilot:
+        bar = (await opened(app, pilot, screen())).splitlines()[-1]
+        assert "Esc back" in bar
+        assert "take back" not in bar
+        assert "throw away" not in bar
+
+
+async def test_the_help_says_in_full_what_the_selected_key_does(world: World) -> None:
+    app = app_over(world)
+    async with app.run_test(size=(60, 20)) as pilot:
+        shown = await opened(app, pilot, HelpScreen("queue"))
+        assert "Mark the row under the cursor, or take its mark away" in shown
+        await pilot.press("down")
+        await until(pilot, lambda: "Mark every row in sight; again takes the marks away" in screen_text(app))
+
+
+async def test_all_ways_to_begin_are_in_sight_on_a_small_screen(world: World) -> None:
+    app = app_over(world)
+    async with app.run_test(size=(60, 20)) as pilot:
+        shown = await opened(app, pilot, FirstStartScreen("/home/ann/.config/agentdesk/config.yaml"))
+        for command in ("agentdesk demo", "agentdesk login", "agentdesk import", "agentdesk config init"):
+            assert command in shown

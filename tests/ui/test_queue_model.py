@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from agentdesk.model.clock import DAY, HOUR
+from agentdesk.model.conversation import State
+from agentdesk.ui.theme import UNICODE
 from agentdesk.ui.widgets.queue_model import KEPT, WINDOW, QueueModel, key_of
+from agentdesk.ui.widgets.queue_row import countdown
 from tests.ui.fakes import NOON, FakeRows, row
 
 
@@ -244,3 +251,12 @@ def test_moves_land_where_a_plain_list_would(moves: list[int]) -> None:
 def test_keys_are_rank_then_number() -> None:
     one = row(3)
     assert key_of(msgspec.structs.replace(one, rank=5)) == (5, 3)
+
+
+@pytest.mark.parametrize(("ago", "said"), [(3 * HOUR, "09:00"), (3 * DAY, "Tue 12:00"), (20 * DAY, "31 Jan"),
+                                           (400 * DAY, "16 Jan 25")])
+def test_what_is_done_says_when_it_was_in_whole_words(ago: int, said: str) -> None:
+    at = 1_771_588_800_000  # Fri 20 Feb 2026 12:00 UTC
+    text, _ = countdown(msgspec.structs.replace(row(1), state=State.DONE, last_in_at=at - ago), at,
+                        FakeRows().closed, ZoneInfo("UTC"), UNICODE)
+    assert text.strip() == said

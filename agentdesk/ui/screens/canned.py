@@ -57,7 +57,8 @@ class CannedScreen(ListScreen):
                 return [empty("Nothing fits these words.\nBackspace widens the search.")]
             return [empty("There are no canned replies.\nPut YAML files with them into the folder named by "
                           "replies.packs in the configuration.")]
-        return [Block((_row(it, self.room),), (it.origin, it.name)) for it in self._found]
+        names = min(20, max(len(_called(it)) for it in self._found))
+        return [Block((_row(it, self.room, names),), (it.origin, it.name)) for it in self._found]
 
     def preview(self, key: Hashable) -> list[Row]:
         """The text as it will be put in, and what will be asked for."""
@@ -96,10 +97,15 @@ class CannedScreen(ListScreen):
             self.dismiss(it)
 
 
-def _row(it: Canned, width: int) -> Row:
+def _called(it: Canned) -> str:
+    """What stands behind the title: where it was fetched from, else what it is called."""
+    return it.source if it.origin else it.name
+
+
+def _row(it: Canned, width: int, names: int) -> Row:
     kind = Run("reply   " if it.kind == "reply" else "snippet ", "dim")
-    name = Run(line(it.source if it.origin else it.name, 20, pad=False), "note" if it.origin else "dim")
-    return Row((Run("   "), Run(line(it.title, max(10, width - 34)), "bright"), Run("  "), kind, name))
+    name = Run(line(_called(it), names, pad=False), "note" if it.origin else "dim")
+    return Row((Run("   "), Run(line(it.title, max(10, width - names - 14)), "bright"), Run("  "), kind, name))
 
 
 def _doings(it: Canned, width: int) -> list[Row]:

@@ -103,7 +103,7 @@ class CommandScreen(PassingScreen, ModalScreen[Any], inherit_bindings=False):
         with Vertical(id="command"):
             yield Offers()
             with Horizontal(id="line"):
-                yield Sign(" / " if self._search else " : ")
+                yield Sign(" > " if self._search else " : ")
                 yield CommandField(self._start, select_on_focus=False)
 
     def on_mount(self) -> None:

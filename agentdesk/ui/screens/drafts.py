@@ -20,6 +20,7 @@ class DraftsScreen(ListScreen):
     """Newest first; Enter goes on writing."""
 
     context = "drafts"
+    needs_row = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -39,10 +39,11 @@ class FirstStartScreen(ListScreen):
         width = min(self.room, 88)
         where = f" There is no configuration at {self.config_file} yet." if self.config_file else ""
         intro = f"Nothing is connected.{where} Choose how to begin:"
-        found = [Block((BLANK, *paragraph(intro, width), BLANK), None, False)]
+        gap = () if self.size.height < 24 else (BLANK,)
+        found = [Block((*gap, *paragraph(intro, width), *gap), None, False)]
         for value, title, command, words in WAYS:
             rows = [Row((Run("   "), Run(title, "bright", bold=True), Run(f"   {command}", "accent"))),
-                    *paragraph(words, width, "dim"), BLANK]
+                    *paragraph(words, width, "dim"), *gap]
             found.append(Block(tuple(rows), value))
         return found
 

@@ -11,7 +11,7 @@ from agentdesk.commands.keymap import PARENTS
 from agentdesk.commands.registry import Verb, usable
 from agentdesk.desk import find
 from agentdesk.ui.present import line
-from agentdesk.ui.screens.listing import ListScreen, empty, heading
+from agentdesk.ui.screens.listing import ListScreen, empty, heading, paragraph
 from agentdesk.ui.widgets.blocks import Block
 from agentdesk.ui.widgets.field import Field
 from agentdesk.ui.widgets.runs import BLANK, Row, Run
@@ -37,6 +37,11 @@ class HelpScreen(ListScreen):
     """Keys of one context, nearest first, then commands without a key."""
 
     context = "search"
+    DEFAULT_CSS = """
+    HelpScreen #preview, HelpScreen #body.-side #preview { height: 3; width: 100%; }
+    """
+    has_preview = True
+    side_from = 1_000_000
     has_field = True
     field_hint = "type to narrow"
     field_keys = (("Enter", "run it", ""), ("↑↓", "move", ""), ("Esc", "leave", ""))
@@ -62,7 +67,7 @@ class HelpScreen(ListScreen):
             args = binding.call[len(binding.verb):].strip()
             if verb.name == "view" and args not in views:
                 continue
-            title = verb.title if not args else f"{verb.title.rstrip(' …')}: {views.get(args, args)}"
+            title = verb.title if not args else f"{verb.title.rstrip(' …')}: {views.get(args, _said(args))}"
             found[binding.call] = Entry(binding.call, keys, title, _first(verb), group)
         bound = {entry.call.split(" ", 1)[0] for entry in found.values()}
         chain = (self.about, *PARENTS.get(self.about, ()))
@@ -73,7 +78,7 @@ class HelpScreen(ListScreen):
 
     def heading(self) -> Row:
         """Where these keys work."""
-        return heading(f"Keys {NAMES.get(self.about, self.about)}")
+        return heading("Keys here" if self.about == "list" else f"Keys {NAMES.get(self.about, self.about)}")
 
     def blocks(self) -> list[Block]:
         """Keys, title and one sentence, under what they belong to."""
@@ -89,11 +94,15 @@ class HelpScreen(ListScreen):
         return found
 
     def _row(self, entry: Entry) -> Row:
-        narrow = self.size.width < 80
-        keys = line(entry.keys, 14 if narrow else 18)
-        title = line(entry.title, 22 if narrow else 30)
-        return Row((Run("   "), Run(keys, "key"), Run(title, "bright"),
-                    Run(f" {line(entry.doc, 300, pad=False)}", "dim")), (Run(" "),))
+        narrow = self.size.width < 100
+        title = line(entry.title, self.size.width - 20 if narrow else 32)
+        doc = () if narrow else (Run(f" {line(entry.doc, 300, pad=False)}", "dim"),)
+        return Row((Run("   "), Run(line(entry.keys, 16), "key"), Run(title, "bright"), *doc), (Run(" "),))
+
+    def preview(self, key: Hashable) -> list[Row]:
+        """What the selected command does, in full."""
+        doc = next((entry.doc for entry in self.entries() if entry.call == key), "")
+        return [BLANK, *paragraph(doc, self.size.width, "text", 1, 2)] if doc else []
 
     @on(Field.Changed)
     def typed(self, event: Field.Changed) -> None:
@@ -108,6 +117,12 @@ class HelpScreen(ListScreen):
         app, about = self.desk_app, self.about
         self.dismiss(None)
         app.call_later(app.call_verb, str(key), where=about)
+
+
+def _said(args: str) -> str:
+    """What a key gives to its verb, in words: ``direct`` for ``visibility=direct``, ``back`` for ``back=yes``."""
+    name, _, value = args.partition("=")
+    return name if value in ("", "yes") else value
 
 
 def _first(verb: Verb) -> str:

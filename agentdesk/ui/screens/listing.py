@@ -36,6 +36,8 @@ class ListScreen(PassingScreen, inherit_bindings=False):
     """Whose keys work here."""
     ticks: ClassVar[bool] = False
     """True when its rows tell of time."""
+    needs_row: ClassVar[bool] = False
+    """True when its own keys are about the selected row: an empty list does not promise them."""
     has_field: ClassVar[bool] = False
     """True puts a field to type into above the list."""
     field_hint: ClassVar[str] = ""
@@ -87,6 +89,11 @@ class ListScreen(PassingScreen, inherit_bindings=False):
         """What verbs called here are about."""
         return ()
 
+    @property
+    def bar_context(self) -> str:
+        """Whose keys stand in the key bar."""
+        return "global" if self.needs_row and self.list.key is None else self.context
+
     def on_mount(self) -> None:
         """Read and show."""
         if self.has_field:
@@ -95,7 +102,6 @@ class ListScreen(PassingScreen, inherit_bindings=False):
             self.query_one(KeyBar).put(keys=self.field_keys)
         else:
             self.set_focus(self.list, scroll_visible=False)
-            self.desk_app.show_keys()
         self.reload()
         self.list.top()
 
@@ -131,6 +137,8 @@ class ListScreen(PassingScreen, inherit_bindings=False):
         title = ruled(self.heading(), self.size.width, self.desk_app.palette, "status", "base")
         self.query_one("#title", Label).put(title)
         self.list.fill(self.blocks())
+        if not self.has_field:
+            self.desk_app.show_keys()
         self._show_preview()
 
     def tick(self, now: Millis) -> None:
@@ -221,9 +229,9 @@ class Preview(Lines):
         return strip(self._rows[y], width, self.palette, self.ground)
 
 
-def empty(words: str, *then: tuple[str, str]) -> Block:
+def empty(words: str, *then: tuple[str, str], width: int = 80) -> Block:
     """What a list says when there is nothing in it, and the keys that go on."""
-    rows = [BLANK, *(Row((Run(f"   {part}", "text"),)) for part in words.split("\n"))]
+    rows = [BLANK, *(row for part in words.split("\n") for row in paragraph(part, width))]
     for key, what in then:
         rows.append(Row((Run("   "), Run(key, "key"), Run(f"  {what}", "dim"))))
     return Block(tuple(rows), None, False)

@@ -30,6 +30,7 @@ class OutboxScreen(ListScreen):
     """All replies and actions that are not settled, then those sent lately."""
 
     context = "outbox"
+    needs_row = True
     ticks = True
 
     def __init__(self) -> None:
@@ -63,7 +64,7 @@ class OutboxScreen(ListScreen):
         if not self._entries:
             hold = self.desk.config.replies.hold // 1000
             return [empty(f"Nothing is on its way.\nA reply you send is held here for {hold} seconds, in which you can "
-                          "undo it,\nand stays here when something goes wrong.")]
+                          "undo it, and stays here when something goes wrong.", width=min(self.room, 80))]
         now = self.desk.now()
         waiting = [Block(self._rows(it, now), it.id) for it in self._entries if it.state in UNSETTLED]
         sent = [Block(self._rows(it, now), it.id) for it in self._entries if it.state not in UNSETTLED]

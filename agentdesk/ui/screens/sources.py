@@ -74,13 +74,14 @@ class SourcesScreen(ListScreen):
         """How many there are, and how many have trouble."""
         trouble = sum(it.state not in ("ok", "new", "paused") for it in self._sources)
         trouble_words = f"{trouble} with trouble · " if trouble else ""
-        return heading("Sources", len(self._sources), f"{trouble_words}Enter asks one now · p pauses it")
+        keys = "Enter asks one now · p pauses it" if self.size.width >= 100 else "Enter asks · p pauses"
+        return heading("Sources", len(self._sources), f"{trouble_words}{keys}" if self._sources else "")
 
     def blocks(self) -> list[Block]:
         """State, account, when it last answered; what went wrong and what to do; what is missing."""
         if not self._sources:
             return [empty("No source is connected.",
-                          ("a", "connects one: asks what it needs, tries it at once and writes it down"))]
+                          ("a", "connects one: asks what it needs, tries it at once"))]
         return [Block(self._rows(it), it.name) for it in self._sources]
 
     def _rows(self, it: SourceState) -> tuple[Row, ...]:

@@ -91,16 +91,26 @@ def _origins(facts: Facts) -> tuple[tuple[Run, ...], ...]:
 
 
 def foot(notes: tuple[Note, ...], width: int, glyphs: Glyphs = UNICODE, most: int = 6) -> list[Row]:
-    """The lines below the text: what is wrong, then dimly how to go on; at most ``most``."""
+    """The lines below the text: what is wrong, then dimly how to go on; at most ``most``.
+
+    Where there is little room, what is wrong is cut before how to go on is.
+    """
     rows: list[Row] = []
+    for words, ways in ((3, 3), (2, 3), (1, 3), (1, 2), (1, 1)):
+        rows = [row for note in notes for row in _note(note, width, glyphs, words, ways)]
+        if len(rows) <= most:
+            return rows
+    indent = " " * (len(glyphs.warn) + 2)
+    return [*rows[:most - 1], Row((Run(f"{indent}{len(rows) - most + 1} more lines", "dim"),))]
+
+
+def _note(note: Note, width: int, glyphs: Glyphs, words: int, ways: int) -> list[Row]:
+    """One note in at most so many lines for what is wrong, and so many for how to go on."""
     indent = " " * (len(glyphs.warn) + 2)
     room = max(10, width - len(indent) - 1)
-    for note in notes:
-        sign = f" {glyphs.warn} " if note.ink in ("warn", "late") else indent
-        for number, part in enumerate(fold(note.text, room, 3)):
-            rows.append(Row((Run(indent if number else sign, note.ink), Run(part, note.ink))))
-        if note.how:
-            rows.extend(Row((Run(indent), Run(part, "dim"))) for part in fold(note.how, room, 3))
-    if len(rows) > most:
-        rows = [*rows[:most - 1], Row((Run(f"{indent}{len(rows) - most + 1} more lines", "dim"),))]
+    sign = f" {glyphs.warn} " if note.ink in ("warn", "late") else indent
+    rows = [Row((Run(indent if number else sign, note.ink), Run(part, note.ink)))
+            for number, part in enumerate(fold(note.text, room, words))]
+    if note.how:
+        rows.extend(Row((Run(indent), Run(part, "dim"))) for part in fold(note.how, room, ways))
     return rows

@@ -62,7 +62,8 @@ def blocks(known: Known, page: Page) -> list[Block]:
         found.extend(_link(it, page) for it in known.links)
     before = [it for it in known.earlier if it.id != known.conversation_id]
     found.append(_heading("before", len(before), page, "nothing before this"))
-    found.extend(Block(_brief(it, page), it.id) for it in before)
+    column = max((len(month(it.created_at, page.now, page.zone)) for it in before), default=0) + 1
+    found.extend(Block(_brief(it, page, column), it.id) for it in before)
     found.extend(promise_blocks(known, page))
     return found
 
@@ -116,7 +117,7 @@ def _identity(identity: Identity, page: Page) -> list[Row]:
                                      ("followed by us", identity.followed)) if said]
     handle = profile.handle or profile.name or profile.ref
     beside = wide(handle) + len(kind) + 4 <= page.width
-    rows = _text(handle, page, "text", 2)
+    rows = [row for part in _address(handle, page.width - 2) for row in _text(part, page, "text", 2)]
     if beside:
         rows[0] = rows[0]._replace(right=(Run(kind, "dim"), Run(" ")))
     if not beside:
@@ -124,6 +125,12 @@ def _identity(identity: Identity, page: Page) -> list[Row]:
     if marks:
         rows.extend(_text(", ".join(marks), page, "warn" if profile.blocked else "dim", 2, 2))
     return rows
+
+
+def _address(handle: str, room: int) -> list[str]:
+    """A handle in one piece, or broken before the ``@`` of its server where it is too long for that."""
+    name, at, server = handle.rpartition("@")
+    return [handle] if wide(handle) <= room or not name or not at else [name, f"@{server}"]
 
 
 def _offer(offer: Offer, page: Page) -> Block:
@@ -153,12 +160,14 @@ def _heading(words: str, count: int, page: Page, empty: str = "") -> Block:
     return Block((BLANK, Row((Run(f" {words}", "accent"), Run(f" {count}", "dim")))), None, False)
 
 
-def _brief(it: ConversationBrief, page: Page) -> tuple[Row, ...]:
+def _brief(it: ConversationBrief, page: Page, column: int) -> tuple[Row, ...]:
     """One earlier conversation: how it ended, when, what about; how long it took and where."""
     sign, ink = outcome_sign(it, page.glyphs)
-    when = f"{month(it.created_at, page.now, page.zone):<6}"
+    when = month(it.created_at, page.now, page.zone).ljust(column)
     about = line(it.subject or it.preview or "no text", max(4, page.width - len(when) - 5), pad=False)
     tail = " · ".join(part for part in (outcome(it), line(it.source, 24, pad=False)) if part)
+    if wide(tail) > page.width - 4:
+        tail = " · ".join(part for part in (outcome(it), line(it.source.partition(":")[2], 24, pad=False)) if part)
     return (Row((Run(f" {sign} ", ink), Run(when, "text"), Run(about, "text"))),
             Row((Run("   "), Run(line(tail, max(4, page.width - 4), pad=False), "dim"))))
 

@@ -9,7 +9,7 @@ from agentdesk.desk import find
 from agentdesk.errors import NotFound
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import Conversation, Link
-from agentdesk.model.message import Visibility
+from agentdesk.model.message import Direction, Visibility
 from agentdesk.ui.lines import Lines
 from agentdesk.ui.widgets import header_layout
 from agentdesk.ui.widgets.label import changed_cells
@@ -65,11 +65,16 @@ class ConversationHeader(Lines):
             except NotFound:
                 self._head = None
         if self._head is not None:
-            last = find.thread(desk, self._head.id, limit=1)
-            self._visibility = last[-1].message.visibility if last else None
+            self._visibility = self._seen_by(self._head.id)
             self._vip = self._is_vip(self._head.customer_id)
             self._links = tuple(find.links(desk, self._head.id))
         self._measure()
+
+    def _seen_by(self, conversation_id: int) -> Visibility | None:
+        """Who can read it: as the last message says that is no note of ours, else the last note."""
+        last = [stored.message for stored in find.thread(self.desk_app.desk, conversation_id, limit=12)]
+        said = next((one for one in reversed(last) if one.direction is not Direction.NOTE), last[-1] if last else None)
+        return said.visibility if said is not None else None
 
     def _is_vip(self, customer_id: int) -> bool:
         """Whether the customer is marked; one whom a damaged cache lost is not."""

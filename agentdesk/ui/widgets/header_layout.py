@@ -59,7 +59,9 @@ def _apart(it: Conversation, page: Page, visibility: Visibility | None, vip: boo
     """Each kind of fact on rows of its own."""
     room = max(10, page.width - 2)
     place = it.source + (f" · {visibility.value}" if visibility is not None else "")
-    beside = len(f"#{it.id} ") + wide(it.name) + len(place) + (5 if vip else 0) + 4 <= page.width
+    state = sum(wide(run.text) for run in _state(it, page))
+    taken = len(f"#{it.id} ") + wide(it.name) + len(place) + (5 if vip else 0) + (state + 2 if state else 0) + 4
+    beside = taken <= page.width
     drawn = [_title(it, page, place if beside else "", vip)]
     if it.subject:
         drawn.append(_row((Run(line(it.subject, room, pad=False), "bright"),)))

@@ -13,7 +13,7 @@ from agentdesk.model.conversation import QueueRow, Severity, State
 from agentdesk.rules.sla import left, seconds_shown
 from agentdesk.ui.present import line, width
 from agentdesk.ui.theme import Glyphs, Palette
-from agentdesk.ui.widgets.when import MONTHS, WEEKDAYS, local, moment
+from agentdesk.ui.widgets.when import MONTHS, WEEKDAYS, day, local, moment
 
 COUNTDOWN_AT = 4
 """The column in which the countdown begins; only cursor, mark and severity stand left of it."""
@@ -37,7 +37,7 @@ class Look(msgspec.Struct, frozen=True):
 def countdown(row: QueueRow, now: Millis, closed: Closed, zone: ZoneInfo, glyphs: Glyphs) -> tuple[str, str]:
     """The text of the clock column, ten cells wide, and its ink."""
     text, ink = _countdown(row, now, closed, zone, glyphs)
-    return text[:COUNTDOWN_CELLS].rjust(COUNTDOWN_CELLS), ink
+    return text.rjust(COUNTDOWN_CELLS)[:COUNTDOWN_CELLS], ink
 
 
 def _countdown(row: QueueRow, now: Millis, closed: Closed, zone: ZoneInfo, glyphs: Glyphs) -> tuple[str, str]:
@@ -46,7 +46,7 @@ def _countdown(row: QueueRow, now: Millis, closed: Closed, zone: ZoneInfo, glyph
     if row.review:
         return "closed", "soon"
     if row.state is not State.OPEN or row.due_at is None:
-        return (moment(row.last_in_at, now, zone) if row.last_in_at is not None else ""), "dim"
+        return (last_wrote(row.last_in_at, now, zone) if row.last_in_at is not None else ""), "dim"
     if now >= row.due_at:
         return aligned(row.due_at, now), "late"
     opens = closed(row.calendar, now) if row.calendar else None
@@ -70,6 +70,12 @@ def opening(at: Millis, now: Millis, zone: ZoneInfo) -> str:
     if at - now < 7 * DAY:
         return f"{WEEKDAYS[when.weekday()]} {when.hour}:{when.minute:02d}"
     return f"{when.day} {MONTHS[when.month - 1]}"
+
+
+def last_wrote(at: Millis, now: Millis, zone: ZoneInfo) -> str:
+    """When the customer wrote last, within the clock column: ``Wed 02:51``, and ``14 Nov`` before this week."""
+    exact = moment(at, now, zone)
+    return exact if len(exact) <= COUNTDOWN_CELLS - 1 else day(at, now, zone)
 
 
 def severity(row: QueueRow, glyphs: Glyphs) -> tuple[str, str]:
