@@ -60,6 +60,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Refs of messages that the source says were deleted."""
     undelivered: tuple[Undelivered, ...] = ()
     """Messages of ours that did not reach the customer; saying so again, or before the message, does no harm."""
+    again_s: float | None = None
+    """Of a thread: the server is still fetching the rest of it, and it is worth reading again after so many seconds."""
     warnings: tuple[str, ...] | None = None
     """What is wrong with a part of the source though the rest goes on, in words; None says nothing about that."""
 

@@ -143,9 +143,19 @@ class Engine:
         self.frame.emit(SourceChanged(source=source))
 
     async def refresh(self, conversation_ref: str, source: str) -> Applied:
-        """Fetch one thread as it stands now and store it; errors of the source come to the caller."""
-        page = self._collector(source).connector.thread(conversation_ref)
-        return await self._on_demand(source, page, "thread")
+        """Fetch one thread as it stands now and store it; errors of the source come to the caller.
+
+        Where the server is still fetching the rest of it, it is read once more by itself.
+        """
+        connector = self._collector(source).connector
+
+        async def page() -> Page:
+            found = await connector.thread(conversation_ref)
+            if found.again_s is not None:
+                self.senders[source].read_again(conversation_ref, self.frame.now() + round(found.again_s * SECOND))
+            return found
+
+        return await self._on_demand(source, page(), "thread")
 
     async def history(self, customer_ref: str, source: str, limit: int = 20) -> Applied:
         """Fetch a person's earlier conversations with us and store those that are over."""

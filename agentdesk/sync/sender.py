@@ -34,6 +34,8 @@ WATCHED_AT_ONCE = 4
 """So many of them in a minute."""
 SETTLED: Millis = 20 * SECOND
 """After so long a help desk has done what it does to every new ticket."""
+MOST_LOOKS = 200
+"""So many threads wait to be read again at most because their server has more of them soon."""
 LATER_LOOKS: tuple[Millis, ...] = (3 * SECOND, 3 * MINUTE)
 """When a thread is read again after a reply, to find a colleague's answer that crossed it."""
 
@@ -86,6 +88,12 @@ class Sender:
         """Something was put into the outbox, or a person wants it tried now."""
         self.pace = pace.at_once(self.pace, self.frame.now())
         self.wake.set()
+
+    def read_again(self, conversation_ref: str, at: Millis) -> None:
+        """Read a thread once more at an instant."""
+        if len(self._looks) < MOST_LOOKS and all(ref != conversation_ref for _, ref in self._looks):
+            self._looks.append((at, conversation_ref))
+            self.wake.set()
 
     async def once(self) -> int:
         """Handle what is due and read again what was to be read again; returns how many entries were sent."""

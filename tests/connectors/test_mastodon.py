@@ -227,6 +227,15 @@ async def test_what_authors_delete_and_edit_is_noticed_when_the_thread_is_read_a
     assert (await world.connector.thread(thread)).removed == ()
 
 
+@pytest.mark.parametrize(("seconds", "again"), [(0, None), (3, 3.0), (9_999, 60.0)])
+async def test_a_server_that_is_still_fetching_a_thread_is_asked_again(
+    world: MastodonWorld, seconds: int, again: float | None
+) -> None:
+    thread = world.says("hello")
+    world.far.fetching = seconds
+    assert (await world.connector.thread(thread)).again_s == again
+
+
 async def test_what_we_say_to_everybody_is_no_conversation(world: MastodonWorld) -> None:
     cursor = await begun(world)
     world.far.post(world.far.us, "Today all parcels are late, thanks to @jane@far.example for the photo")

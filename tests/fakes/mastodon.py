@@ -120,6 +120,8 @@ class FakeMastodon:
         self.policy: dict[str, Any] | None = {"for_not_following": "accept", "for_new_accounts": "accept"}
         self.scopes: list[str] | None = ["read", "write"]
         self.retry_bug = False
+        self.fetching = 0
+        """While a thread's replies are fetched from elsewhere: the seconds after which to ask again."""
         self.drops = False
         self.slow_media = 0
         self.max_chars = {"mastodon": 500, "snac": 100_000}.get(software, 5_000)
@@ -457,8 +459,9 @@ class FakeMastodon:
             if other.parent in found:
                 found.add(other.id)
                 below.append(other)
+        headers = {"Mastodon-Async-Refresh": f'id="cmVm", retry={self.fetching}'} if self.fetching else {}
         return Answer(200, {"ancestors": [self.status(one) for one in above if self.sees(one)],
-                            "descendants": [self.status(one) for one in below if self.sees(one)]})
+                            "descendants": [self.status(one) for one in below if self.sees(one)]}, headers)
 
     def _source(self, ref: str, **_: Any) -> Answer:
         post = self._visible(ref)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agentdesk.errors import BadAnswer, NotFound, StoreFull, Unavailable
@@ -15,6 +16,7 @@ from agentdesk.model.conversation import State
 from agentdesk.model.events import Changed
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import SendState
+from agentdesk.model.page import Page
 from agentdesk.store import claims, conversations, decisions, leases, sources
 from agentdesk.store.db import Db
 from tests.fakes.desk import SOURCE, LittleDesk
@@ -307,6 +309,31 @@ async def test_a_customers_history_is_fetched_on_demand(desk: LittleDesk, platfo
     assert applied.messages == 0
     with pytest.raises(NotFound):
         await desk.engine.refresh("c1", "fake:nobody")
+
+
+async def test_a_thread_that_its_server_is_still_fetching_is_read_once_more(
+        desk: LittleDesk, platform: Platform, sim: SimClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    platform.write("c1", "Hello")
+    await desk.pull()
+    whole, read = desk.connector.thread, []
+
+    async def thread(ref: str) -> Page:
+        read.append(ref)
+        return msgspec.structs.replace(await whole(ref), again_s=3.0)
+
+    def texts() -> list[str]:
+        return [m.message.text for m in conversations.thread(desk.store.reader, desk.conversation("c1"))]
+
+    monkeypatch.setattr(desk.connector, "thread", thread)
+    for _ in range(2):
+        await desk.engine.refresh("c1", SOURCE)
+    platform.order.remove(platform.write("c1", "from elsewhere").ref)
+    await desk.sender.turn()
+    assert (texts(), len(read)) == (["Hello"], 2)
+    sim.shift(4 * SECOND)
+    for _ in range(3):
+        await desk.sender.turn()
+    assert (texts(), len(read)) == (["Hello", "from elsewhere"], 3), "once, whatever it says then"
 
 
 def _forget_cursor(db: Db) -> None:

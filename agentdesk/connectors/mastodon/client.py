@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
@@ -21,6 +22,7 @@ from agentdesk.model.page import Reject
 
 PAGE = 40
 """As many items as every listing of the family gives at once."""
+LONGEST_FETCH_S = 60.0
 _DEAD_TOKEN = ("invalid_token", "access token", "unauthorized", "not authenticated")
 _SCOPE = ("authorized scopes", "insufficient permissions", "insufficient_scope", "token has insufficient")
 
@@ -35,6 +37,16 @@ class Listing(NamedTuple):
     newer: str
     """Where paging forward goes on: the server's own mark, else the first item's id."""
     older: str
+
+
+class Context(NamedTuple):
+    """What stands around a status."""
+
+    above: list[Status]
+    below: list[Status]
+    rejects: list[Reject]
+    again_s: float | None = None
+    """The server is still fetching replies from elsewhere: when it is to be asked again."""
 
 
 class MastodonClient:
@@ -107,14 +119,15 @@ class MastodonClient:
         """One account."""
         return self.one(await self.data(f"/api/v1/accounts/{path(ref)}"), Account)
 
-    async def context(self, ref: str) -> tuple[list[Status], list[Status], list[Reject]]:
+    async def context(self, ref: str) -> Context:
         """What stands above a status and below it: https://docs.joinmastodon.org/methods/statuses/#context."""
-        data = await self.data(f"/api/v1/statuses/{path(ref)}/context")
+        answer = await self.get(f"/api/v1/statuses/{path(ref)}/context")
+        data = answer.json(self.name)
         if not isinstance(data, dict):
             raise BadAnswer(f"{self.name}: bad answer from the server", "the context is no object", "Check url:")
         above, bad = read(_list(data.get("ancestors")), Status, "status")
         below, worse = read(_list(data.get("descendants")), Status, "status")
-        return above, below, bad + worse
+        return Context(above, below, bad + worse, _again(answer.headers.get("mastodon-async-refresh", "")))
 
     async def write(
         self, method: str, address: str, data: Mapping[str, Any] | None = None, *, safe: bool = True, key: str = "",
@@ -177,6 +190,12 @@ def _closed_under_us(error: Unavailable) -> bool:
     import httpx
 
     return isinstance(error.__cause__, httpx.ReadError | httpx.RemoteProtocolError | httpx.WriteError)
+
+
+def _again(header: str) -> float | None:
+    """When to ask again, of «id="…", retry=3»: https://docs.joinmastodon.org/entities/AsyncRefresh/."""
+    found = re.search(r"\bretry=(\d{1,4})\b", header[:500])
+    return None if found is None else max(1.0, min(float(found[1]), LONGEST_FETCH_S))
 
 
 def _links(header: str) -> dict[str, str]:

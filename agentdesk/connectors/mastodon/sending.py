@@ -151,14 +151,14 @@ class Sending:
             return Target(customer, acct, None, ""), frozenset((wanted,)) if wanted else frozenset()
         if wanted or target.parent is None:
             return target, frozenset((wanted,))
-        statuses, _ = await self._whole.statuses(root)
+        statuses = (await self._whole.statuses(root)).statuses
         return target, frozenset(status.ref for status in statuses if status.account.ref == customer)
 
     async def _own(self, since: int, target: Target) -> tuple[list[Status], bool]:
         """Our statuses from ``since`` on, and whether the listing proves to hold them all."""
         found: dict[str, Status] = {}
         if target.parent is not None:
-            _, below, _ = await self._client.context(target.parent.ref)
+            below = (await self._client.context(target.parent.ref)).below
             found = {status.ref: status for status in below if status.account.ref == self._speaker.me}
         older, complete = "", False
         for _ in range(LOOK_PAGES):
@@ -229,7 +229,7 @@ class Sending:
     async def _parent(self, wanted: str, root: str, customer: str) -> Status:
         if wanted:
             return await self._client.status(wanted)
-        statuses, _ = await self._whole.statuses(root)
+        statuses = (await self._whole.statuses(root)).statuses
         theirs = [status for status in statuses if status.account.ref == customer]
         if not theirs:
             raise Gone(f"{self.name}: what this answers is not there any more", "The customer deleted it")

@@ -15,11 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agentdesk.connectors.foreign import ref
-from agentdesk.connectors.mastodon.client import MastodonClient
+from agentdesk.connectors.mastodon.client import Context, MastodonClient
 from agentdesk.connectors.mastodon.speak import Speaker
 from agentdesk.connectors.mastodon.wire import Status
 from agentdesk.errors import Gone, Rejected
-from agentdesk.model.page import Reject
 from agentdesk.model.text import inert_line
 
 KNOWN = 5_000
@@ -56,7 +55,7 @@ class Threads:
         """The first status of the thread; itself where nothing stands above it that the server can show."""
         known = self._roots.get(status.ref) or (self._roots.get(status.parent) if status.parent else status.ref)
         if known is None:
-            above, below, _ = await self._context(status)
+            above, below, *_ = await self._context(status)
             known = self._roots.get(above[0].ref, above[0].ref) if above else status.ref
             self.learn(known, [*above, *below])
         self.learn(known, [status])
@@ -67,7 +66,7 @@ class Threads:
         owner = self._spoken_to(ours)
         if owner is not None:
             return owner
-        above, _, _ = await self._context(ours)
+        above = (await self._context(ours)).above
         return self.upwards(ours, {one.ref: one for one in above})
 
     def upwards(self, ours: Status, among: dict[str, Status]) -> str:
@@ -128,8 +127,8 @@ class Threads:
         begins = text.removeprefix("<p>").lstrip().startswith(("@", "<span class=\"h-card", "<a "))
         return self._first_named(ours) if ours.visibility == "direct" or begins else ""
 
-    async def _context(self, status: Status) -> tuple[list[Status], list[Status], list[Reject]]:
+    async def _context(self, status: Status) -> Context:
         try:
             return await self._client.context(status.ref)
         except Gone:
-            return [], [], []
+            return Context([], [], [])

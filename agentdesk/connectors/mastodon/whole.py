@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.items import read
@@ -26,6 +27,16 @@ PROVEN_GONE = 5
 FOUND_PEOPLE = 3
 
 
+class Found(NamedTuple):
+    """A thread as the server shows it."""
+
+    statuses: list[Status]
+    """Oldest first."""
+    rejects: list[Reject]
+    again_s: float | None
+    """The server is still fetching the rest."""
+
+
 class Whole:
     """Reads conversations on demand."""
 
@@ -40,7 +51,7 @@ class Whole:
     async def thread(self, conversation_ref: str) -> Page:
         """One conversation: what the customer and we said, and what stands around it."""
         root, customer = part(conversation_ref, self._client.name)
-        statuses, rejects = await self.statuses(root)
+        statuses, rejects, again_s = await self.statuses(root)
         gathered = Gathered()
         gathered.rejects += rejects
         direct = self._direct(statuses, customer)
@@ -61,19 +72,19 @@ class Whole:
                 gathered.rejects.append(reject(f"status {status.ref}", str(error), status.ref))
                 continue
             gathered.add(message, it, person)
-        return gathered.page(removed=await self._removed(conversation_ref, direct))
+        return gathered.page(removed=await self._removed(conversation_ref, direct), again_s=again_s)
 
-    async def statuses(self, root: str) -> tuple[list[Status], list[Reject]]:
+    async def statuses(self, root: str) -> Found:
         """All statuses of a thread, oldest first; from below when its first one was deleted."""
         for ref in [root, *self._threads.others(root)]:
             try:
                 status = await self._client.status(ref)
-                above, below, rejects = await self._client.context(ref)
+                above, below, rejects, again_s = await self._client.context(ref)
             except Gone:
                 continue
             found = list({one.ref: one for one in [*above, status, *below]}.values())
             self._threads.learn(root, found)
-            return found, rejects
+            return Found(found, rejects, again_s)
         raise self._gone(root)
 
     async def history(self, customer: str, limit: int) -> Page:
