@@ -120,6 +120,8 @@ class FakeMastodon:
         self.policy: dict[str, Any] | None = {"for_not_following": "accept", "for_new_accounts": "accept"}
         self.scopes: list[str] | None = ["read", "write"]
         self.retry_bug = False
+        self.held_back = 0
+        """Replies that wait for our approval, where the software has such a thing."""
         self.fetching = 0
         """While a thread's replies are fetched from elsewhere: the seconds after which to ask again."""
         self.drops = False
@@ -254,6 +256,7 @@ class FakeMastodon:
             (r"/oauth/token", "POST", True, self._token),
             (r"/api/v1/apps/verify_credentials", "GET", False, self._app),
             (r"/api/v2/notifications/policy", "GET", False, self._policy),
+            (r"/api/v1/interaction_requests", "GET", False, self._interaction_requests),
             (r"/api/v1/notifications", "GET", False, self._notifications),
             (r"/api/v1/accounts/verify_credentials", "GET", False, lambda **_: Answer(200, self.account(self.who))),
             (r"/api/v1/accounts/relationships", "GET", False, self._relationships),
@@ -444,6 +447,11 @@ class FakeMastodon:
     def _status(self, ref: str, **_: Any) -> Answer:
         post = self._visible(ref)
         return Answer(200, self.status(post)) if post else Answer(404, {"error": "Record not found"})
+
+    def _interaction_requests(self, **_: Any) -> Answer:
+        if self.software != "gotosocial":
+            return Answer(404, {"error": "Record not found"})
+        return Answer(200, [{"id": str(number), "type": "reply"} for number in range(min(40, self.held_back))])
 
     def _context(self, ref: str, **_: Any) -> Answer:
         post = self._visible(ref)

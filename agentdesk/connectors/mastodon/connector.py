@@ -66,6 +66,9 @@ class MastodonConnector(Connector):
             self.caps = servers.caps(self._config, it)
         warnings += servers.warnings(it, self._config)
         warnings += servers.policy_warnings(await self._policy())
+        if it.software == "gotosocial":
+            warnings += servers.approval_warnings(await self._client.maybe(
+                "/api/v1/interaction_requests", [("favourites", "false"), ("reblogs", "false"), ("limit", 40)]))
         return Account(
             ref=me.ref, handle=self._speaker.handle(me.acct), name=inert_line(me.display_name or me.username),
             server=str(inert_line(f"{it.software or 'unknown software'} {it.version} at {self._client.http.host}")),

@@ -180,6 +180,19 @@ def policy_warnings(policy: Any) -> list[str]:
     return found
 
 
+def approval_warnings(requests: Any) -> list[str]:
+    """Replies that a GoToSocial account holds back until it approves them: nobody is told of them before.
+
+    https://docs.gotosocial.org/en/latest/user_guide/settings/#interaction-requests
+    """
+    number = len(requests) if isinstance(requests, list) else 0
+    if not number:
+        return []
+    many = f"{number}{' or more' if number >= 40 else ''} repl{'y waits' if number == 1 else 'ies wait'}"
+    return [f"{many} for your approval and cannot be seen here before: approve them on the website under Settings, "
+            "Interaction Requests, or let everybody reply in the account's interaction policy"]
+
+
 def warnings(server: Server, config: MastodonSource) -> list[str]:
     """What this kind of server cannot do, as far as it changes how we work."""
     found = []
