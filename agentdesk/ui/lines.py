@@ -98,6 +98,17 @@ class Lines(ScrollView, can_focus=False):
         strip = self.draw(row, width) if 0 <= row < self.line_count() else Strip.blank(width, fill)
         return fitted(strip, width, fill)
 
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        """Draw every line of the new size: Textual marks those of the old one
+
+        After a scroll it may have measured already, and then sends no Resize that would do so.
+        """
+        another = self._size != size
+        told = super()._size_updated(size, virtual_size, container_size, layout)
+        if another:
+            self.refresh()
+        return told
+
     def on_resize(self) -> None:
         """Another width may mean another number of lines."""
         self.changed()

@@ -40,7 +40,8 @@ def plain() -> dict[str, Any]:
 def test_it_loads() -> None:
     it = loaded(example_text(), validators={"query": query_problem})
     assert [source.full_name for source in it.sources] == [
-        "rt:support", "zammad:helpdesk", "zendesk:acme", "chatwoot:care", "mastodon:acme", "bluesky:acme", "mail:post", "rss:news",
+        "rt:support", "zammad:helpdesk", "zendesk:acme", "chatwoot:care", "mastodon:acme", "bluesky:acme",
+        "mail:post", "rss:news",
         "file:archive"]
 
 

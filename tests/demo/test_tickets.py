@@ -13,7 +13,8 @@ from tests.demo.test_world import pass_time, world_of
 
 
 def ticket(number: int = 1) -> Outgoing:
-    return Outgoing(client_id=f"t-{number}", conversation_ref="number-14", kind=OutKind.TICKET, text="Her parcel is lost",
+    return Outgoing(client_id=f"t-{number}", conversation_ref="number-14", kind=OutKind.TICKET,
+                    text="Her parcel is lost",
                     visibility=Visibility.INTERNAL, subject="Lost parcel", place="claims", customer_name="Jane Thorne",
                     customer_mail="jane.thorne@mail.example", agent="ann", tags=("lost",))
 

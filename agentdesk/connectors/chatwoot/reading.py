@@ -259,7 +259,7 @@ class Reader:
         newest = max((instant(talk.updated_at) or 0 for talk in talks), default=0)
         if not newest:
             return False
-        talks, _, _ = await self._client.talks(self._window(max(0, self._there(now) - newest)))
+        talks, _, _ = await self._client.talks(self._window(max(0, self._client.there(now) - newest)))
         return bool(talks)
 
     def _window(self, age: Millis) -> dict[str, str | int]:
@@ -268,7 +268,7 @@ class Reader:
     async def _walked(self, cursor: Cursor) -> tuple[list[Talk], list[Reject], bool]:
         """One page of everything, the latest activity first, until what was there at the last look."""
         talks, bad, _ = await self._client.talks(self._params(page=cursor.page))
-        horizon = self._there(cursor.at) - OVERLAP
+        horizon = self._client.there(cursor.at) - OVERLAP
         last = not talks or cursor.page >= LIST_PAGES or (instant(talks[-1].last_activity_at) or 0) < horizon
         return [t for t in talks if (instant(t.last_activity_at) or 0) >= horizon], bad, last
 
@@ -282,7 +282,7 @@ class Reader:
 
     def _forget(self, cursor: Cursor) -> None:
         """Drop what is so old that the next looks will not show it again."""
-        kept, low, horizon = {}, cursor.low, self._there(cursor.at) - KEPT
+        kept, low, horizon = {}, cursor.low, self._client.there(cursor.at) - KEPT
         for number, (stamp, last) in cursor.marks.items():
             if (instant(stamp) or 0) >= horizon:
                 kept[number] = (stamp, last)
@@ -364,12 +364,9 @@ class Reader:
         """True for what the backfill still has to bring; what begins while it runs comes as news."""
         if not self._ours(talk) or talk.id in cursor.marks:
             return False
-        begun = self._client.http.meter.skew is not None and (instant(talk.created_at) or 0) > self._there(cursor.since)
+        known = self._client.http.meter.skew is not None
+        begun = known and (instant(talk.created_at) or 0) > self._client.there(cursor.since)
         return not begun
-
-    def _there(self, at: Millis) -> Millis:
-        """What the server's clock shows at an instant of ours, as far as it tells."""
-        return at + (self._client.http.meter.skew or 0)
 
     def _ours(self, talk: Talk) -> bool:
         return self.watched is None or talk.inbox_id in self.watched
