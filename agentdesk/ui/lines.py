@@ -99,9 +99,9 @@ class Lines(ScrollView, can_focus=False):
         return fitted(strip, width, fill)
 
     def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
-        """Draw every line of the new size: Textual marks those of the old one
+        """Draw every line of the new size: Textual marks those of the old one.
 
-        After a scroll it may have measured already, and then sends no Resize that would do so.
+        After a scroll it may have measured already, and then sends no Resize that would mend that.
         """
         another = self._size != size
         told = super()._size_updated(size, virtual_size, container_size, layout)

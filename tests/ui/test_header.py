@@ -165,29 +165,3 @@ async def test_a_note_of_ours_does_not_make_a_conversation_internal(world: World
     app = app_over(world)
     async with app.run_test(size=(120, 36)) as pilot:
         await until(pilot, lambda: "· public" in screen_text(app))
-
-
-async def test_a_head_that_grows_is_drawn_whole_when_its_place_was_measured_before(world: World) -> None:
-    number = await world.arrive("a")
-    app = app_over(world)
-    async with app.run_test(size=(60, 20)) as pilot:
-        await until(pilot, lambda: app.screen is app.main and app.main.queue.current_id == number)
-        await pilot.press("enter")
-        await until(pilot, lambda: "#1 " in screen_text(app))
-        head = app.main.query_one(ConversationHeader)
-        few = list(head._rows)
-        await until(pilot, lambda: head.size.height == len(few))
-
-        def grow(count: int) -> None:
-            head._rows = [*few, *(Row((Run(f" grown {one}"),)) for one in range(count))]
-            head.styles.height = len(head._rows)
-            head.changed()
-
-        grow(2)
-        await until(pilot, lambda: "grown 1" in screen_text(app))
-        grow(0)
-        await until(pilot, lambda: "grown" not in screen_text(app))
-        grow(2)
-        app.screen._compositor._full_map_invalidated = True
-        assert head.region.height == len(few) + 2
-        await until(pilot, lambda: "grown 0" in screen_text(app) and "grown 1" in screen_text(app))

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from textual.geometry import Size
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -25,6 +26,8 @@ from agentdesk.ui.screens.outbox import OutboxScreen
 from agentdesk.ui.screens.search import SearchScreen, lit
 from agentdesk.ui.screens.sources import SourcesScreen
 from agentdesk.ui.screens.why import WhyScreen
+from agentdesk.ui.widgets.label import Label
+from agentdesk.ui.widgets.runs import Row, Run
 from tests.desk.conftest import SOURCE, World
 from tests.desk.test_answer import written
 from tests.fakes.platform import Fault
@@ -304,3 +307,18 @@ async def test_all_ways_to_begin_are_in_sight_on_a_small_screen(world: World) ->
         shown = await opened(app, pilot, FirstStartScreen("/home/ann/.config/agentdesk/config.yaml"))
         for command in ("agentdesk demo", "agentdesk login", "agentdesk import", "agentdesk config init"):
             assert command in shown
+
+
+async def test_a_pane_that_grows_draws_its_new_lines_without_waiting_for_a_resize(world: World) -> None:
+    """Else what stood there before stays: a layout that was measured before it was due tells of no resize."""
+    app = app_over(world)
+    async with app.run_test(size=(60, 20)) as pilot:
+        await opened(app, pilot, OutboxScreen())
+        title = app.screen.query_one("#title", Label)
+        title.put(*(Row((Run(f" row {number}"),)) for number in range(3)))
+        await until(pilot, lambda: "row 2" in screen_text(app))
+        title.put(Row((Run(" row 0"),)))
+        await until(pilot, lambda: title.size.height == 1)
+        tall = Size(60, 3)
+        title._size_updated(tall, tall, tall)
+        assert max(region.bottom for region in title._exchange_repaint_regions()) == title.region.y + 3
