@@ -52,6 +52,15 @@ async def opened(pilot: Any) -> None:
     await keys(pilot, "enter")
 
 
+async def handed_on(pilot: Any) -> None:
+    """A post, escalated: its ticket is read, sent and opened at the help desk."""
+    await keys(pilot, "full_stop", "slash")
+    await typed(pilot, "LIVE BEES")
+    await keys(pilot, "enter", "e", "enter", "ctrl+s")
+    await pilot.pause(9.0)
+    await keys(pilot, "escape")
+
+
 def after(*pressed: str) -> Steps:
     async def steps(pilot: Any) -> None:
         await desk(pilot)
@@ -75,6 +84,7 @@ PICTURES: dict[str, tuple[tuple[int, int], str, Steps]] = {
     "search": ((120, 36), "dark", after("slash", "d", "e", "p", "o", "t")),
     "done": ((120, 36), "dark", after("d")),
     "canned": ((120, 36), "dark", after("r", "ctrl+r")),
+    "ticket": ((120, 36), "dark", handed_on),
     "high-contrast": ((120, 36), "high-contrast", desk),
 }
 """Name → size in columns and lines, theme, what is done before the picture is taken."""
