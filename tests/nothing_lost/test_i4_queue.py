@@ -179,6 +179,7 @@ ALLOWED = {
     "customer": "merged into another, or a stand-in", "reaction": "a like, a boost or a follow taken back",
     "stranger": "a no to two customers being one, taken back",
     "canned": "fetched anew from the help desk that holds it",
+    "undelivered": "carried out on its message, or told of one that never came",
 }
 
 
