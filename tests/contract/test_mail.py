@@ -88,8 +88,16 @@ class MailWorld(World):
     async def copies(self, text: str) -> int:
         return self.server.copies(text)
 
+    async def arrive(self, raw: bytes) -> None:
+        """A mail comes in."""
+        self.server.arrive(raw)
+
+    async def last_mail(self) -> bytes:
+        """What reached the customer last."""
+        return self.server.delivered[-1].raw
+
     async def files(self, text: str) -> list[tuple[bytes, str]]:
-        mail = parsed(self.server.delivered[-1].raw, policy=SMTP)
+        mail = parsed(await self.last_mail(), policy=SMTP)
         assert isinstance(mail, EmailMessage)
         return [(part.get_content(), str(part["Content-Description"] or "")) for part in mail.iter_attachments()]
 
@@ -98,7 +106,7 @@ class MailWorld(World):
         message = parsed(raw, policy=SMTP)
         assert isinstance(message, EmailMessage)
         message.add_attachment(b"the photo", maintype="image", subtype="jpeg", filename="photo.jpg")
-        self.server.arrive(bytes(message))
+        await self.arrive(bytes(message))
         return identifier, b"the photo"
 
     async def tickets(self, text: str) -> int:

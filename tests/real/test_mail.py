@@ -127,6 +127,20 @@ class RealMailWorld(MailWorld):
     async def copies(self, text: str) -> int:
         return await asyncio.to_thread(self._count, self.jane, text)
 
+    async def arrive(self, raw: bytes) -> None:
+        await asyncio.to_thread(self._deliver, raw)
+
+    async def last_mail(self) -> bytes:
+        return await asyncio.to_thread(self._last, self.jane)
+
+    def _last(self, user: str) -> bytes:
+        line = self._imap(user)
+        line.select("INBOX", readonly=True)
+        number = line.search(None, "ALL")[1][0].split()[-1]
+        parts = line.fetch(number, "(RFC822)")[1]
+        line.logout()
+        return next(part[1] for part in parts if isinstance(part, tuple))
+
     async def tickets(self, text: str) -> int:
         return await asyncio.to_thread(self._count, self.depot, text)
 

@@ -149,6 +149,12 @@ class MockWorld(World):
 class TestMastodonMock(ConnectorContract):
     """A server written by others keeps the connector to the contract."""
 
+    async def test_searching_brings_what_holds_the_words(self, world: World) -> None:
+        pytest.skip("it finds every post, whatever is looked for")
+
+    async def test_a_reply_as_long_as_can_be_is_taken_and_one_longer_is_not(self, world: World) -> None:
+        pytest.skip("it counts code points with addresses whole, which no Mastodon does")
+
     @pytest.fixture
     async def world(self, mock: Server, clock: ManualClock) -> AsyncIterator[MockWorld]:
         mock.faults.clear()
