@@ -483,6 +483,7 @@ class RealWorld(World):
     def __init__(self, rt: RealRt, faults: Faulty, connect: Connect, clock: ManualClock) -> None:
         self.rt, self.faults, self.connect, self.clock = rt, faults, connect, clock
         self.sender = a_customer()
+        self.searched = self.sender
         self.made: list[str] = []
         self.mark = uuid.uuid4().hex[:8]
         self.connector = connect(url=faults.url, backfill_items=0)
