@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -25,13 +25,14 @@ class TagChange(msgspec.Struct, forbid_unknown_fields=True):
     remove: list[str] = []
 
 
-def read(items: Iterable[Any], kind: type[T], where: str) -> tuple[list[T], list[Reject]]:
-    """Convert list items; those that do not fit are set aside and the others stay."""
+def read(items: Iterable[Any], kind: type[T], where: str, convert: Callable[[Any, type[T]], T] | None = None
+         ) -> tuple[list[T], list[Reject]]:
+    """Convert list items, with ``convert`` or as ``one()`` does; what does not fit is set aside, the others stay."""
     good: list[T] = []
     bad: list[Reject] = []
     for item in items:
         try:
-            good.append(one(item, kind))
+            good.append((convert or one)(item, kind))
         except (msgspec.ValidationError, ValueError, RecursionError, OverflowError) as error:
             number = item.get("id", "?") if isinstance(item, dict) else "?"
             bad.append(reject(f"{where} {number}", str(error), item))

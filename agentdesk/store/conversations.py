@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -207,11 +207,6 @@ def set_status(db: Db, conversation_id: int, status: str) -> None:
 def mark_read(db: Db, conversation_id: int) -> None:
     """Forget how many messages are unread."""
     db.run("UPDATE conversation SET unread = 0, version = version + 1 WHERE id = ? AND unread > 0", conversation_id)
-
-
-def bump(db: Db, ids: Iterable[int]) -> None:
-    """Say that conversations look different now."""
-    db.many("UPDATE conversation SET version = version + 1 WHERE id = ?", [(each,) for each in ids])
 
 
 def _set(db: Db, conversation_id: int, column: str, value: Any) -> None:

@@ -67,11 +67,6 @@ class Router:
             self._name(outcome)
         return True
 
-    def let_go(self) -> None:
-        """Forget what is pending."""
-        self.chords.clear()
-        self._pending()
-
     def _name(self, outcome: Outcome) -> None:
         from agentdesk.commands.keymap import show
 

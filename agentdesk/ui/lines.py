@@ -138,11 +138,6 @@ def fitted(strip: Strip, width: int, fill: Style) -> Strip:
     return Strip([*strip, Segment(" " * (width - length), fill)], width)
 
 
-def strip_of(*parts: Segment) -> Strip:
-    """A line of segments."""
-    return Strip(parts)
-
-
 def spread(left: list[Segment], right: list[Segment], width: int, fill: Style, gap: int = 1) -> Strip:
     """``left`` at the left edge and ``right`` at the right one; what does not fit on the left is cut."""
     tail = Strip(right)

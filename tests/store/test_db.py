@@ -98,10 +98,10 @@ async def test_a_cancelled_wait_before_its_turn_changes_nothing(store: Store) ->
     second = asyncio.ensure_future(store.write(put("late")))  # type: ignore[arg-type]
     await asyncio.sleep(0.01)
     second.cancel()
-    gate.set()
-    await first
     with pytest.raises(asyncio.CancelledError):
         await second
+    gate.set()
+    await first
     await store.write(put("after"))  # type: ignore[arg-type]
     assert names(store) == ["after"]
 

@@ -15,6 +15,7 @@ from agentdesk.config.sources import ChatwootSource
 from agentdesk.connectors.chatwoot.client import ALL, NEWEST_FIRST, ChatwootClient
 from agentdesk.connectors.chatwoot.speak import CLOSED, Speaker, digest, undelivered
 from agentdesk.connectors.chatwoot.wire import ACTIVITY, Talk, Word, instant
+from agentdesk.connectors.cursors import read_cursor, write_cursor
 from agentdesk.connectors.items import read
 from agentdesk.errors import BadAnswer, Gone
 from agentdesk.model.clock import DAY, MINUTE, SECOND, Clock, Millis
@@ -111,7 +112,7 @@ class Reader:
             if len(self._told) > TOLD_KEPT:
                 self._told.clear()
         self._pending = ("", {})
-        cursor = _read_cursor(text)
+        cursor = read_cursor(text, Cursor)
         if cursor is None:
             return await self._begin()
         if cursor.phase in ("live", "catchup"):
@@ -234,7 +235,7 @@ class Reader:
                 cursor.page += 1
         if last:
             self._settle(cursor, now, quiet=cursor.marks == marks)
-        if last and not haul.told and cursor == _read_cursor(text):
+        if last and not haul.told and cursor == read_cursor(text, Cursor):
             return Page(cursor=text)
         return self._turned(haul, cursor, more=not last)
 
@@ -346,7 +347,7 @@ class Reader:
     # small things ---------------------------------------------------------------------------------------------------
 
     def _turned(self, haul: Haul, cursor: Cursor, *, more: bool, backfill: bool = False) -> Page:
-        text = _write(cursor)
+        text = write_cursor(cursor)
         self._pending = (text, haul.told)
         page = msgspec.structs.replace(haul.page(), cursor=text, more=more, backfill=backfill)
         if backfill:
@@ -375,18 +376,3 @@ class Reader:
 def in_order(message: Message) -> tuple[Millis, int, str]:
     """Oldest first; within one second, which is all that Chatwoot tells, by number."""
     return message.created_at, int(message.ref.partition("-")[0]), message.ref
-
-
-def _read_cursor(text: str | None) -> Cursor | None:
-    """An unreadable cursor means beginning again; what is held is recognised by its ids."""
-    if text is None:
-        return None
-    try:
-        cursor = msgspec.json.decode(text, type=Cursor)
-    except msgspec.DecodeError:
-        return None
-    return cursor if cursor.v == 1 else None
-
-
-def _write(cursor: Cursor) -> str:
-    return msgspec.json.encode(cursor).decode()

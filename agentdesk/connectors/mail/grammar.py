@@ -14,7 +14,6 @@ MAX_DEPTH = 60
 _LITERAL = re.compile(rb"\{(\d{1,12})\+?\}$")
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _WORD = re.compile(rb'[^\s()"\[]*(?:\[[^\]]*\][^\s()"]*)?')
-_PLAIN = re.compile(r"[A-Za-z0-9.,:*_$/=+-]+")
 
 
 class Literal(bytes):
@@ -137,8 +136,3 @@ def folder_text(raw: bytes) -> str:
 def words(value: Value) -> bytes:
     """A value as bytes; nothing for nothing, and for a list."""
     return value if isinstance(value, bytes) else b""
-
-
-def is_plain(text: str) -> bool:
-    """True for what may stand in a command as it is."""
-    return bool(_PLAIN.fullmatch(text))

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from agentdesk.config.sources import MastodonSource
+from agentdesk.connectors.cursors import read_cursor, write_cursor
 from agentdesk.connectors.foreign import reject, web_url
 from agentdesk.connectors.items import instant, one, read
 from agentdesk.connectors.mastodon.client import PAGE, Listing, MastodonClient, Pairs, path
@@ -95,7 +96,7 @@ class Reader:
 
     async def pull(self, text: str | None, limit: int) -> Page:
         """Bring what is new since the cursor."""
-        cursor = _read(text)
+        cursor = read_cursor(text, Cursor)
         if cursor is None:
             return await self._begin()
         self._threads.load(cursor.threads)
@@ -155,7 +156,7 @@ class Reader:
         heard = dict(cursor.heard) if rest else await self.hearing.begin(gathered, self._threads)
         cursor.fill = (piece[-1][0], piece[-1][1]) if rest else None
         cursor.heard, cursor.threads = heard, self._threads.plain()
-        return gathered.page(cursor=_write(cursor), more=bool(rest), backfill=True, total=len(backlog),
+        return gathered.page(cursor=write_cursor(cursor), more=bool(rest), backfill=True, total=len(backlog),
                              done=len(backlog) - len(rest))
 
     async def _restore_backlog(self, cursor: Cursor) -> None:
@@ -174,7 +175,7 @@ class Reader:
         said = _before(own.items, cursor.o)
         for item in reversed([*fresh, *said]):
             await self._take(item, gathered)
-        was = _write(cursor)
+        was = write_cursor(cursor)
         if fresh:
             cursor.n, cursor.na = notices.newer, max([cursor.na, *map(_at, fresh)])
         if said:
@@ -185,7 +186,7 @@ class Reader:
         self._quiet = 0 if fresh or said else self._quiet + 1
         if gathered.messages:
             cursor.threads = self._threads.plain()
-        text = _write(cursor)
+        text = write_cursor(cursor)
         return gathered.page(cursor=text, more=more and text != was)
 
     async def _newer(self, address: str, params: Pairs, mark: str, limit: int) -> Listing:
@@ -286,18 +287,3 @@ def _up_to(items: list[Any], mark: str, since: Millis) -> list[Any]:
 def _at(item: Any) -> Millis:
     text = item.get("created_at") if isinstance(item, dict) else None
     return (instant(text) if isinstance(text, str) else None) or 0
-
-
-def _read(text: str | None) -> Cursor | None:
-    """The cursor; None when there is none, or one that we do not understand: then everything is read anew."""
-    if not text:
-        return None
-    try:
-        cursor = msgspec.json.decode(text, type=Cursor)
-    except msgspec.DecodeError:
-        return None
-    return cursor if cursor.v == 1 else None
-
-
-def _write(cursor: Cursor) -> str:
-    return msgspec.json.encode(cursor).decode()

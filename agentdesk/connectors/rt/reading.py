@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from agentdesk.config.sources import RtSource
+from agentdesk.connectors.cursors import read_cursor, write_cursor
 from agentdesk.connectors.rt.client import ON_TICKETS, RtClient, any_of
 from agentdesk.connectors.rt.speak import Speaker
 from agentdesk.connectors.rt.wire import WRITTEN, Ticket, Transaction, instant
@@ -80,7 +81,7 @@ class Reader:
 
     async def pull(self, text: str | None, limit: int, scope: Scope) -> Page:
         """Bring what is new since the cursor."""
-        cursor = _read_cursor(text)
+        cursor = read_cursor(text, Cursor)
         if cursor is None:
             return await self._begin(scope)
         if cursor.phase != "live":
@@ -159,8 +160,8 @@ class Reader:
         page = await self.whole({ticket.id: ticket for ticket in tickets})
         cursor.done += len(tickets)
         return msgspec.structs.replace(
-            page, rejects=(*rejects, *page.rejects), cursor=_write(cursor), more=cursor.phase != "live", backfill=True,
-            total=max(cursor.total, cursor.done), done=cursor.done,
+            page, rejects=(*rejects, *page.rejects), cursor=write_cursor(cursor), more=cursor.phase != "live",
+            backfill=True, total=max(cursor.total, cursor.done), done=cursor.done,
         )
 
     async def _recently_closed(self, cursor: Cursor, scope: Scope) -> list[int]:
@@ -202,7 +203,7 @@ class Reader:
         last = max((row.id for row in new), default=cursor.low)
         moved = _advance(cursor, [row for row in rows if row.id <= last or not more], handled, self._clock.now())
         return msgspec.structs.replace(
-            page, rejects=(*fresh_rejects, *page.rejects), cursor=_write(moved), more=more
+            page, rejects=(*fresh_rejects, *page.rejects), cursor=write_cursor(moved), more=more
         )
 
     async def _replaced(self, cursor: Cursor, rows: list[Transaction], scope: Scope, *, deep: bool) -> bool:
@@ -220,7 +221,7 @@ class Reader:
         """A quiet pull; the stretch that is read again shrinks once it is old enough."""
         if cursor.seen and self._clock.now() - cursor.at > 2 * OVERLAP:
             cursor.low, cursor.seen, cursor.last = max(cursor.low, *cursor.seen), [], ""
-        return Page(cursor=_write(cursor))
+        return Page(cursor=write_cursor(cursor))
 
     async def _changes(self, rows: list[Transaction], cursor: Cursor, scope: Scope) -> Page:
         """What these transactions did: heads of the tickets they touched, and what was written."""
@@ -325,18 +326,3 @@ def _joined(one: Page, other: Page) -> Page:
 def _number(value: object) -> int:
     text = str(value)
     return int(text) if text.isdigit() else 0
-
-
-def _read_cursor(text: str | None) -> Cursor | None:
-    """An unreadable cursor means beginning again; what is held is recognised by its ids."""
-    if text is None:
-        return None
-    try:
-        cursor = msgspec.json.decode(text, type=Cursor)
-    except msgspec.DecodeError:
-        return None
-    return cursor if cursor.v == 1 else None
-
-
-def _write(cursor: Cursor) -> str:
-    return msgspec.json.encode(cursor).decode()

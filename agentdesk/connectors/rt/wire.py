@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from agentdesk.connectors.foreign import reject
+from agentdesk.connectors.items import read as each
 from agentdesk.model.clock import DAY, Millis
 from agentdesk.model.page import Reject
 
@@ -136,15 +136,7 @@ T = TypeVar("T")
 
 def read(items: Iterable[Any], kind: type[T], where: str) -> tuple[list[T], list[Reject]]:
     """Convert list items one by one; those that do not fit are set aside and the others stay."""
-    good: list[T] = []
-    bad: list[Reject] = []
-    for item in items:
-        try:
-            good.append(one(item, kind))
-        except (msgspec.ValidationError, ValueError, RecursionError, OverflowError) as error:
-            number = item.get("id", "?") if isinstance(item, dict) else "?"
-            bad.append(reject(f"{where} {number}", str(error), item))
-    return good, bad
+    return each(items, kind, where, one)
 
 
 def one(item: Any, kind: type[T]) -> T:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from agentdesk.config.sources import ZammadSource
+from agentdesk.connectors.cursors import read_cursor, write_cursor
 from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.http import Walk
 from agentdesk.connectors.items import instant
@@ -90,7 +91,7 @@ class Reader:
 
     async def pull(self, text: str | None, limit: int) -> Page:
         """Bring what is new since the cursor."""
-        cursor = _read_cursor(text)
+        cursor = read_cursor(text, Cursor)
         if cursor is None:
             return await self._begin()
         if cursor.phase != "live":
@@ -174,7 +175,7 @@ class Reader:
         page = await self.whole(msgspec.structs.replace(listing, tickets=ours))
         self._note(cursor, listing.tickets)
         cursor.bad = [*cursor.bad, *(item.where for item in listing.rejects)][-BAD_KEPT:]
-        return msgspec.structs.replace(page, cursor=_write(cursor), more=cursor.phase != "live", backfill=True)
+        return msgspec.structs.replace(page, cursor=write_cursor(cursor), more=cursor.phase != "live", backfill=True)
 
     async def _next(self, cursor: Cursor, want: Want, *, sort: str, order: str) -> Listing:
         """The next stretch of a walk by time: those behind the last one, at most a page of them."""
@@ -212,7 +213,7 @@ class Reader:
         self._note(cursor, taken)
         more = len(fresh) > len(taken) or not ended
         return msgspec.structs.replace(
-            page, conversations=(*page.conversations, *moved), cursor=_write(cursor), more=more), ""
+            page, conversations=(*page.conversations, *moved), cursor=write_cursor(cursor), more=more), ""
 
     async def _changed(self, cursor: Cursor, limit: int) -> tuple[list[Ticket], Listing, bool]:
         """Tickets that changed since they were seen: (those, everything listed, whether the list was read out)."""
@@ -312,18 +313,3 @@ def _join(found: Listing, more: Listing) -> None:
 def _number(where: str, unknown: int = 1 << 62) -> int:
     tail = where.rpartition(" ")[2]
     return int(tail) if tail.isdigit() else unknown
-
-
-def _read_cursor(text: str | None) -> Cursor | None:
-    """A stored cursor; None for none, or for one that this version cannot read."""
-    if not text:
-        return None
-    try:
-        cursor = msgspec.json.decode(text, type=Cursor)
-    except msgspec.DecodeError:
-        return None
-    return cursor if cursor.v == 1 else None
-
-
-def _write(cursor: Cursor) -> str:
-    return msgspec.json.encode(cursor).decode()

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from agentdesk.config.sources import ZendeskSource
+from agentdesk.connectors.cursors import read_cursor, write_cursor
 from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.items import instant, iso
 from agentdesk.connectors.zendesk.client import SEARCH_PAGES, Changes, Listing, ZendeskClient
@@ -91,7 +92,7 @@ class Reader:
 
     async def pull(self, text: str | None, limit: int) -> Page:
         """Bring what is new since the cursor."""
-        cursor = _read_cursor(text)
+        cursor = read_cursor(text, Cursor)
         if cursor is None:
             now = self._client.there(self._clock.now())
             return await self._backfill(Cursor(since=now - BEFORE, began=now, phase="open"))
@@ -161,7 +162,7 @@ class Reader:
             cursor.phase = "solved" if cursor.phase == "open" and not nothing else "live"
             cursor.at, cursor.edge = 0, []
         page = await self._hand_over(cursor, [ticket.id for ticket in changes.tickets], changes)
-        return msgspec.structs.replace(page, cursor=_write(cursor), more=cursor.phase != "live", backfill=True)
+        return msgspec.structs.replace(page, cursor=write_cursor(cursor), more=cursor.phase != "live", backfill=True)
 
     async def _behind(self, cursor: Cursor, query: str, sort: str, order: str) -> Changes:
         """The next stretch of a walk by time: tickets that it has not handed over, at most a page of them."""
@@ -194,7 +195,7 @@ class Reader:
         taken, cursor.todo = cursor.todo[:limit], cursor.todo[limit:]
         page = await self._hand_over(cursor, taken, Changes([], rejects))
         cursor.since = max([cursor.since, *(seen.updated for seen in cursor.seen.values())])
-        return msgspec.structs.replace(page, conversations=(*page.conversations, *gone), cursor=_write(cursor),
+        return msgspec.structs.replace(page, conversations=(*page.conversations, *gone), cursor=write_cursor(cursor),
                                        more=bool(cursor.todo) or cursor.unread)
 
     async def _export(self, cursor: Cursor) -> Changes:
@@ -224,7 +225,7 @@ class Reader:
         page = await self._hand_over(cursor, taken + again[: limit - len(taken)], Changes([], new))
         low = cursor.since - OVERLAP
         cursor.seen = {number: seen for number, seen in cursor.seen.items() if seen.updated >= low}
-        return msgspec.structs.replace(page, cursor=_write(cursor), gap=lost,
+        return msgspec.structs.replace(page, cursor=write_cursor(cursor), gap=lost,
                                        more=len(fresh) > len(taken) or not ended)
 
     async def _changed(self, cursor: Cursor, limit: int) -> tuple[list[Ticket], list[Reject], bool, Millis]:
@@ -295,18 +296,3 @@ def _created(ticket: Ticket) -> Millis:
 def _is_changed(ticket: Ticket, seen: dict[int, Seen]) -> bool:
     before = seen.get(ticket.id)
     return before is None or (before.updated, before.created) != (_updated(ticket), _created(ticket))
-
-
-def _read_cursor(text: str | None) -> Cursor | None:
-    """A stored cursor; None for none, or for one that this version cannot read."""
-    if not text:
-        return None
-    try:
-        cursor = msgspec.json.decode(text, type=Cursor)
-    except msgspec.DecodeError:
-        return None
-    return cursor if cursor.v == 1 else None
-
-
-def _write(cursor: Cursor) -> str:
-    return msgspec.json.encode(cursor).decode()
