@@ -48,9 +48,14 @@ async def claim(desk: Desk, ids: Sequence[int], *, steal: bool = False) -> str:
 
 
 async def renew_claim(desk: Desk, conversation_id: int) -> None:
-    """Keep our claim alive while the conversation is open on the screen."""
-    until = desk.now() + desk.config.replies.claim_for
-    await desk.store.write(lambda db: claims.renew(db, conversation_id, desk.agent, until))
+    """Keep our claim alive while the conversation is open and worked on; written when a quarter of it is over."""
+    length = desk.config.replies.claim_for
+    until = desk.now() + length
+    it = conversations.get(desk.store.reader, conversation_id)
+    if it.claim_agent != desk.agent or until - (it.claim_until or 0) < length // 4 or not desk.store.writable:
+        return
+    if await desk.store.write(lambda db: claims.renew(db, conversation_id, desk.agent, until)):
+        desk.emit(Changed(conversation_ids=(conversation_id,)))
 
 
 async def release(desk: Desk, ids: Sequence[int]) -> str:

@@ -21,8 +21,8 @@ def claim(db: Db, conversation_id: int, agent: str, until: Millis, now: Millis) 
 
 
 def renew(db: Db, conversation_id: int, agent: str, until: Millis) -> bool:
-    """Keep our claim alive; False when it is not ours any more. Nothing is drawn anew for it."""
-    return db.run("UPDATE conversation SET claim_until = ? WHERE id = ? AND claim_agent = ?",
+    """Keep our claim alive; False when it is not ours any more."""
+    return db.run("UPDATE conversation SET claim_until = ?, version = version + 1 WHERE id = ? AND claim_agent = ?",
                   until, conversation_id, agent) > 0
 
 

@@ -18,8 +18,9 @@ from textual.worker import WorkerFailed
 
 from agentdesk.commands.keymap import Keymap
 from agentdesk.commands.registry import Registry
+from agentdesk.desk import inbox
 from agentdesk.errors import StoreError
-from agentdesk.model.clock import Millis
+from agentdesk.model.clock import SECOND, Millis
 from agentdesk.model.events import OutboxChanged
 from agentdesk.model.outgoing import SendState
 from agentdesk.ui.bridge import Bridge, Heard, News
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 NOTIFY_EVERY = 60_000
 """Milliseconds between two desktop notifications."""
+CLAIM_LOOK: Millis = 15 * SECOND
+"""How often it is looked whether our claim on what is open runs out."""
 SETTLED = 2.0
 """Seconds after the first frame when everything that the start makes is there."""
 
@@ -70,6 +73,7 @@ class DeskApp(CallApp):
         self._take_over = take_over
         self._notified_at: Millis = 0
         self._touched_at = desk.now()
+        self._claim_kept_at = desk.now()
         self._leaving = False
         self._typed_early: list[events.Key | events.Paste] | None = []
         """Keys from before the main screen was there; None once it is."""
@@ -272,10 +276,20 @@ class DeskApp(CallApp):
         if self.settings.idle_lock and now - self._touched_at >= self.settings.idle_lock:
             self._hide()
             return
+        self._keep_claim(now)
         self.main.tick(now)
         ticking = getattr(self.screen, "tick", None)
         if ticking is not None and self._shows_another:
             ticking(now)
+
+    def _keep_claim(self, now: Millis) -> None:
+        """Our claim on what is open lasts as long as somebody works at the desk."""
+        pane = self.main.conversation
+        number = pane.conversation_id if pane is not None else None
+        if number is None or self._touched_at <= self._claim_kept_at or now - self._claim_kept_at < CLAIM_LOOK:
+            return
+        self._claim_kept_at = now
+        self.work(inbox.renew_claim(self.desk, number))
 
     @property
     def _shows_another(self) -> bool:

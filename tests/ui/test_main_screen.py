@@ -18,6 +18,7 @@ from agentdesk.model.events import Notice, Progress
 from agentdesk.model.message import Author
 from agentdesk.model.outgoing import OutKind
 from agentdesk.model.text import Inert
+from agentdesk.store import claims
 from agentdesk.ui.app import DeskApp
 from agentdesk.ui.screens.command import CommandScreen
 from agentdesk.ui.screens.drafts import DraftsScreen
@@ -633,3 +634,34 @@ async def test_after_long_without_a_key_everything_is_hidden_until_one_is_presse
         await pilot.press("j")
         await until(pilot, lambda: "parcel" in screen_text(app))
         assert queue(app).current_id == ids[0]
+
+
+async def test_a_claim_lasts_while_somebody_works_on_what_is_open(world: World) -> None:
+    [number] = await customers(world, 1)
+    length = world.desk.config.replies.claim_for
+    async with running(world) as (app, pilot):
+        await pilot.press("enter")
+        await app.call_verb("claim", where="conversation")
+        await until(pilot, lambda: find.conversation(world.desk, number).claim_agent == world.desk.agent)
+        began = find.conversation(world.desk, number).claim_until or 0
+        for _ in range(8):
+            world.clock.advance(length // 4)
+            await pilot.press("j")
+            app.tick(world.desk.now())
+            await until(pilot, lambda: find.conversation(world.desk, number).claim_until == world.desk.now() + length)
+        assert (find.conversation(world.desk, number).claim_until or 0) >= began + 2 * length
+        assert "yours" in screen_text(app)
+        held = find.conversation(world.desk, number).claim_until
+        for _ in range(3):
+            world.clock.advance(length // 4)
+            app.tick(world.desk.now())
+            await pilot.pause(0.05)
+        assert find.conversation(world.desk, number).claim_until == held, "nobody has pressed a key"
+
+
+async def test_a_claim_of_a_colleague_is_not_lengthened(world: World) -> None:
+    [number] = await customers(world, 1)
+    until_then = world.desk.now() + MINUTE
+    world.desk.store.write_now(lambda db: claims.claim(db, number, "bo", until_then, world.desk.now()))
+    await inbox.renew_claim(world.desk, number)
+    assert find.conversation(world.desk, number).claim_until == until_then
