@@ -118,7 +118,7 @@ class LookApp(App[int], inherit_bindings=False):
             raise Refused(f"The theme {name} cannot be shown", self.theme_trouble, "Mend the file, or pick another")
         for screen in self.screen_stack:
             for widget in screen.query("*"):
-                for way in ("forget_look", "recolour", "reload"):
+                for way in ("recolour", "reload"):
                     act = getattr(widget, way, None)
                     if callable(act):
                         act()

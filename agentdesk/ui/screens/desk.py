@@ -30,7 +30,7 @@ EMPTY = {
     "done": ("Nothing is done yet", "d finishes the conversation under the cursor"),
 }
 """What empty views say and what to do next, by the name of the view."""
-REST = 0.4
+OPENED = 0.4
 """Seconds for which a conversation is open before it is fetched anew: who steps through many reads none."""
 NOBODY = ("Nobody is waiting", "New posts come in by themselves · / finds what is older")
 NO_SOURCE = ("No source is configured yet", "S and then a connects one",
@@ -50,7 +50,7 @@ class MainScreen(PaneScreen):
         self._slow = ""
         """The view that is shown, when its rows take long to judge."""
         self._late = 0
-        self._wish: Timer | None = None
+        self._looking: Timer | None = None
         """Rings when a conversation has been open for a moment."""
 
     async def on_mount(self) -> None:
@@ -159,14 +159,12 @@ class MainScreen(PaneScreen):
         find.conversation(self.desk_app.desk, conversation_id)
         if self.queue.current_id != conversation_id:
             self.queue.go_to(conversation_id)
-        for pane in (self.conversation, self.customer):
-            if pane is not None:
-                pane.show(conversation_id)
+        self.show_beside(conversation_id)
         self.show_pane("thread")
         self.desk_app.work(inbox.mark_read(self.desk_app.desk, conversation_id))
-        if self._wish is not None:
-            self._wish.stop()
-        self._wish = self.set_timer(REST, lambda: self._look_again(conversation_id))
+        if self._looking is not None:
+            self._looking.stop()
+        self._looking = self.set_timer(OPENED, lambda: self._look_again(conversation_id))
 
     def _look_again(self, conversation_id: int) -> None:
         """Fetch what is new in a conversation that has been open for a moment, and its customer's earlier ones."""
@@ -181,12 +179,10 @@ class MainScreen(PaneScreen):
         self.queue.move(count)
         current = self.queue.current_id
         if current is not None and not self.writing:
-            where = self.context
-            if where == "conversation":
+            if self.context == "conversation":
                 self.open_conversation(current)
-            for pane in (self.conversation, self.customer) if where == "customer" else ():
-                if pane is not None:
-                    pane.show(current)
+            elif self.context == "customer":
+                self.show_beside(current)
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -196,7 +192,7 @@ class MainScreen(PaneScreen):
         await self.mount_panes()
         self._back_to = {"queue": "list", "customer": "customer"}.get(self.context, "thread")
         if self.conversation is not None and self.conversation.conversation_id != conversation_id:
-            self.conversation.show(conversation_id)
+            self.show_beside(conversation_id)
         self.shown = "thread"
         self._show_panes()
         old = self.composer.draft if take else None

@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 
 from agentdesk.errors import Refused
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from agentdesk.ui.widgets.composer import Composer
     from agentdesk.ui.widgets.conversation import ConversationPane
     from agentdesk.ui.widgets.customer_pane import CustomerPane
+
+REST = 0.08
+"""Seconds the queue's cursor must rest before the panes beside the list follow it."""
 
 
 class PaneScreen(Screen[None], inherit_bindings=False):
@@ -55,6 +59,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         """wide: three panes; medium: two; narrow: one."""
         self.shown = "list"
         """The pane that has the screen when not all fit: list, thread or customer."""
+        self._following: Timer | None = None
         self._asked_for_panes = False
         self._panes_there = asyncio.Event()
 
@@ -83,8 +88,7 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         await self.middle.mount(conversation, composer)
         await self.right.mount(customer)
         self.conversation, self._composer, self.customer = conversation, composer, customer
-        conversation.show(self.queue.current_id)
-        customer.show(self.queue.current_id)
+        self.show_beside(self.queue.current_id)
         self._panes_there.set()
 
     @property
@@ -201,6 +205,19 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         """Let the panes beside the list show a conversation after a moment of rest; never while a reply is written."""
         if self.writing:
             return
+        self._stay()
+        if self.conversation is not None and conversation_id != self.conversation.conversation_id:
+            self._following = self.set_timer(REST, lambda: self.show_beside(conversation_id))
+
+    def show_beside(self, conversation_id: int | None) -> None:
+        """Show a conversation and its customer in the panes beside the list, at once."""
+        self._stay()
         for pane in (self.conversation, self.customer):
             if pane is not None:
-                pane.follow(conversation_id)
+                pane.show(conversation_id)
+
+    def _stay(self) -> None:
+        """What the panes were about to follow, they follow no more."""
+        if self._following is not None:
+            self._following.stop()
+            self._following = None

@@ -11,7 +11,7 @@ from agentdesk.ui.widgets.thread import ThreadView
 
 
 class ConversationPane(Vertical):
-    """One conversation; follows the queue's cursor, or shows the one it was told."""
+    """One conversation, the one it was told."""
 
     DEFAULT_CSS = """
     ConversationPane { height: 1fr; width: 1fr; }
@@ -32,13 +32,8 @@ class ConversationPane(Vertical):
         """The conversation that is shown."""
         return self.thread.conversation_id
 
-    def follow(self, conversation_id: int | None) -> None:
-        """Show this conversation once the queue's cursor has rested on it."""
-        self.header.follow(conversation_id)
-        self.thread.follow(conversation_id)
-
     def show(self, conversation_id: int | None) -> None:
-        """Show this conversation at once."""
+        """Show this conversation."""
         self.header.show(conversation_id)
         self.thread.show(conversation_id)
 

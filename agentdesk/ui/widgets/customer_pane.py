@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from textual.timer import Timer
-
 from agentdesk.desk import find, people
 from agentdesk.errors import NotFound
 from agentdesk.model.clock import Millis
@@ -11,7 +9,6 @@ from agentdesk.ui.widgets import customer_layout
 from agentdesk.ui.widgets.blocks import Block, Blocks
 from agentdesk.ui.widgets.customer_layout import Known
 from agentdesk.ui.widgets.runs import BLANK, Row, Run
-from agentdesk.ui.widgets.thread import REST
 
 
 class CustomerPane(Blocks):
@@ -23,21 +20,9 @@ class CustomerPane(Blocks):
         super().__init__(id=id)
         self.conversation_id: int | None = None
         self._known: Known | None = None
-        self._wish: Timer | None = None
-
-    def follow(self, conversation_id: int | None) -> None:
-        """Show this conversation's customer once the queue's cursor has rested on it."""
-        if self._wish is not None:
-            self._wish.stop()
-            self._wish = None
-        if conversation_id != self.conversation_id:
-            self._wish = self.set_timer(REST, lambda: self.show(conversation_id))
 
     def show(self, conversation_id: int | None) -> None:
-        """Show this conversation's customer at once."""
-        if self._wish is not None:
-            self._wish.stop()
-            self._wish = None
+        """Show this conversation's customer."""
         fresh = conversation_id != self.conversation_id
         self.conversation_id = conversation_id
         if fresh:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from textual.strip import Strip
-from textual.timer import Timer
 
 from agentdesk.desk import find
 from agentdesk.errors import NotFound
@@ -14,7 +13,6 @@ from agentdesk.ui.lines import Lines
 from agentdesk.ui.widgets import header_layout
 from agentdesk.ui.widgets.label import changed_cells
 from agentdesk.ui.widgets.runs import Row, strip
-from agentdesk.ui.widgets.thread import REST
 
 MOST = 7
 """The head never takes more rows, and on small screens no more than a fifth of them."""
@@ -37,21 +35,9 @@ class ConversationHeader(Lines):
         self._vip = False
         self._links: tuple[Link, ...] = ()
         self._rows: list[Row] = []
-        self._wish: Timer | None = None
-
-    def follow(self, conversation_id: int | None) -> None:
-        """Show this conversation once the queue's cursor has rested on it."""
-        if self._wish is not None:
-            self._wish.stop()
-            self._wish = None
-        if conversation_id != self.conversation_id:
-            self._wish = self.set_timer(REST, lambda: self.show(conversation_id))
 
     def show(self, conversation_id: int | None) -> None:
-        """Show this conversation at once."""
-        if self._wish is not None:
-            self._wish.stop()
-            self._wish = None
+        """Show this conversation."""
         self.conversation_id = conversation_id
         self.reload()
 

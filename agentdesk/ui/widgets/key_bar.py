@@ -104,10 +104,6 @@ class KeyBar(Lines):
         elif self.word.countdown:
             self.refresh()
 
-    def forget_look(self) -> None:
-        """The theme or the glyphs are others."""
-        self.refresh()
-
     def _measure(self) -> None:
         """Take as many lines as the word needs; a layout only when that number changes."""
         height = self.line_count()

@@ -246,7 +246,7 @@ class QueueList(Lines, can_focus=True):
         app = self.desk_app
         return countdown(row, now, self.model.source.closed, app.desk.zone, app.palette.glyphs)
 
-    def forget_look(self) -> None:
+    def recolour(self) -> None:
         """The theme or the glyphs are others: draw all anew."""
         self._strips.clear()
         self.refresh()

@@ -47,10 +47,6 @@ class StatusBar(Lines):
         if self._drawn is not None and self._make(self.size.width, now) != self._drawn:
             self.refresh()
 
-    def forget_look(self) -> None:
-        """The theme or the glyphs are others."""
-        self.refresh()
-
     def line_count(self) -> int:
         """One."""
         return 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from textual.strip import Strip
-from textual.timer import Timer
 
 from agentdesk.desk import find
 from agentdesk.errors import NotFound
@@ -15,8 +14,6 @@ from agentdesk.ui.widgets import thread_layout
 from agentdesk.ui.widgets.blocks import Block, Blocks
 from agentdesk.ui.widgets.runs import BLANK, Row, Run, strip
 
-REST = 0.08
-"""Seconds the queue's cursor must rest before the thread follows it."""
 FIRST = 60
 """Messages read when a conversation is opened, and for each step back."""
 KEPT = 400
@@ -45,23 +42,11 @@ class ThreadView(Blocks):
         self._was_at_end = True
         self._to_place = False
         self._reading_older = False
-        self._wish: Timer | None = None
 
     # -- which conversation ----------------------------------------------------------------------------------------
 
-    def follow(self, conversation_id: int | None) -> None:
-        """Show this conversation once the queue's cursor has rested on it."""
-        if self._wish is not None:
-            self._wish.stop()
-            self._wish = None
-        if conversation_id != self.conversation_id:
-            self._wish = self.set_timer(REST, lambda: self.show(conversation_id))
-
     def show(self, conversation_id: int | None) -> None:
-        """Show this conversation at once, at its first unread message or its end."""
-        if self._wish is not None:
-            self._wish.stop()
-            self._wish = None
+        """Show this conversation, at its first unread message or its end."""
         self.conversation_id = conversation_id
         self._messages, self._entries, self._unfolded = [], [], {}
         self._head, self._more, self._below, self._unread = None, False, 0, 0

@@ -45,10 +45,6 @@ class ViewBar(Lines):
             self.views, self.active, self.total, self.filter = new
             self.refresh()
 
-    def forget_look(self) -> None:
-        """The theme or the glyphs are others."""
-        self.refresh()
-
     def line_count(self) -> int:
         """One."""
         return 1
