@@ -14,12 +14,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from agentdesk import __version__
 from agentdesk.config import kept
 from agentdesk.desk.desk import Desk, Later
 from agentdesk.errors import DeskError, UsageError
 from agentdesk.model.clock import Clock, FastClock, SystemClock
-from agentdesk.paths import Places, make_private, places, write_private
+from agentdesk.paths import Places, make_private, places
 from agentdesk.store.db import Db, Store
 from agentdesk.sync.holder import identity
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from agentdesk.config.sources import SourceConfig
     from agentdesk.connectors.base import Connector
     from agentdesk.connectors.demo_world import DemoWorld, Setup
+    from agentdesk.logs import LogFile
     from agentdesk.model.capability import Caps
     from agentdesk.replies.packs import Packs
     from agentdesk.rules.rulebook import Rulebook
@@ -164,9 +164,13 @@ def demo_clock(where: Places, demo: DemoOptions) -> Clock:
 async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only: str | None = None) -> None:
     """Load the connectors, read the secrets and make the engine; a source that cannot be had is shown, not fatal."""
     from agentdesk.desk import prepare
+    from agentdesk.logs import LogFile
     from agentdesk.model.events import SourceChanged
     from agentdesk.sync.engine import Engine
 
+    if desk.log is None:
+        desk.log = LogFile(places(options.profile).log_file)
+        desk.log.start()
     world = None if options.demo is None else _demo_world(desk, places(options.profile), options.demo)
     made = await _configured(desk, ask, only) if world is None else world.connectors()
     caps = {name: connector.caps for name, connector in made.items()}
@@ -174,7 +178,8 @@ async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only:
     if desk.store.writable:
         await desk.store.write(lambda db: _ensure(db, kinds, caps))
     desk.connectors.update(made)
-    desk.engine = Engine(desk.store, desk.connectors, desk.rulebook, desk.clock, desk.emit, desk.holder)
+    desk.engine = Engine(desk.store, desk.connectors, desk.rulebook, desk.clock, desk.emit, desk.holder,
+                         keep_texts=desk.config.privacy.keep_texts)
     for name in made:
         desk.emit(SourceChanged(source=name))
     if world is not None and desk.store.writable and not prepare.is_prepared(desk):
@@ -187,6 +192,9 @@ async def disconnect(desk: Desk) -> None:
         desk.engine.give_up()
     for connector in desk.connectors.values():
         await connector.close()
+    if desk.log is not None:
+        desk.log.stop()
+        desk.log = None
 
 
 async def _first_day(desk: Desk, setup: Setup) -> None:
@@ -235,17 +243,17 @@ async def _configured(desk: Desk, ask: Ask | None, only: str | None) -> dict[str
     variables = withdraw(c.token for c in desk.config.sources)
     for config in wanted:
         try:
-            made[config.full_name] = await make_connector(config, desk.clock, ask, variables)
+            made[config.full_name] = await make_connector(config, desk.clock, ask, variables, desk.log)
         except DeskError as error:
             await _note_missing(desk, config, error)
     return made
 
 
 async def make_connector(config: SourceConfig, clock: Clock, ask: Ask | None = None,
-                         variables: Mapping[str, str] | None = None) -> Connector:
+                         variables: Mapping[str, str] | None = None, log: LogFile | None = None) -> Connector:
     """One connector with its secret; SecretError or ConfigError when it cannot be had.
 
-    ``variables`` holds what ``secrets.withdraw()`` took out of the environment.
+    ``variables`` holds what ``secrets.withdraw()`` took out of the environment; ``log`` never shows the secret.
     """
     import asyncio
 
@@ -257,6 +265,8 @@ async def make_connector(config: SourceConfig, clock: Clock, ask: Ask | None = N
         environ = os.environ if variables is None or config.token.kind != "env" else dict(variables)
         secret = await secrets.read(config.token, name=config.full_name, ask=ask, environ=environ)
         token = secret.reveal
+        if log is not None:
+            log.learn(secret)
     # Making a connector may build a TLS context, which takes longer than a frame.
     return await asyncio.to_thread(registry.create, config, clock=clock, token=token)
 
@@ -276,48 +286,3 @@ async def _note_missing(desk: Desk, config: SourceConfig, error: DeskError) -> N
         await desk.store.write(work)
     desk.emit(Notice(level="error", text=f"{name}: {error.title}", remedy=error.remedy))
     desk.emit(SourceChanged(source=name))
-
-
-def report_crash(error: BaseException, profile: str = "default") -> DeskError:
-    """Write a crash report without anybody's text in it, and say where it is.
-
-    It holds the places in our code and the kinds of the errors, never their messages or variables: those may quote
-    a customer or a token.
-    """
-    import platform
-    import time
-
-    chain: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in chain:
-        chain.append(link)
-        link = link.__cause__ or link.__context__
-    lines = [f"agentdesk {__version__}", f"python {platform.python_version()} {platform.system()}", ""]
-    for one in chain:
-        lines.append(f"{type(one).__module__}.{type(one).__qualname__}")
-        lines += [f"  {frame}" for frame in _frames(one)]
-    folder = places(profile).crash_dir
-    path = folder / f"crash-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.txt"
-    try:
-        make_private(folder)
-        write_private(path, "\n".join(lines).encode())
-    except DeskError as problem:
-        return DeskError("agentdesk stopped because of a mistake of its own", f"No crash report: {problem.title}",
-                         "Start it again; drafts and the outbox are kept")
-    return DeskError("agentdesk stopped because of a mistake of its own", f"The report is in {path}",
-                     "Start it again; drafts and the outbox are kept. The report holds no customer text")
-
-
-def _frames(error: BaseException) -> list[str]:
-    """Where it happened: file below the package, function and line."""
-    found: list[str] = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        path = Path(code.co_filename)
-        shown = path.relative_to(PACKAGE.parent) if path.is_relative_to(PACKAGE) else Path(path.name)
-        found.append(f"{shown}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return found
-
-

@@ -1,4 +1,4 @@
-"""Where agentdesk keeps things, and the only two ways it makes private folders and files."""
+"""Where agentdesk keeps things, and the only ways it makes private folders and files."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import shlex
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
-from agentdesk.errors import StoreError, StoreFull, StoreReadOnly, UsageError
+from agentdesk.errors import Refused, StoreError, StoreFull, StoreReadOnly, UsageError
 
 _PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _SHARED = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - named to be refused
@@ -224,6 +225,17 @@ def write_private(path: Path, data: bytes) -> None:
     except OSError as error:
         fresh.unlink(missing_ok=True)
         raise _disk_error(f"{path} cannot be written", error) from error
+
+
+def begin_private(path: Path) -> TextIO:
+    """A new text file to write into, readable by its owner only; Refused when something of that name is there."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise Refused(f"{path} exists already", "", "Name a new file") from None
+    except OSError as error:
+        raise _disk_error(f"{path} cannot be written", error) from error
+    return os.fdopen(handle, "w", encoding="utf-8")
 
 
 def _sync_folder(folder: Path) -> None:

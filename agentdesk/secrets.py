@@ -11,7 +11,6 @@ import base64
 import contextlib
 import errno
 import json
-import logging
 import os
 import re
 import shlex
@@ -373,31 +372,3 @@ def redact(text: str, secrets: Iterable[Secret]) -> str:
         text = text.replace(form, HIDDEN)
     text = _HEADER.sub(lambda found: found[1] + (found[2] or found[3]) + HIDDEN, text)
     return _QUERY.sub(lambda found: found[1] + found[2] + ("?…" if found[3] else ""), text)
-
-
-class RedactingFilter(logging.Filter):
-    """Takes secrets and the queries of addresses out of log records; belongs on every handler."""
-
-    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
-        super().__init__()
-        self._secrets = list(secrets)
-
-    def learn(self, secret: Secret) -> None:
-        """Hide this one as well from now on."""
-        self._secrets.append(secret)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record's message and traceback; every record passes."""
-        try:
-            message = record.getMessage()
-        except (TypeError, ValueError):
-            message = f"{record.msg} (its arguments do not fit)"
-        record.msg, record.args = redact(message, self._secrets), ()
-        if record.exc_info and record.exc_info[0] is not None:
-            record.exc_text = record.exc_text or logging.Formatter().formatException(record.exc_info)
-            record.exc_info = None
-        if record.exc_text:
-            record.exc_text = redact(record.exc_text, self._secrets)
-        if record.stack_info:
-            record.stack_info = redact(record.stack_info, self._secrets)
-        return True

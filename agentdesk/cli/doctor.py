@@ -22,10 +22,10 @@ from agentdesk.config.schema import Config
 from agentdesk.config.yaml import read_all
 from agentdesk.connectors.base import Connector
 from agentdesk.desk.telling import able, identity, limits
-from agentdesk.errors import ConfigError, DeskError
+from agentdesk.errors import ConfigError, DeskError, NotFound, Refused, UsageError
 from agentdesk.model.clock import SystemClock
 from agentdesk.model.page import Account
-from agentdesk.paths import places
+from agentdesk.paths import begin_private, places
 from agentdesk.replies.packs import check as check_packs
 from agentdesk.replies.packs import load as load_packs
 from agentdesk.secrets import withdraw
@@ -64,13 +64,16 @@ def note(area: str, text: str, remedy: str = "") -> Check:
 @click.option("--offline", is_flag=True, help="Do not ask the sources.")
 @click.option("--rescue", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write every intact draft, reply and decision of a damaged cache to FILE as JSON lines.")
+@click.option("--aside", is_flag=True, help="With --rescue: then move the damaged cache aside, for a new one.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON, one check a line.")
 @click.pass_context
-def doctor(ctx: click.Context, offline: bool, rescue: Path | None, as_json: bool) -> int:
+def doctor(ctx: click.Context, offline: bool, rescue: Path | None, aside: bool, as_json: bool) -> int:
     """Check configuration, secrets, sources, cache and terminal, and say how to mend each."""
     options = options_of(ctx)
     if rescue is not None:
-        return _rescue(options, rescue)
+        return _rescue(options, rescue, aside)
+    if aside:
+        raise UsageError("Nothing is put aside before it was rescued", "", "Say --rescue FILE as well")
     checks = list(_all(options, offline))
     if as_json:
         output.as_lines(checks)
@@ -83,13 +86,25 @@ def doctor(ctx: click.Context, offline: bool, rescue: Path | None, as_json: bool
     return Exit.FINDINGS if any(c.level == "bad" for c in checks) else Exit.OK
 
 
-def _rescue(options: Options, target: Path) -> int:
+def _rescue(options: Options, target: Path, aside: bool) -> int:
     where = places(options.profile)
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+    if not where.database.exists():
+        raise NotFound(f"There is no cache at {where.database}", "", "Name the profile that has one: --profile NAME")
+    if aside and all(check.level != "bad" for check in _cache(options)):
+        raise Refused("The cache is sound: it is not put aside", "A new one would start without its drafts",
+                      "Leave --aside out to save a copy of what people wrote")
+    with begin_private(target) as out:
         counts = integrity.rescue(where.database, out)
+        out.flush()
+        os.fsync(out.fileno())
     output.table([{"table": name, "rows rescued": str(number)} for name, number in counts.items()])
-    output.say(f"Written to {target}; the cache was not touched")
+    if not aside:
+        output.say(f"Written to {target}; the cache was not touched")
+        return Exit.OK
+    moved = integrity.set_aside(where.database, SystemClock().now())
+    output.say(f"Written to {target}; the damaged cache is now {moved}")
+    output.say("  next: start agentdesk, which collects into a new cache; unsent words are in the file, under draft and "
+               "outbox")
     return Exit.OK
 
 
@@ -113,6 +128,7 @@ def _all(options: Options, offline: bool) -> Iterable[Check]:
         yield from _packs(options, config)
         yield from run(_sources(config, offline))
     yield from _cache(options)
+    yield from _log(options)
     yield from _terminal()
 
 
@@ -196,6 +212,13 @@ def _cache(options: Options) -> Iterable[Check]:
         yield bad("cache", finding.text, finding.remedy)
     if not findings:
         yield good("cache", f"{path} is sound ({path.stat().st_size // 1024:,} KiB)")
+
+
+def _log(options: Options) -> Iterable[Check]:
+    """Where complaints went that no screen showed."""
+    path = places(options.profile).log_file
+    if path.exists() and (size := path.stat().st_size):
+        yield note("log", f"{path} holds {size // 1024 + 1:,} KiB of what libraries complained of")
 
 
 def _terminal() -> Iterable[Check]:

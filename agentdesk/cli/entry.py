@@ -37,8 +37,8 @@ def entry() -> None:
     except Exception as error:
         if hung_up():
             os._exit(HUNG_UP)
-        from agentdesk.bootstrap import report_crash
         from agentdesk.cli import output
+        from agentdesk.logs import report_crash
 
         output.complain(report_crash(error))
         sys.exit(1)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from agentdesk.bootstrap import DemoOptions, Options, config_file, connect, disconnect, open_desk, report_crash
+from agentdesk.bootstrap import DemoOptions, Options, config_file, connect, disconnect, open_desk
 from agentdesk.desk.desk import Desk
 from agentdesk.paths import places
 from agentdesk.ui.shell import Shell
@@ -40,11 +40,18 @@ def open_screen(options: Options, shell: Shell | None = None) -> int:
         code = run_screen(desk, _verb_modules, shell, keys=None if options.safe else desk.config.keys,
                           themes=() if options.safe else (places(options.profile).themes_dir,),
                           begin=lambda: _begin(desk, options, given),
-                          on_crash=lambda error: report_crash(error, options.profile).cause,
+                          on_crash=lambda error: _report(error, options.profile),
                           first_start=_first_start(desk, options))
     finally:
         desk.store.close()
     return _go_on(code, options)
+
+
+def _report(error: BaseException, profile: str) -> str:
+    """Where the report of a crash is."""
+    from agentdesk.logs import report_crash
+
+    return report_crash(error, profile).cause
 
 
 def _first_start(desk: Desk, options: Options) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from agentdesk.desk.desk import Desk
 from agentdesk.desk.importing import import_file as read_in
 from agentdesk.errors import Refused, UsageError
 from agentdesk.model.events import Event, Progress
+from agentdesk.paths import begin_private
 from agentdesk.store import sources, transfer
 from agentdesk.store.imports import ImportJob
 
@@ -117,11 +117,8 @@ def export(ctx: click.Context, file: Path | None) -> None:
             if file is None:
                 transfer.export(reader, sys.stdout)
                 return
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as out:
+            with begin_private(file) as out:
                 counts = transfer.export(reader, out)
-        except FileExistsError:
-            raise Refused(f"{file} exists already", "", "Name a new file") from None
         finally:
             reader.close()
     output.say(f"{sum(counts.values())} rows written to {file}")

@@ -153,10 +153,12 @@ class UiConfig(Section, frozen=True, kw_only=True):
 
 
 class PrivacyConfig(Section, frozen=True, kw_only=True):
-    """What should not leave the desk by mistake."""
+    """What should not leave the desk by mistake, and what should not stay in it for ever."""
 
     warn_public: dict[Annotated[str, Text(1, 60)], Annotated[str, Regex()]] = msgspec.field(default_factory=dict)
     """More private data to warn of in a public reply: its name, then a regular expression."""
+    keep_texts: Annotated[Millis, Length(0)] = 0
+    """How long the texts of what is done stay in the cache; off for as long as the cache is."""
 
 
 NOT_ABOUT_US = "not-about-us"

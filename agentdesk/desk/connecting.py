@@ -172,6 +172,8 @@ class Trial:
     async def made(self, config: SourceBase, secret: Secret | None) -> Connector:
         """The connector; making one may read certificates, which takes longer than a frame."""
         token = secret.reveal if secret is not None else None
+        if secret is not None and self.desk.log is not None:
+            self.desk.log.learn(secret)
         return await asyncio.to_thread(registry.create, config, clock=self.desk.clock, token=token)
 
     async def taken_up(self, config: SourceBase, secret: Secret | None) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from agentdesk.config.schema import Config
     from agentdesk.connectors.base import Connector
+    from agentdesk.logs import LogFile
     from agentdesk.model.capability import Caps
     from agentdesk.model.clock import Clock
     from agentdesk.model.events import Event
@@ -71,6 +72,8 @@ class Desk:
     engine: Engine | None = None
     warnings: list[str] = field(default_factory=list)
     """What was found wrong at the start (a broken theme, pack or keymap), for the banner."""
+    log: LogFile | None = None
+    """Where complaints of libraries go while the sources are connected."""
     at_once: bool = False
     """True when nothing is held back for second thoughts, as for a script."""
     profile: str = "default"

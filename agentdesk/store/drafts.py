@@ -46,7 +46,7 @@ def get(db: Db, conversation_id: int, agent: str, kind: OutKind) -> Draft | None
         return None
     if not _is_whole(row):
         raise StoreDamaged(f"The draft on #{conversation_id} is damaged", "What is stored is not what was written",
-                           "Run agentdesk doctor --rescue to save what can be read")
+                           "Run agentdesk doctor --rescue FILE to save what can be read")
     with reading(db.path):
         return _draft(row)
 

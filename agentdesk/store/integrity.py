@@ -15,7 +15,7 @@ from agentdesk.store.rescue import rescue, set_aside
 
 __all__ = ["Finding", "check", "linked_version", "rescue", "set_aside"]
 
-_RESCUE = "Run agentdesk doctor --rescue FILE, then start anew"
+_RESCUE = "Run agentdesk doctor --rescue FILE --aside, then start anew"
 _SHOWN = 10
 _LEFT = (*ledger.DISPOSITIONS, "closed_elsewhere")
 """Ledger actions that account for a conversation being done."""

@@ -85,7 +85,7 @@ def get(db: Db, entry_id: int) -> OutboxEntry:
         raise NotFound(f"There is no outbox entry {entry_id}", "", "Look at the outbox")
     if not _is_whole(row):
         raise StoreDamaged(f"Outbox entry {entry_id} is damaged", "What is stored is not what was written",
-                           "Run agentdesk doctor --rescue to save what can be read")
+                           "Run agentdesk doctor --rescue FILE to save what can be read")
     return _entries(db, [row])[0]
 
 
@@ -122,7 +122,7 @@ def due(db: Db, source: str, now: Millis) -> builtins.list[OutboxEntry]:
         if _is_whole(row):
             ready += _entries(db, [row])
         else:
-            _move(db, row[0], SendState.NEEDS_HUMAN, _DAMAGED, "Run agentdesk doctor --rescue, then write it again")
+            _move(db, row[0], SendState.NEEDS_HUMAN, _DAMAGED, "Run agentdesk doctor --rescue FILE, then write it again")
     return ready
 
 
@@ -359,7 +359,7 @@ def _entry(row: tuple[Any, ...]) -> OutboxEntry:
         agent=agent, client_id=client_id, kind=OutKind(kind), name=name, created_at=created_at, hold_until=hold_until,
         next_try_at=next_try_at, first_try_at=first_try_at, attempts=attempts, checks=checks, seen_message_id=seen,
         remote_ref=remote_ref, sent_at=sent_at, title=title if whole else _DAMAGED,
-        remedy=remedy if whole else "Run agentdesk doctor --rescue to save what can be read")
+        remedy=remedy if whole else "Run agentdesk doctor --rescue FILE to save what can be read")
 
 
 assert len(UNSETTLED) + 2 == len(SendState)  # noqa: S101 - the SQL above counts all but sent and cancelled as unsettled

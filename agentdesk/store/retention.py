@@ -5,15 +5,19 @@ Rows, figures and the ledger stay, so that nothing is counted, fetched or answer
 
 from __future__ import annotations
 
+import msgspec
+
 from agentdesk.model.clock import Millis
+from agentdesk.model.outgoing import Outgoing
+from agentdesk.store.codec import pack, row_hash, unpack
 from agentdesk.store.db import Db
 
 
 def empty_done(db: Db, before: Millis, limit: int = 200) -> int:
     """Remove the texts of up to ``limit`` conversations that have been done since before an instant.
 
-    Left alone are those with a draft, an unsettled reply or an open promise, and what nobody has looked at. Returns
-    how many were emptied; call again until it is 0.
+    What customers wrote goes, and what we answered. Left alone are those with a draft, an unsettled reply or an open
+    promise, and what nobody has looked at. Returns how many were emptied; call again until it is 0.
     """
     ids = [row[0] for row in db.rows(
         "SELECT id FROM conversation AS c WHERE state = 'done' AND emptied = 0 AND disposed_at < ? AND has_draft = 0 "
@@ -37,4 +41,9 @@ def _empty(db: Db, number: int) -> None:
     db.run("UPDATE message SET text = '', raw = '', attachments = '' WHERE conversation_id = ?", number)
     db.run("INSERT INTO message_text (rowid, text, author_name) SELECT id, text, author_name FROM message "
            "WHERE conversation_id = ?", number)
+    for entry, client_id, kind, agent, body in db.rows(
+            "SELECT id, client_id, kind, agent, body FROM outbox WHERE conversation_id = ? AND kind <> 'action'", number):
+        bare = pack(msgspec.structs.replace(unpack(body, Outgoing), text="", uploads=())).encode()
+        db.run("UPDATE outbox SET body = ?, hash = ? WHERE id = ?", bare,
+               row_hash(client_id, number, kind, agent, bare), entry)
     db.run("UPDATE conversation SET preview = '', emptied = 1, version = version + 1 WHERE id = ?", number)

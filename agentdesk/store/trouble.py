@@ -44,7 +44,7 @@ def reading(path: Path) -> Iterator[None]:
 def damaged(path: Path, cause: str) -> StoreDamaged:
     """The error for a file whose pages or rows are not what was written."""
     return StoreDamaged(f"{path} is damaged", cause,
-                        "Run agentdesk doctor --rescue: drafts, replies and the ledger are saved, the file is kept")
+                        "Run agentdesk doctor --rescue FILE --aside: what people wrote is saved, the file is kept")
 
 
 def _cause(error: apsw.Error) -> str:

@@ -9,12 +9,12 @@ import msgspec
 
 from agentdesk.connectors.base import Connector
 from agentdesk.errors import DeskError, NotFound, Unavailable
-from agentdesk.model.clock import SECOND, Clock, Millis
+from agentdesk.model.clock import HOUR, SECOND, Clock, Millis
 from agentdesk.model.events import Changed, Event, Notice, SourceChanged
 from agentdesk.model.page import Page
 from agentdesk.model.plan import Applied
 from agentdesk.rules.rulebook import Rulebook
-from agentdesk.store import sources
+from agentdesk.store import retention, sources
 from agentdesk.store.db import Store
 from agentdesk.sync import chores, pace, past
 from agentdesk.sync import holder as holders
@@ -53,11 +53,14 @@ class Engine:
 
     def __init__(self, store: Store, connectors: Mapping[str, Connector], rulebook: Rulebook, clock: Clock,
                  emit: Callable[[Event], None], holder: str, *, alive: Alive = holders.alive,
-                 budget: int = PAGE_BUDGET) -> None:
+                 budget: int = PAGE_BUDGET, keep_texts: Millis = 0) -> None:
         self.frame = Frame(store, rulebook, clock, emit, holder, alive)
         self.collectors: dict[str, Collector] = {}
         self.senders: dict[str, Sender] = {}
         self._budget = budget
+        self._keep_texts = keep_texts
+        """How long the texts of what is done are kept; 0 for as long as the cache is."""
+        self._emptied_at: Millis | None = None
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, tuple[asyncio.Task[None], ...]] = {}
         self._last_chores_at: Millis | None = None
@@ -226,6 +229,15 @@ class Engine:
             self.frame.emit(Changed(conversation_ids=tuple(changed)))
         return changed
 
+    async def empty_old(self, now: Millis) -> int:
+        """Remove texts that were kept as long as they are to be; returns of how many conversations."""
+        emptied, before = 0, now - self._keep_texts
+        while self._keep_texts and (some := await self.frame.store.write(lambda db: retention.empty_done(db, before))):
+            emptied += some
+        if emptied:
+            self.frame.emit(Changed())
+        return emptied
+
     async def _chores(self) -> None:
         trouble = ""
         while True:
@@ -235,6 +247,9 @@ class Engine:
                 await self.frame.renew()
                 if chores.due(self.frame.store.reader, now):
                     await self.housekeeping(now)
+                if self._emptied_at is None or not 0 <= now - self._emptied_at < HOUR:
+                    self._emptied_at = now
+                    await self.empty_old(now)
                 trouble = ""
             except Exception as error:  # a full disk today may be free tomorrow
                 if str(error) != trouble:

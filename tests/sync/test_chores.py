@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from agentdesk.model.clock import HOUR, MINUTE, ManualClock
-from agentdesk.model.conversation import State
-from agentdesk.store import claims, conversations, decisions
+from agentdesk.model.clock import DAY, HOUR, MINUTE, ManualClock
+from agentdesk.model.conversation import Disposition, State
+from agentdesk.store import claims, conversations, decisions, integrity, ledger, outbox
+from agentdesk.store.db import Db
 from agentdesk.sync import chores
+from agentdesk.sync.engine import Engine
 from tests.fakes.desk import LittleDesk, rulebook
 from tests.fakes.platform import Platform
 
@@ -57,3 +59,23 @@ async def test_many_snoozes_end_in_portions(desk: LittleDesk, platform: Platform
     first = desk.store.write_now(lambda db: chores.wake_and_expire(db, book, clock.now()))
     second = desk.store.write_now(lambda db: chores.wake_and_expire(db, book, clock.now()))
     assert (len(first), len(second)) == (chores.AT_ONCE, 50)
+
+
+async def test_texts_leave_when_they_were_kept_as_long_as_they_are_to_be(desk: LittleDesk, clock: ManualClock) -> None:
+    number = desk.conversation("c1")
+    desk.reply("c1", "our answer")
+    await desk.sender.once()
+    desk.store.write_now(lambda db: _finish(db, number, clock.now()))
+    clock.advance(DAY)
+    assert await desk.engine.empty_old(clock.now()) == 0, "for ever, unless somebody says how long"
+    keeping = Engine(desk.store, {}, rulebook(), clock, desk.events.append, desk.holder, keep_texts=DAY)
+    assert await keeping.empty_old(clock.now() - 1) == 0
+    assert await keeping.empty_old(clock.now() + 1) == 1
+    assert [it.message.text for it in conversations.thread(desk.store.reader, number)] == ["", ""]
+    assert [it.out.text for it in outbox.list(desk.store.reader, limit=10) if it.out] == [""]
+    assert integrity.check(desk.store) == []
+
+
+def _finish(db: Db, number: int, now: int) -> None:
+    conversations.set_state(db, number, State.DONE, now, disposition=Disposition.ANSWERED)
+    ledger.write(db, at=now, agent="ann", action="answered", conversation_id=number)
