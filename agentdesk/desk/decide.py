@@ -14,7 +14,7 @@ from typing import Any
 
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import NotFound, Refused
-from agentdesk.model.conversation import Conversation
+from agentdesk.model.conversation import Conversation, State
 from agentdesk.model.events import Changed, Notice
 from agentdesk.model.ledger import LedgerEntry
 from agentdesk.model.outgoing import Action, SendState, Verb
@@ -47,6 +47,21 @@ class Decision:
     reactions: list[Reaction] = field(default_factory=list)
     """Marks to set or to take away."""
 
+
+_TOGETHER: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("state", ("state", "snoozed_until", "disposition", "disposition_code", "disposed_at")),
+    ("claim_agent", ("claim_agent", "claim_until")))
+"""Columns that mean something only together: they are put back all, or none."""
+_LENGTHENED = "claim_until"
+"""Moves on by itself while its holder is at work."""
+_CALLED = {"state": "The state", "claim_agent": "The claim", "assignee": "The owner", "status": "The status",
+           "priority": "The priority", "tags": "The tags", "incident": "The incident", "unread": "What is unread",
+           "review": "The review"}
+_CHANGED = "{} was changed by somebody since and stays as it is"
+_WROTE = "#{} stays in the queue: the customer wrote again"
+_SAYS = {Verb.CLAIM: "claim_agent", Verb.RELEASE: "claim_agent", Verb.ASSIGN: "assignee", Verb.STATUS: "status",
+         Verb.PRIORITY: "priority", Verb.TAGS: "tags"}
+"""The column that each action told its source of."""
 
 Judge = Callable[[Db, Conversation], Decision | None]
 """Looks at a conversation and says what to do with it; None leaves it alone."""
@@ -98,6 +113,10 @@ def _carry_out(db: Db, desk: Desk, conversation_id: int, action: str, decision: 
     if batch:
         kept = {name: before[name] for name in decision.changes}
         detail |= {"batch": batch, "before": kept, "after": decision.changes, "entries": entries}
+        if "state" in decision.changes:
+            detail["newest"] = conversations.last_message_id(db, conversation_id)
+        if "status" not in decision.changes and any(act.verb is Verb.STATUS for act in decision.actions):
+            detail["status"] = before["status"]
         if told:
             detail["told"] = told
         if decision.reactions:
@@ -136,8 +155,8 @@ async def undo(desk: Desk) -> str:
     desk.emit(Changed(conversation_ids=tuple(ids)))
     poke(desk)
     words = f"Undone: {action.replace('_', ' ')}" + (f" on {number} conversations" if number > 1 else "")
-    for name in kept:
-        desk.emit(Notice(level="warning", text=f"{name} was changed by somebody since and stays as it is"))
+    for sentence in kept:
+        desk.emit(Notice(level="warning", text=sentence))
     return words
 
 
@@ -146,34 +165,70 @@ def _put_customer_back(db: Db, desk: Desk, row: LedgerEntry, customer_id: int, k
     try:
         touched = identities.put_back(db, row.action, row.detail, customer_id, desk.agent, now)
     except (Refused, NotFound) as error:
-        kept.append(f"A customer: {error.title[0].lower()}{error.title[1:]};")
+        kept.append(_CHANGED.format(f"A customer: {error.title[0].lower()}{error.title[1:]};"))
         return []
     return [number for each in touched for number in customers.open_conversation_ids(db, each)]
 
 
 def _put_back(db: Db, desk: Desk, conversation_id: int, detail: dict[str, Any], now: int) -> list[str]:
-    """Restore what the decision changed, unless it was changed again since; returns the columns left alone."""
+    """Restore what the decision changed, unless it was changed again since; returns what was left alone, and why."""
     current = decisions.snapshot(db, conversation_id)
-    after, before = detail.get("after", {}), detail.get("before", {})
-    changed_since = [name for name, value in after.items() if current[name] != value]
-    decisions.write(db, conversation_id, {n: v for n, v in before.items() if n not in changed_since})
+    before = dict(detail.get("before", {}))
+    since = _changed_since(current, detail.get("after", {}))
+    kept = [_CHANGED.format(_CALLED.get(name, name)) for name in since if name in _CALLED]
+    if "state" not in since and _buries(db, conversation_id, before, detail):
+        since |= _group("state")
+        kept.append(_WROTE.format(conversation_id))
+    decisions.write(db, conversation_id, {n: v for n, v in before.items() if n not in since})
     tickets.untold(db, detail.get("told", []))
     source = str(db.value("SELECT source FROM conversation WHERE id = ?", conversation_id))
     for kind, ref, on in detail.get("reactions", []):
         reactions.put(db, source, Reaction(Verb(kind), ref, not on), conversation_id, desk.agent, now)
+    if detail.get("status") and not since & _group("state"):
+        before["status"] = detail["status"]
     for entry_id in detail.get("entries", []):
         entry = outbox.get(db, entry_id)
         if entry.state in (SendState.HELD, SendState.QUEUED):
             outbox.drop_action(db, entry_id, desk.agent, now)
-        elif entry.action is not None:
-            inverse = _inverse(entry.action, before) or effects.inverse(db, source, entry.action)
+        elif entry.action is not None and entry.state not in (SendState.REFUSED, SendState.CANCELLED):
+            inverse = None if _SAYS.get(entry.action.verb) in since else _inverse(entry.action, before, current)
+            inverse = inverse or effects.inverse(db, source, entry.action)
             if inverse is not None:
                 outbox.freeze_action(db, conversation_id, source, inverse, desk.agent, now, hold_until=now)
-    return changed_since
+    return kept
 
 
-def _inverse(action: Action, before: dict[str, Any]) -> Action | None:
-    """The action that takes another back, where there is one."""
+def _group(name: str) -> set[str]:
+    """The columns that are put back together with this one."""
+    return next((set(columns) for _, columns in _TOGETHER if name in columns), {name})
+
+
+def _changed_since(current: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    """The columns that are not as the decision left them, each with those that belong to it."""
+    changed: set[str] = set()
+    for name, value in after.items():
+        if name == _LENGTHENED:
+            continue
+        same = _tags(current[name]) == _tags(value) if name == "tags" else current[name] == value
+        if not same:
+            changed |= _group(name)
+    return changed
+
+
+def _tags(stored: str) -> set[str]:
+    return set(json.loads(stored))
+
+
+def _buries(db: Db, conversation_id: int, before: dict[str, Any], detail: dict[str, Any]) -> bool:
+    """True when putting it back would take out of the queue what came in after the decision."""
+    if before.get("state", State.OPEN) == State.OPEN or "newest" not in detail:
+        return False
+    return bool(db.value("SELECT EXISTS (SELECT 1 FROM message WHERE conversation_id = ? AND direction = 'in' "
+                         "AND handled_at IS NULL AND id > ?)", conversation_id, detail["newest"]))
+
+
+def _inverse(action: Action, before: dict[str, Any], current: dict[str, Any]) -> Action | None:
+    """The action that takes another back, where there is one, and where nobody said something else there since."""
     ref = action.conversation_ref
     match action.verb:
         case Verb.CLAIM:
@@ -182,7 +237,7 @@ def _inverse(action: Action, before: dict[str, Any]) -> Action | None:
             return Action(verb=Verb.CLAIM, conversation_ref=ref)
         case Verb.ASSIGN:
             return Action(verb=Verb.ASSIGN, conversation_ref=ref, value=str(before.get("assignee") or ""))
-        case Verb.STATUS if before.get("status"):
+        case Verb.STATUS if before.get("status") and current["status"] in (before["status"], action.value):
             return Action(verb=Verb.STATUS, conversation_ref=ref, value=str(before["status"]))
         case Verb.PRIORITY if before.get("priority"):
             return Action(verb=Verb.PRIORITY, conversation_ref=ref, value=str(before["priority"]))
