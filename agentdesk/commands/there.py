@@ -1,4 +1,4 @@
-"""Verbs on what stands on the platform: like, boost, follow, edit and delete our own, a private conversation, files."""
+"""Verbs on what stands on the platform: like, boost, follow, edit, delete, approve, a private conversation, files."""
 
 from __future__ import annotations
 
@@ -64,6 +64,18 @@ async def delete_reply(ctx: Context, message: int = 0) -> str | None:
                                    " ".join(it.message.text.split())[:300]):
         return None
     return await reacting.delete(ctx.desk, ctx.one, it.id)
+
+
+@verb(name="approve", title="Approve a reply that waits", contexts=LIST, scope="one", undoable=True)
+async def approve(ctx: Context, message: int = 0) -> str:
+    """Let everybody see the reply under the cursor, else the last, that waits for your approval on its server."""
+    return await reacting.approve(ctx.desk, ctx.one, message or ctx.message)
+
+
+@verb(name="reject", title="Reject a reply that waits", contexts=LIST, scope="one", undoable=True)
+async def reject(ctx: Context, message: int = 0) -> str:
+    """Have the reply under the cursor, else the last, that waits for your approval deleted on its server."""
+    return await reacting.reject(ctx.desk, ctx.one, message or ctx.message)
 
 
 @verb(name="dm", title="Take it to a private conversation", contexts=(*LIST, "composer", "customer"), scope="one")

@@ -63,6 +63,8 @@ _SAYS = {Verb.CLAIM: "claim_agent", Verb.RELEASE: "claim_agent", Verb.ASSIGN: "a
          Verb.PRIORITY: "priority", Verb.TAGS: "tags"}
 """The column that each action told its source of."""
 
+_FINAL = {Verb.APPROVE: "the approval", Verb.REJECT: "the rejection"}
+"""What nothing takes back once its source has it."""
 Judge = Callable[[Db, Conversation], Decision | None]
 """Looks at a conversation and says what to do with it; None leaves it alone."""
 
@@ -193,7 +195,9 @@ def _put_back(db: Db, desk: Desk, conversation_id: int, detail: dict[str, Any], 
         elif entry.action is not None and entry.state not in (SendState.REFUSED, SendState.CANCELLED):
             inverse = None if _SAYS.get(entry.action.verb) in since else _inverse(entry.action, before, current)
             inverse = inverse or effects.inverse(db, source, entry.action)
-            if inverse is not None:
+            if entry.action.verb in _FINAL:
+                kept.append(f"The server has it already: {_FINAL[entry.action.verb]} stays")
+            elif inverse is not None:
                 outbox.freeze_action(db, conversation_id, source, inverse, desk.agent, now, hold_until=now)
     return kept
 

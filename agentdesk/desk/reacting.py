@@ -1,4 +1,4 @@
-"""What is done to a message or a person where they are: like, boost, follow, another text, deleting what was ours."""
+"""What is done to a message or a person where they are: like, boost, follow, edit, delete, approve what waits."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from agentdesk.store.reactions import OFF, Reaction
 
 _ABLE = (("reply", "can_reply"), ("direct messages", "can_dm"), ("notes", "can_note"), ("like", "can_like"),
          ("boost", "can_boost"), ("follow", "can_follow"), ("edit", "can_edit"), ("delete", "can_delete"),
-         ("assign", "can_assign"), ("statuses", "can_status"), ("priorities", "can_priority"), ("tags", "can_tag"),
-         ("files", "can_download"))
+         ("approve", "can_approve"), ("assign", "can_assign"), ("statuses", "can_status"),
+         ("priorities", "can_priority"), ("tags", "can_tag"), ("files", "can_download"))
 _NEEDS = {Verb.LIKE: "can_like", Verb.BOOST: "can_boost", Verb.FOLLOW: "can_follow", Verb.EDIT: "can_edit",
           Verb.DELETE: "can_delete"}
 _SAID = {(Verb.LIKE, True): "Liked", (Verb.LIKE, False): "Like taken back", (Verb.BOOST, True): "Boosted",
@@ -150,3 +150,44 @@ async def delete(desk: Desk, conversation_id: int, message_id: int = 0) -> str:
 
     await decide(desk, [conversation_id], "delete_asked", judge, undoable=False)
     return "It is being deleted"
+
+
+def waiting(desk: Desk, conversation_id: int, message_id: int = 0) -> StoredMessage:
+    """The customer's message that waits for our approval: the one named, else the last; Refused where none does."""
+    require(desk, conversations.get(desk.store.reader, conversation_id).source, "can_approve",
+            "hold anything back for approval")
+    if message_id:
+        named = message_for(desk, conversation_id, message_id)
+        if named.message.pending and named.deleted_at is None:
+            return named
+    for stored in reversed(conversations.thread(desk.store.reader, conversation_id, limit=60)):
+        if stored.message.pending and stored.deleted_at is None:
+            return stored
+    raise Refused("Nothing here waits for approval", "What did was approved, or is gone")
+
+
+async def approve(desk: Desk, conversation_id: int, message_id: int = 0) -> str:
+    """Let everybody see a message that its server holds back for us."""
+    await _decide_waiting(desk, conversation_id, Verb.APPROVE, "approved", message_id)
+    return f"Approved: everybody will see it{_while(desk)}"
+
+
+async def reject(desk: Desk, conversation_id: int, message_id: int = 0) -> str:
+    """Have a message that its server holds back for us deleted there; that cannot be taken back once it left."""
+    await _decide_waiting(desk, conversation_id, Verb.REJECT, "rejected", message_id)
+    return f"Rejected: it will be deleted there and is kept here{_while(desk)}"
+
+
+def _while(desk: Desk) -> str:
+    return f" · u takes it back for {round(desk.hold / 1_000)} s" if desk.hold else ""
+
+
+async def _decide_waiting(desk: Desk, conversation_id: int, verb: Verb, code: str, message_id: int) -> None:
+    stored = waiting(desk, conversation_id, message_id)
+
+    def judge(db: Db, it: Conversation) -> Decision:
+        act = Action(verb=verb, conversation_ref=it.ref, message_ref=stored.message.ref)
+        who = stored.message.author.handle or stored.message.author.name
+        return Decision(actions=[act], detail={"message": stored.id, "ref": stored.message.ref, "who": who})
+
+    await decide(desk, [conversation_id], code, judge)

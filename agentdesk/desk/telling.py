@@ -14,7 +14,8 @@ _ABLE = (("can_reply", "reply"), ("can_note", "leave notes"), ("can_dm", "write 
          ("can_open", "open tickets"),
          ("can_assign", "assign"), ("can_status", "set the status"), ("can_priority", "set the priority"),
          ("can_tag", "tag"), ("can_like", "like"), ("can_boost", "boost"), ("can_follow", "follow"),
-         ("can_edit", "edit"), ("can_delete", "delete"), ("can_search", "search there"))
+         ("can_edit", "edit"), ("can_delete", "delete"), ("can_approve", "approve replies"),
+         ("can_search", "search there"))
 
 
 def identity(account: Account) -> str:

@@ -52,6 +52,8 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     can_follow: bool = False
     can_edit: bool = False
     can_delete: bool = False
+    can_approve: bool = False
+    """Replies to us may be held back until we approve or reject them."""
     can_search: bool = False
     """``find()`` looks through what the server holds."""
     can_download: bool = False

@@ -91,6 +91,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     can_reply: bool = True
     indirect: bool = False
     """Found by listening, not addressed to us."""
+    pending: bool = False
+    """Held back by its server until we approve it: only its author and we see it."""
 
 
 class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,6 +62,8 @@ class Verb(StrEnum):
     FOLLOW = "follow"
     EDIT = "edit"
     DELETE = "delete"
+    APPROVE = "approve"
+    REJECT = "reject"
     MARK_READ = "mark_read"
 
 
@@ -74,7 +76,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     """Agent, status or priority; for tags a JSON object ``{"add": [...], "remove": [...]}``; for an edit the new text;
     for like, boost and follow ``off`` takes it back."""
     message_ref: str = ""
-    """The message that is liked, boosted, edited or deleted."""
+    """The message that is liked, boosted, edited, deleted, approved or rejected."""
     customer_ref: str = ""
     """Whom to follow."""
 

@@ -21,6 +21,7 @@ class HeldMessage(msgspec.Struct, frozen=True, kw_only=True):
     edited_at: int | None
     deleted: bool
     indirect: bool = False
+    pending: bool = False
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +47,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Refs of messages that their authors deleted: marked, never removed."""
     direct: tuple[str, ...] = ()
     """Refs of messages that were only heard so far and turn out to be addressed to us."""
+    approved: tuple[str, ...] = ()
+    """Refs of messages that waited for our approval and do not any more."""
     undelivered: tuple[Undelivered, ...] = ()
     """Messages of ours that did not reach the customer."""
     same: int = 0

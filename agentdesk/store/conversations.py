@@ -253,7 +253,7 @@ def _conversation(row: tuple[Any, ...]) -> Conversation:
 _MESSAGE = ("m.id, m.conversation_id, m.source, m.ref, c.ref, m.parent_ref, m.author_ref, m.author_name, "
             "m.author_handle, m.direction, m.kind, m.visibility, m.text, m.raw, m.created_at, m.seen_at, m.edited_at, "
             "m.deleted_at, m.attachments, m.url, m.lang, m.rating, m.client_id, m.can_reply, m.indirect, m.ours, "
-            "m.undelivered")
+            "m.undelivered, m.pending")
 _EDITED_AT = 16
 _attachments = msgspec.json.Decoder(tuple[Attachment, ...]).decode
 
@@ -263,14 +263,14 @@ def stored_message(row: tuple[Any, ...], earlier: tuple[Inert, ...],
     """A message's row as the model has it; ``marks`` are what we did to the messages of its conversation."""
     (number, conversation_id, source, ref, conversation_ref, parent_ref, author_ref, author_name, author_handle,
      direction, kind, visibility, text, raw, created_at, seen_at, edited_at, deleted_at, attachments, url, lang, rating,
-     client_id, can_reply, indirect, ours, undelivered) = row
+     client_id, can_reply, indirect, ours, undelivered, pending) = row
     told = Message(
         ref=ref, conversation_ref=conversation_ref, parent_ref=parent_ref,
         author=Author(ref=author_ref, name=author_name, handle=author_handle), direction=Direction(direction),
         kind=Kind(kind), visibility=Visibility(visibility), text=text, raw=raw, created_at=created_at,
         edited_at=edited_at, deleted=deleted_at is not None,
         attachments=_attachments(attachments) if attachments else (), url=url, lang=lang, rating=rating,
-        client_id=client_id, can_reply=bool(can_reply), indirect=bool(indirect))
+        client_id=client_id, can_reply=bool(can_reply), indirect=bool(indirect), pending=bool(pending))
     return StoredMessage(id=number, conversation_id=conversation_id, source=source, message=told, seen_at=seen_at,
                          deleted_at=deleted_at, earlier_texts=earlier, ours=bool(ours), undelivered=undelivered,
                          liked=(Verb.LIKE.value, ref) in marks, boosted=(Verb.BOOST.value, ref) in marks)

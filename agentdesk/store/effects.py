@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agentdesk.model.clock import Millis
 from agentdesk.model.outgoing import Action, OutboxEntry, Outgoing, Verb
 from agentdesk.model.text import inert
 from agentdesk.store import ledger, reactions
-from agentdesk.store.codec import unpack
+from agentdesk.store.codec import pack, unpack
 from agentdesk.store.db import Db
 from agentdesk.store.trouble import reading
+
+_TOLD = {Verb.EDIT: "edit_sent", Verb.DELETE: "deleted", Verb.APPROVE: "approval_sent", Verb.REJECT: "rejection_sent"}
+"""What the ledger says of actions on messages once they were carried out."""
 
 
 def done(db: Db, entry: OutboxEntry, now: Millis) -> None:
@@ -16,21 +21,31 @@ def done(db: Db, entry: OutboxEntry, now: Millis) -> None:
     act, mark = entry.action, reactions.of_action(entry)
     if mark is not None:
         reactions.put(db, entry.source, mark, entry.conversation_id, entry.agent, now)
-    if act is None or act.verb not in (Verb.EDIT, Verb.DELETE):
+    if act is None or act.verb not in _TOLD:
         return
     found = db.row("SELECT id, text, author_name FROM message WHERE source = ? AND ref = ?", entry.source,
                    act.message_ref)
     if found is None:
         return
     number, text, author = found
-    if act.verb is Verb.DELETE:
+    if act.verb is Verb.APPROVE:
+        approved(db, entry.source, (act.message_ref,))
+    elif act.verb in (Verb.DELETE, Verb.REJECT):
         db.run("UPDATE message SET deleted_at = coalesce(deleted_at, ?) WHERE id = ?", now, number)
     else:
         put_text(db, number, str(text), inert(act.value), str(author), now, edited_at=now)
     db.run("UPDATE conversation SET version = version + 1 WHERE id = ?", entry.conversation_id)
-    ledger.write(db, at=now, agent=entry.agent, action="edit_sent" if act.verb is Verb.EDIT else "deleted",
+    ledger.write(db, at=now, agent=entry.agent, action=_TOLD[act.verb],
                  conversation_id=entry.conversation_id, source=entry.source,
                  detail={"entry": entry.id, "message": number})
+
+
+def approved(db: Db, source: str, refs: Sequence[str]) -> list[int]:
+    """Messages do not wait for our approval any more; returns their conversations."""
+    rows = db.rows("SELECT m.id, m.conversation_id FROM json_each(?) AS w CROSS JOIN message AS m "
+                   "ON m.source = ? AND m.ref = w.value WHERE m.pending = 1", pack(list(refs)), source) if refs else []
+    db.many("UPDATE message SET pending = 0 WHERE id = ?", [(row[0],) for row in rows])
+    return [row[1] for row in rows]
 
 
 def refused(db: Db, entry: OutboxEntry, now: Millis) -> None:

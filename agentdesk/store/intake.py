@@ -11,7 +11,7 @@ from agentdesk.model.message import Direction, Message
 from agentdesk.model.outgoing import Receipt, SendState
 from agentdesk.model.page import Page
 from agentdesk.model.plan import Applied, Held, HeldMessage, Plan
-from agentdesk.store import heard, outbox, sources, standing, tickets, undelivered
+from agentdesk.store import effects, heard, outbox, sources, standing, tickets, undelivered
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
 from agentdesk.store.delivery import OWN_REF, crossed
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _INSERT = (
     "INSERT INTO message (id, conversation_id, source, ref, parent_ref, author_ref, author_name, author_handle, "
     "direction, kind, visibility, text, raw, created_at, seen_at, edited_at, deleted_at, attachments, url, lang, "
-    "rating, client_id, can_reply, indirect, ours, handled_at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    "rating, client_id, can_reply, indirect, ours, handled_at, pending) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
 
 
 def held(db: Db, source: str, page: Page) -> Held:
@@ -37,10 +37,10 @@ def held(db: Db, source: str, page: Page) -> Held:
     refs = pack([m.ref for m in page.messages] + list(page.removed))
     messages = {
         ref: HeldMessage(id=number, conversation_ref=conversation_ref, text=text, edited_at=edited_at,
-                         deleted=deleted_at is not None, indirect=bool(indirect))
-        for ref, number, conversation_ref, text, edited_at, deleted_at, indirect in db.rows(
-            "SELECT m.ref, m.id, c.ref, m.text, m.edited_at, m.deleted_at, m.indirect FROM json_each(?) AS w "
-            "CROSS JOIN message AS m ON m.source = ? AND m.ref = w.value "
+                         deleted=deleted_at is not None, indirect=bool(indirect), pending=bool(pending))
+        for ref, number, conversation_ref, text, edited_at, deleted_at, indirect, pending in db.rows(
+            "SELECT m.ref, m.id, c.ref, m.text, m.edited_at, m.deleted_at, m.indirect, m.pending "
+            "FROM json_each(?) AS w CROSS JOIN message AS m ON m.source = ? AND m.ref = w.value "
             "JOIN conversation AS c ON c.id = m.conversation_id", refs, source)}
     open_there = int(db.value("SELECT count(*) FROM (SELECT 1 FROM conversation WHERE state = 'open' AND source = ? "
                               "LIMIT 1000)", source))
@@ -68,7 +68,7 @@ def apply(db: Db, plan: Plan, now: Millis, rulebook: Rulebook) -> Applied:
     intake.arrivals()
     changed = intake.settle()
     merged = intake.store()
-    edited = intake.edits()
+    edited = [*intake.edits(), *effects.approved(db, plan.source, plan.approved)]
     twice = intake.arrived_after_all()
     failed = undelivered.take(db, plan.source, plan.undelivered, now, backfill=plan.backfill)
     moved, followed = intake.tickets(changed, rulebook)
@@ -338,4 +338,4 @@ def _row(number: int, head: Head, message: Message, match: Match | None, handled
         message.created_at, now, message.edited_at, now if message.deleted else None,
         pack(message.attachments) if message.attachments else "", message.url, message.lang, message.rating,
         match.entry.client_id if match else message.client_id, int(message.can_reply), int(message.indirect),
-        int(match is not None), handled_at)
+        int(match is not None), handled_at, int(message.pending))

@@ -244,5 +244,10 @@ CREATE TABLE undelivered (
 ) WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3)
+SCHEMA_4 = """
+-- pending: 1 while its server holds it back until we approve it
+ALTER TABLE message ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
+"""
+
+STEPS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4)
 """Step n brings a file from version n to n + 1."""

@@ -52,6 +52,7 @@ def plan(source: str, page: Page, held: Held, purpose: Purpose, now: Millis, *, 
         source=source, conversations=_conversations(page.conversations, usable, rejects),
         profiles=_profiles(page.profiles, rejects), add=tuple(work.add), edit=tuple(work.edit),
         delete=tuple(work.delete), direct=tuple(work.direct) if purpose == "pull" else (),
+        approved=tuple(work.approved),
         undelivered=tuple({(each.ref, each.client_id): each for each in page.undelivered
                            if each.ref or each.client_id}.values()),
         same=len(usable) - len(told), rejects=_distinct(rejects), gap=gap,
@@ -68,6 +69,7 @@ class _Work:
     edit: list[Message] = field(default_factory=list)
     delete: list[str] = field(default_factory=list)
     direct: list[str] = field(default_factory=list)
+    approved: list[str] = field(default_factory=list)
 
     def place(self, message: Message, gone: bool, held: HeldMessage | None) -> None:
         """Put one message where it belongs; one that we know as it is goes nowhere."""
@@ -76,6 +78,8 @@ class _Work:
             return
         if held.indirect and not message.indirect:
             self.direct.append(message.ref)
+        if held.pending and not message.pending and not message.deleted:
+            self.approved.append(message.ref)
         if gone and not held.deleted:
             self.delete.append(message.ref)
         if message.deleted and held.text:
@@ -117,13 +121,17 @@ def _versions(messages: list[Message]) -> list[tuple[Message, bool]]:
 
 
 def _newer(one: Message, other: Message) -> Message:
-    """The later of two tellings of a message; words win over a tombstone, being addressed over being heard."""
+    """The later of two tellings of a message; words win over a tombstone, what holds from one on over what was before.
+
+    That is being addressed over being heard, and being approved over waiting for it.
+    """
     if one.deleted != other.deleted:
         newer = other if one.deleted else one
     else:
         newer = other if (other.edited_at or 0) >= (one.edited_at or 0) else one
-    return newer if newer.indirect <= (one.indirect and other.indirect) else msgspec.structs.replace(
-        newer, indirect=False)
+    indirect, pending = one.indirect and other.indirect, one.pending and other.pending
+    return newer if (newer.indirect, newer.pending) == (indirect, pending) else msgspec.structs.replace(
+        newer, indirect=indirect, pending=pending)
 
 
 def _recognised(message: Message, held: Held, ours: dict[str, str]) -> Message:

@@ -18,7 +18,8 @@ from agentdesk.replies import template
 from agentdesk.testing.sending import Sending
 from agentdesk.testing.world import World, reply
 
-_ON_MESSAGES = {Verb.LIKE: "can_like", Verb.BOOST: "can_boost", Verb.EDIT: "can_edit", Verb.DELETE: "can_delete"}
+_ON_MESSAGES = {Verb.LIKE: "can_like", Verb.BOOST: "can_boost", Verb.EDIT: "can_edit", Verb.DELETE: "can_delete",
+                Verb.APPROVE: "can_approve", Verb.REJECT: "can_approve"}
 PICTURE = b"GIF89a\x04\0\x03\0 as good as a picture"
 ALT = "A plan of the depot"
 LOOKS, BETWEEN_S = 40, 0.25
@@ -123,6 +124,64 @@ class Abilities(Sending):
                                              message_ref=asked.ref))
         assert caught.value.title
         assert asked.text in await self.words(world, asked.conversation_ref)
+
+    async def waiting(self, world: World, text: str) -> tuple[Message, str | None]:
+        """A customer's answer that waits for our approval, and the cursor behind it."""
+        await world.connector.verify()
+        self.able(world, Verb.APPROVE)
+        thread = await world.customer_waits(text)
+        found, cursor = await self.messages(world)
+        (asked,) = [m for m in found if m.text == text]
+        assert (asked.conversation_ref, asked.direction, asked.pending) == (thread, Direction.IN, True)
+        assert not await world.seen_by_all(text)
+        again, cursor = await self.messages(world, cursor)
+        assert [m for m in again if not m.pending] == [], "nothing was decided"
+        return asked, cursor
+
+    async def shown(self, world: World, asked: Message) -> list[tuple[str, bool]]:
+        """What the customer's messages in its conversation say now, and whether they wait."""
+        self.later(world)
+        try:
+            page = await world.connector.thread(asked.conversation_ref)
+        except Gone:
+            return []
+        return [(m.text, m.pending) for m in page.messages if m.direction is Direction.IN]
+
+    async def test_what_waits_for_approval_is_approved_once_and_for_all(self, world: World) -> None:
+        asked, cursor = await self.waiting(world, "May I ask something?")
+        assert await self.shown(world, asked) == [(asked.text, True)]
+        do = Action(verb=Verb.APPROVE, conversation_ref=asked.conversation_ref, message_ref=asked.ref)
+        for _ in range(2):
+            await world.connector.act(do)
+            await world.restart()
+            await world.connector.verify()
+            assert await world.seen_by_all(asked.text)
+            assert await self.shown(world, asked) == [(asked.text, False)]
+        found, cursor = await self.messages(world, cursor)
+        assert {(m.ref, m.pending) for m in found} == {(asked.ref, False)}
+        with pytest.raises(Rejected) as caught:
+            await world.connector.act(msgspec.structs.replace(do, verb=Verb.REJECT))
+        assert caught.value.remedy
+        assert await world.seen_by_all(asked.text)
+
+    async def test_what_waits_for_approval_is_rejected_once_and_for_all(self, world: World) -> None:
+        asked, cursor = await self.waiting(world, "Buy my pills")
+        do = Action(verb=Verb.REJECT, conversation_ref=asked.conversation_ref, message_ref=asked.ref)
+        for _ in range(2):
+            await world.connector.act(do)
+            await world.restart()
+            await world.connector.verify()
+            assert await self.shown(world, asked) == []
+        pages, _ = await self.pull_all(world, cursor)
+        assert [ref for page in pages for ref in page.removed] == [asked.ref]
+        with pytest.raises(Rejected):
+            await world.connector.act(msgspec.structs.replace(do, verb=Verb.APPROVE))
+
+    async def test_an_answer_approves_what_it_answers(self, world: World) -> None:
+        asked, _ = await self.waiting(world, "May I ask something else?")
+        await self.answered(world, asked, "Yes, please do")
+        assert await world.seen_by_all(asked.text)
+        assert await self.shown(world, asked) == [(asked.text, False)]
 
     async def with_file(self, world: World, folder: Path, text: str) -> tuple[Outgoing, Path]:
         """A reply that takes a picture along, and where that lies."""

@@ -82,6 +82,14 @@ class World:
         """How many likes or boosts of ours a message has."""
         skip("nobody can be asked there what we like")
 
+    async def customer_waits(self, text: str) -> str:
+        """A customer answers us, and the platform holds that back until we approve it; returns the conversation."""
+        skip("nothing waits for approval there")
+
+    async def seen_by_all(self, text: str) -> bool:
+        """True when a customer's message with this text can be seen by everybody it is meant for."""
+        skip("nothing waits for approval there")
+
     async def files(self, text: str) -> list[tuple[bytes, str]]:
         """The files that came with our reply of this text: what is in them, and how they are described."""
         skip("files that came with a reply cannot be looked at there")

@@ -106,17 +106,6 @@ async def test_a_policy_that_hides_customers_is_said(world: MastodonWorld) -> No
     assert "new accounts" in warnings[1]
 
 
-@pytest.mark.parametrize(("held_back", "words"), [(1, "1 reply waits"), (3, "3 replies wait"), (99, "40 or more")])
-async def test_replies_that_wait_for_approval_are_said(clock: ManualClock, held_back: int, words: str) -> None:
-    world = MastodonWorld(clock, "gotosocial")
-    before = (await world.connector.verify()).warnings
-    world.far.held_back = held_back
-    (warning,) = set((await world.connector.verify()).warnings) - set(before)
-    assert warning.startswith(words)
-    assert "approve them on the website" in warning
-    await world.connector.close()
-
-
 def test_an_older_policy_is_read_too() -> None:
     assert len(policy_warnings({"filter_not_following": True, "filter_new_accounts": False})) == 1
     assert policy_warnings(None) == policy_warnings([]) == policy_warnings({}) == []

@@ -59,6 +59,17 @@ class MastodonWorld(World):
     async def reactions(self, verb: Verb, ref: str) -> int:
         return ((self.far.us.id, ref) in {Verb.LIKE: self.far.liked, Verb.BOOST: self.far.boosted}[verb]) + 0
 
+    async def customer_waits(self, text: str) -> str:
+        if self.far.software != "gotosocial":
+            return await super().customer_waits(text)
+        ours = self.far.post(self.far.us, "News from Acme")
+        self.far.asks_first = True
+        post = self.far.post(self.jane, f"@acme {text}", to=ours.id)
+        return f"{ours.id}/{self.jane.id}" if post.pending else ""
+
+    async def seen_by_all(self, text: str) -> bool:
+        return any(text in post.text and not post.pending for post in self.far.posts.values())
+
     async def files(self, text: str) -> list[tuple[bytes, str]]:
         (post,) = [post for post in self.far.posts.values() if post.author == self.far.us.id and text in post.text]
         sent = sent_in_forms(self.line.seen, "/media")

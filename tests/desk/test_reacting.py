@@ -1,14 +1,19 @@
-"""Likes, boosts, follows, another text and deletion: they reach the platform once, leave a mark, can be taken back."""
+"""Likes, boosts, follows, another text, deletion, approval: they arrive once, leave a mark, can be taken back."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
 
 from agentdesk.desk import answer, decide, find, reacting
+from agentdesk.desk.desk import Desk
 from agentdesk.desk.reacting import message_for
 from agentdesk.errors import NotFound, Refused, Rejected
 from agentdesk.model.clock import SECOND
+from agentdesk.model.conversation import State
+from agentdesk.model.events import Event, Notice
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import OutKind, SendState, Verb
 from agentdesk.store import integrity
@@ -190,3 +195,88 @@ async def test_a_deleted_reply_is_marked_once_it_is_gone(world: World) -> None:
     with pytest.raises(Refused, match="deleted"):
         await reacting.like(world.desk, number, last.id)
     assert "delete_asked" in [it.action for it in find.ledger(world.desk, number)]
+
+
+async def waits(world: World, text: str = "May I ask something?") -> int:
+    """A customer's answer that the platform holds back until we approve it."""
+    world.connector.caps = msgspec.structs.replace(world.connector.caps, can_approve=True)
+    post = world.platform.posts[world.platform.write("a", text).ref]
+    post.message = msgspec.structs.replace(post.message, pending=True)
+    await world.sync()
+    return int(world.desk.store.reader.value("SELECT id FROM conversation WHERE ref = 'a'"))
+
+
+def pending(world: World, number: int) -> list[bool]:
+    return [it.message.pending for it in find.thread(world.desk, number)]
+
+
+async def test_what_waits_is_in_the_queue_and_is_approved(world: World) -> None:
+    number = await waits(world)
+    it = find.conversation(world.desk, number)
+    assert (it.state, it.burst, it.unread, pending(world, number)) == (State.OPEN, 1, 1, [True])
+    assert (await reacting.approve(world.desk, number)).startswith("Approved")
+    assert pending(world, number) == [True], "not before the platform took it"
+    await deliver(world)
+    (stored,) = find.thread(world.desk, number)
+    assert done(world) == [(Verb.APPROVE, stored.message.ref, "")]
+    assert not stored.message.pending
+    assert [row.action for row in find.ledger(world.desk, number) if row.agent] == ["approved", "approval_sent"]
+    assert find.conversation(world.desk, number).state is State.OPEN, "the customer still waits for an answer"
+    with pytest.raises(Refused, match="Nothing here waits"):
+        await reacting.reject(world.desk, number, stored.id)
+
+
+async def test_what_is_rejected_is_kept_here_marked_as_deleted(world: World) -> None:
+    number = await waits(world)
+    await reacting.reject(world.desk, number)
+    await deliver(world)
+    (stored,) = find.thread(world.desk, number)
+    assert done(world) == [(Verb.REJECT, stored.message.ref, "")]
+    assert (stored.message.text, stored.deleted_at is not None) == ("May I ask something?", True)
+    assert integrity.check(world.desk.store) == []
+
+
+@pytest.mark.parametrize("call", [reacting.approve, reacting.reject])
+async def test_either_is_taken_back_until_it_left_and_never_after(
+    world: World, call: Callable[[Desk, int], Awaitable[str]]
+) -> None:
+    heard: list[Event] = []
+    world.desk.subscribe(heard.append)
+    number = await waits(world)
+    assert f"u takes it back for {world.desk.hold // SECOND} s" in await call(world.desk, number)
+    await decide.undo(world.desk)
+    await deliver(world)
+    assert (done(world), pending(world, number)) == ([], [True])
+    assert [it.text for it in heard if isinstance(it, Notice)] == []
+    await call(world.desk, number)
+    await deliver(world)
+    await decide.undo(world.desk)
+    await deliver(world)
+    assert len(done(world)) == 1
+    assert ["stays" in it.text for it in heard if isinstance(it, Notice)] == [True], "and that is said"
+
+
+async def test_a_refused_approval_leaves_it_waiting(world: World) -> None:
+    number = await waits(world)
+    world.connector.act_errors.append(Rejected("It is gone"))
+    await reacting.approve(world.desk, number)
+    await deliver(world)
+    assert pending(world, number) == [True]
+
+
+async def test_where_nothing_waits_and_where_nothing_can(world: World) -> None:
+    number = await world.arrive("b")
+    with pytest.raises(Refused, match="cannot hold anything back"):
+        await reacting.approve(world.desk, number)
+    world.connector.caps = msgspec.structs.replace(world.connector.caps, can_approve=True)
+    with pytest.raises(Refused, match="Nothing here waits"):
+        await reacting.approve(world.desk, number)
+
+
+async def test_an_approval_that_somebody_else_gave_is_seen(world: World) -> None:
+    number = await waits(world)
+    post = world.platform.posts[find.thread(world.desk, number)[0].message.ref]
+    post.message = msgspec.structs.replace(post.message, pending=False)
+    world.platform.order.append(post.message.ref)
+    await world.sync()
+    assert pending(world, number) == [False]

@@ -2,6 +2,10 @@
 
 Listings begin with the newest also when they are paged forward, ids are opaque, nobody is told who is not named, and
 ``software`` decides what it forgets: GoToSocial, snac and Pixelfed do not know an Idempotency-Key.
+
+GoToSocial holds replies back that an account's policy wants approved, as its sources describe it
+(https://docs.gotosocial.org/en/latest/api/swagger/, interaction_requests): who answers us is not announced as a mention
+before, and where their reply is shown to us a note of the server's stands below it.
 """
 
 from __future__ import annotations
@@ -70,6 +74,20 @@ class Post:
     content: str | None = None
     poll: dict[str, Any] | None = None
     url: str | None = None
+    pending: bool = False
+    """It waits for our approval."""
+
+
+@dataclass
+class Wish:
+    """Somebody asks to interact with us."""
+
+    id: str
+    post: str
+    created: str
+    kind: str = "reply"
+    accepted: str = ""
+    rejected: str = ""
 
 
 @dataclass
@@ -120,8 +138,9 @@ class FakeMastodon:
         self.policy: dict[str, Any] | None = {"for_not_following": "accept", "for_new_accounts": "accept"}
         self.scopes: list[str] | None = ["read", "write"]
         self.retry_bug = False
-        self.held_back = 0
-        """Replies that wait for our approval, where the software has such a thing."""
+        self.asks_first = False
+        """True while others' replies to us wait for our approval, where the software has such a thing."""
+        self.wishes: dict[str, Wish] = {}
         self.fetching = 0
         """While a thread's replies are fetched from elsewhere: the seconds after which to ask again."""
         self.drops = False
@@ -155,6 +174,12 @@ class FakeMastodon:
         made = Post(self.new_id(), author.id, text, self.now(), visibility, to if parent else "",
                     parent.author if parent else "", list(dict.fromkeys(mentions)), **more)
         self.posts[made.id] = made
+        if self.asks_first and made.parent_author == self.us.id != author.id:
+            made.pending = True
+            wish = Wish(self.new_id(), made.id, self.now())
+            self.wishes[wish.id] = wish
+            self.ring("pending.reply", made)
+            return made
         if self.us.id in made.mentions and author is not self.us:
             self.ring("mention", made)
         return made
@@ -171,6 +196,12 @@ class FakeMastodon:
         for post in self.posts.values():
             if post.parent == ref:
                 post.parent = ""
+        self.wishes = {number: wish for number, wish in self.wishes.items() if wish.post != ref or wish.rejected}
+
+    def decide(self, ref: str, word: str) -> None:
+        """A colleague approves or rejects a reply on the website."""
+        (wish,) = [wish for wish in self.wishes.values() if wish.post == ref]
+        self._decide(wish.id, word)
 
     def named(self, name: str) -> Person | None:
         """Who a handle means here."""
@@ -256,7 +287,9 @@ class FakeMastodon:
             (r"/oauth/token", "POST", True, self._token),
             (r"/api/v1/apps/verify_credentials", "GET", False, self._app),
             (r"/api/v2/notifications/policy", "GET", False, self._policy),
-            (r"/api/v1/interaction_requests", "GET", False, self._interaction_requests),
+            (r"/api/v1/interaction_requests", "GET", False, self._wishes),
+            (r"/api/v1/interaction_requests/([^/]+)", "GET", False, self._wish),
+            (r"/api/v1/interaction_requests/([^/]+)/(authorize|reject)", "POST", False, self._decide),
             (r"/api/v1/notifications", "GET", False, self._notifications),
             (r"/api/v1/accounts/verify_credentials", "GET", False, lambda **_: Answer(200, self.account(self.who))),
             (r"/api/v1/accounts/relationships", "GET", False, self._relationships),
@@ -370,22 +403,35 @@ class FakeMastodon:
 
     def sees(self, post: Post) -> bool:
         """True when whoever asks may see it."""
+        if post.pending:
+            return self.who.id in (post.author, post.parent_author)
         return post.visibility in ("public", "unlisted") or self.who.id in (post.author, *post.mentions)
 
-    def status(self, post: Post) -> dict[str, Any]:
-        """A status as the server shows it."""
+    def status(self, post: Post, *, noted: bool = True) -> dict[str, Any]:
+        """A status as the server shows it; with its own note below one that waits for approval."""
         author = self.people[post.author]
         url = post.url if post.url is not None else f"{author.url}/{post.id}"
         return {
             "id": post.id, "created_at": post.created, "in_reply_to_id": post.parent or None,
             "in_reply_to_account_id": post.parent_author or None, "sensitive": bool(post.spoiler),
             "spoiler_text": post.spoiler, "visibility": post.visibility, "language": post.language, "url": url,
-            "uri": url, "content": self.content(post), "edited_at": post.edited or None, "reblog": None,
+            "uri": url, "content": self.content(post) + self._note(post) * noted,
+            "edited_at": post.edited or None, "reblog": None,
             "account": self.account(author), "poll": post.poll, "tags": [{"name": t} for t in TAG.findall(post.text)],
             "media_attachments": [self.media[ref] for ref in post.media],
             "mentions": [{"id": "0" if self.software == "snac" else ref, "username": who.username, "acct": who.acct,
                           "url": who.url} for ref in post.mentions for who in (self.people[ref],)],
         }
+
+    def _note(self, post: Post) -> str:
+        if not post.pending:
+            return ""
+        number = next(wish.id for wish in self.wishes.values() if wish.post == post.id)
+        where = f"https://{DOMAIN}/settings/user/interaction_requests/{number}"
+        return ('<div class="gts-system-message gts-pending-reply"><hr><p><i lang="en">'
+                f"\u2139\ufe0f Note from {DOMAIN}: This reply is pending your approval. "
+                "You can also accept or reject it at the following link: "
+                f'<a href="{where}">{where}</a>.</i></p></div>')
 
     def content(self, post: Post) -> str:
         """The text as Mastodon's HTML."""
@@ -448,10 +494,41 @@ class FakeMastodon:
         post = self._visible(ref)
         return Answer(200, self.status(post)) if post else Answer(404, {"error": "Record not found"})
 
-    def _interaction_requests(self, **_: Any) -> Answer:
+    def _wishes(self, params: dict[str, list[str]], **_: Any) -> Answer:
+        """Those that nobody has decided, of the kinds that are asked for."""
         if self.software != "gotosocial":
             return Answer(404, {"error": "Record not found"})
-        return Answer(200, [{"id": str(number), "type": "reply"} for number in range(min(40, self.held_back))])
+        skipped = {name.removesuffix("s") for name in ("favourites", "replies", "reblogs")
+                   if params.get(name) == ["false"]}
+        items = [(wish.id, self._shown(wish)) for wish in self.wishes.values()
+                 if not wish.accepted and not wish.rejected and wish.kind not in skipped]
+        return self._page(items, params, "/api/v1/interaction_requests")
+
+    def _shown(self, wish: Wish) -> dict[str, Any]:
+        post = self.posts.get(wish.post)
+        told: dict[str, Any] = {"id": wish.id, "type": wish.kind, "created_at": wish.created}
+        if post is not None:
+            told |= {"account": self.account(self.people[post.author]), "reply": self.status(post, noted=False)}
+        return told | {name: at for name, at in (("accepted_at", wish.accepted), ("rejected_at", wish.rejected)) if at}
+
+    def _wish(self, number: str, **_: Any) -> Answer:
+        wish = self.wishes.get(number)
+        return Answer(200, self._shown(wish)) if wish else Answer(404, {"error": "Not Found"})
+
+    def _decide(self, number: str, word: str, **_: Any) -> Answer:
+        wish = self.wishes.get(number)
+        if wish is None or wish.accepted or wish.rejected:
+            return Answer(404, {"error": "Not Found"})
+        post = self.posts[wish.post]
+        if word == "authorize":
+            wish.accepted, post.pending = self.now(), False
+            if self.us.id in post.mentions:
+                self.ring("mention", post)
+            return Answer(200, self._shown(wish))
+        wish.rejected = self.now()
+        answer = Answer(200, self._shown(wish))
+        self.delete(post.id)
+        return answer
 
     def _context(self, ref: str, **_: Any) -> Answer:
         post = self._visible(ref)

@@ -45,6 +45,16 @@ def test_a_known_message_is_the_same_and_changes_nothing() -> None:
     assert (made_plan.add, made_plan.edit, made_plan.delete, made_plan.same) == ((), (), (), 1)
 
 
+def test_what_waited_for_approval_and_does_not_any_more_is_approved() -> None:
+    held = Held(messages={"m1": msgspec.structs.replace(known(), pending=True)})
+    waits = msgspec.structs.replace(message(), pending=True)
+    assert made(waits, held=held).approved == ()
+    assert made(message(), held=held).approved == ("m1",)
+    assert made(message(), held=Held(messages={"m1": known()})).approved == ()
+    assert made(message(deleted=True, text=""), held=held).approved == ()
+    assert made(waits, message(), held=held).approved == made(message(), waits, held=held).approved == ("m1",)
+
+
 def test_another_text_is_an_edit_and_an_older_one_is_not() -> None:
     newer = made(message(text="hello!", edited_at=20), held=Held(messages={"m1": known(edited_at=10)}))
     assert [m.text for m in newer.edit] == ["hello!"]

@@ -53,6 +53,16 @@ def test_the_day_is_shown_only_when_it_changes() -> None:
     assert "Sat" in text_of(block(second, PAGE, before=stored(at=NOW - DAY)))
 
 
+def test_what_waits_for_approval_says_so_and_what_can_be_done() -> None:
+    words = " ".join(text_of(block(stored(pending=True), PAGE)).split())
+    assert "waits for your approval" in words
+    assert ":approve or :reject" in words
+    assert "a reply approves it" in words
+    assert "approval" not in text_of(block(stored(), PAGE))
+    gone = msgspec.structs.replace(stored(pending=True), deleted_at=NOW)
+    assert "approval" not in text_of(block(gone, PAGE))
+
+
 def test_older_days_are_named_by_date_and_year() -> None:
     page = Page(width=60, zone=ZONE, now=NOW, days=9)
     assert "7 Feb 10:02" in text_of(block(stored(at=NOW - 7 * DAY - HOUR), page))

@@ -1,9 +1,10 @@
-"""Likes, boosts, follows, edits and deletions: https://docs.joinmastodon.org/methods/statuses/."""
+"""Likes, boosts, follows, edits, deletions and approvals: https://docs.joinmastodon.org/methods/statuses/."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from agentdesk.connectors.mastodon.approvals import Approvals
 from agentdesk.connectors.mastodon.client import MastodonClient, path
 from agentdesk.connectors.mastodon.sending import addressed
 from agentdesk.connectors.mastodon.speak import Speaker, plain_ref, visibility
@@ -18,9 +19,10 @@ from agentdesk.model.outgoing import Action, Verb
 class Actor:
     """Carries out one account's actions; each may be repeated."""
 
-    def __init__(self, client: MastodonClient, speaker: Speaker) -> None:
+    def __init__(self, client: MastodonClient, speaker: Speaker, approvals: Approvals) -> None:
         self._client = client
         self._speaker = speaker
+        self._approvals = approvals
         self.name = client.name
 
     async def act(self, action: Action, caps: Caps) -> None:
@@ -38,6 +40,10 @@ class Actor:
                 await self._edit(action)
             case Verb.DELETE:
                 await self._delete(action)
+            case Verb.APPROVE if caps.can_approve:
+                await self._approvals.approve(self._ref(action))
+            case Verb.REJECT if caps.can_approve:
+                await self._approvals.reject(self._ref(action))
             case _:
                 raise Rejected(f"{self.name}: the platform cannot do {action.verb}",
                                remedy="It is kept on this desk only")

@@ -14,6 +14,7 @@ from agentdesk.connectors.http import Http
 from agentdesk.connectors.login import again
 from agentdesk.connectors.mastodon import server as servers
 from agentdesk.connectors.mastodon.acting import Actor
+from agentdesk.connectors.mastodon.approvals import Approvals
 from agentdesk.connectors.mastodon.client import MastodonClient
 from agentdesk.connectors.mastodon.reading import Reader
 from agentdesk.connectors.mastodon.sending import Sending
@@ -42,10 +43,11 @@ class MastodonConnector(Connector):
         self._client = MastodonClient(config, clock, token, http)
         self._speaker = Speaker()
         self._threads = Threads(self._client, self._speaker)
-        self._reader = Reader(config, self._client, self._speaker, self._threads, clock)
-        self._whole = Whole(self._client, self._speaker, self._threads, self._reader)
-        self._sending = Sending(config, self._client, self._speaker, self._whole, clock)
-        self._actor = Actor(self._client, self._speaker)
+        self._approvals = Approvals(self._client)
+        self._reader = Reader(config, self._client, self._speaker, self._threads, self._approvals, clock)
+        self._whole = Whole(self._client, self._speaker, self._threads, self._approvals, self._reader)
+        self._sending = Sending(config, self._client, self._speaker, self._whole, self._approvals, clock)
+        self._actor = Actor(self._client, self._speaker, self._approvals)
         self._stream = Stream(config, clock, token)
         self._server: Server | None = None
         self._signing_in = asyncio.Lock()
@@ -63,12 +65,10 @@ class MastodonConnector(Connector):
             self._speaker.me, self._speaker.my_acct, self._speaker.domain = me.ref, me.acct, it.domain
             self._speaker.learn(me)
             self._server = it
+            self._approvals.on = it.family.approves
             self.caps = servers.caps(self._config, it)
         warnings += servers.warnings(it, self._config)
         warnings += servers.policy_warnings(await self._policy())
-        if it.software == "gotosocial":
-            warnings += servers.approval_warnings(await self._client.maybe(
-                "/api/v1/interaction_requests", [("favourites", "false"), ("reblogs", "false"), ("limit", 40)]))
         return Account(
             ref=me.ref, handle=self._speaker.handle(me.acct), name=inert_line(me.display_name or me.username),
             server=str(inert_line(f"{it.software or 'unknown software'} {it.version} at {self._client.http.host}")),
@@ -114,7 +114,7 @@ class MastodonConnector(Connector):
         return await self._sending.reconcile(out, first_try_at, it)
 
     async def act(self, action: Action) -> None:
-        """Like, boost, follow, edit or delete."""
+        """Like, boost, follow, edit, delete, approve or reject."""
         await self._ready()
         await self._actor.act(action, self.caps)
 

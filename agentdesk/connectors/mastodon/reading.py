@@ -15,6 +15,7 @@ from agentdesk.config.sources import MastodonSource
 from agentdesk.connectors.cursors import read_cursor, write_cursor
 from agentdesk.connectors.foreign import reject, web_url
 from agentdesk.connectors.items import instant, one, read
+from agentdesk.connectors.mastodon.approvals import Approvals
 from agentdesk.connectors.mastodon.client import PAGE, Listing, MastodonClient, Pairs, path
 from agentdesk.connectors.mastodon.hearing import Hearing
 from agentdesk.connectors.mastodon.speak import Speaker
@@ -51,6 +52,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     """How far each thing that we listen for has been heard."""
     threads: dict[str, list[str]] = {}
     """What ``Threads`` remembers."""
+    waiting: dict[str, str] = {}
+    """What ``Approvals`` knows to wait."""
 
 
 class Gathered:
@@ -61,11 +64,12 @@ class Gathered:
         self.heads: dict[str, RemoteConversation] = {}
         self.people: dict[str, Profile] = {}
         self.rejects: list[Reject] = []
+        self.removed: list[str] = []
 
     def add(self, message: Message, head: RemoteConversation, person: Profile | None) -> None:
-        """Take in a message; one that was addressed to us wins over the same one overheard."""
+        """Take in a message; one that was addressed to us, or is approved, wins over the same one before that."""
         known = self.messages.get(message.ref)
-        if known is None or (known.indirect and not message.indirect):
+        if known is None or (known.indirect and not message.indirect) or (known.pending and not message.pending):
             self.messages[message.ref] = message
         if message.conversation_ref not in self.heads or head.url:
             self.heads[head.ref] = head
@@ -76,19 +80,21 @@ class Gathered:
         """All of it, oldest first."""
         return Page(messages=tuple(sorted(self.messages.values(), key=lambda m: (m.created_at, m.ref))),
                     conversations=tuple(self.heads.values()), profiles=tuple(self.people.values()),
-                    rejects=tuple(self.rejects), **more)
+                    rejects=tuple(self.rejects), **({"removed": tuple(self.removed)} | more))
 
 
 class Reader:
     """One account's pulls."""
 
     def __init__(
-        self, config: MastodonSource, client: MastodonClient, speaker: Speaker, threads: Threads, clock: Clock
+        self, config: MastodonSource, client: MastodonClient, speaker: Speaker, threads: Threads,
+        approvals: Approvals, clock: Clock,
     ) -> None:
         self._config = config
         self._client = client
         self._speaker = speaker
         self._threads = threads
+        self._approvals = approvals
         self._clock = clock
         self.hearing = Hearing(config, client, speaker, clock)
         self._backlog: list[tuple[int, str, Any]] | None = None
@@ -153,6 +159,8 @@ class Reader:
         gathered = Gathered()
         for _, _, item in piece:
             await self._take(item, gathered)
+        if not rest:
+            await self._approve(cursor, gathered)
         heard = dict(cursor.heard) if rest else await self.hearing.begin(gathered, self._threads)
         cursor.fill = (piece[-1][0], piece[-1][1]) if rest else None
         cursor.heard, cursor.threads = heard, self._threads.plain()
@@ -176,6 +184,7 @@ class Reader:
         for item in reversed([*fresh, *said]):
             await self._take(item, gathered)
         was = write_cursor(cursor)
+        await self._approve(cursor, gathered)
         if fresh:
             cursor.n, cursor.na = notices.newer, max([cursor.na, *map(_at, fresh)])
         if said:
@@ -231,13 +240,26 @@ class Reader:
         except (msgspec.ValidationError, ValueError, RecursionError, OverflowError) as error:
             gathered.rejects.append(reject(f"{where} {raw_id(item) or '?'}", str(error), item))
 
-    async def addressed(self, status: Status, gathered: Gathered) -> str:
+    async def _approve(self, cursor: Cursor, gathered: Gathered) -> None:
+        """Replies that wait for our approval, and what became of those that did."""
+        news = await self._approvals.news(cursor.waiting)
+        told = [(status, True) for status in news.waiting] + [(status, False) for status in news.approved]
+        for status, pending in told:
+            try:
+                await self.addressed(status, gathered, pending=pending)
+            except ValueError as error:
+                gathered.rejects.append(reject(f"status {status.ref}", str(error), status.ref))
+        gathered.rejects += news.rejects
+        gathered.removed += news.gone
+        cursor.waiting = news.known
+
+    async def addressed(self, status: Status, gathered: Gathered, *, pending: bool = False) -> str:
         """What a customer wrote to us; returns the conversation."""
         if status.account.ref == self._speaker.me:
             return ""
         root = await self._threads.root_of(status)
         customer = status.account.ref
-        message = self._speaker.message(status, join(root, customer), customer=customer)
+        message = self._speaker.message(status, join(root, customer), customer=customer, pending=pending)
         gathered.add(message, head(message.conversation_ref, customer, status if root == status.ref else None),
                      self._speaker.profile(status.account))
         return message.conversation_ref

@@ -18,6 +18,7 @@ from agentdesk.connectors.base import Verdict
 from agentdesk.connectors.foreign import web_url
 from agentdesk.connectors.html import html_to_text
 from agentdesk.connectors.items import instant, one, read
+from agentdesk.connectors.mastodon.approvals import Approvals, may_wait
 from agentdesk.connectors.mastodon.client import PAGE, MastodonClient, Pairs, path
 from agentdesk.connectors.mastodon.files import bring_up
 from agentdesk.connectors.mastodon.server import LAG_S, Server
@@ -63,12 +64,14 @@ class Sending:
     """One account's posts."""
 
     def __init__(
-        self, config: MastodonSource, client: MastodonClient, speaker: Speaker, whole: Whole, clock: Clock
+        self, config: MastodonSource, client: MastodonClient, speaker: Speaker, whole: Whole, approvals: Approvals,
+        clock: Clock,
     ) -> None:
         self._config = config
         self._client = client
         self._speaker = speaker
         self._whole = whole
+        self._approvals = approvals
         self._clock = clock
         self.name = client.name
 
@@ -91,6 +94,8 @@ class Sending:
             body["allowed_mentions"] = [target.customer]
         if out.uploads:
             body["media_ids"] = await bring_up(self._client, self._clock, out.uploads, caps)
+        if target.parent is not None and self._approvals.on and may_wait(target.parent):
+            await self._approvals.approve(target.parent.ref)  # an answer that everybody sees needs what it answers
         key = out.client_id if caps.send_strength is SendStrength.KEY else ""
         return await self._post(body, out, target, key)
 

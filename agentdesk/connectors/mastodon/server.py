@@ -37,6 +37,8 @@ class Family(NamedTuple):
     """It refuses a reply that names somebody who was not meant (allowed_mentions)."""
     lists_private: bool = False
     """The account's own listing holds private posts too: only then their absence from it proves something."""
+    approves: bool = False
+    """An account can have replies held back until it approves them."""
 
 
 _MASTODON = Family(SendStrength.KEY, 3_600, "sse", Counter.GRAPHEME_URL23, guards_mentions=True, lists_private=True)
@@ -44,7 +46,7 @@ _PLEROMA = Family(SendStrength.KEY, 3_600, "socket", lists_private=True)
 FAMILIES = {
     "mastodon": _MASTODON,
     "hometown": _MASTODON,
-    "gotosocial": Family(stream="socket", counter=Counter.CODEPOINT, lists_private=True),
+    "gotosocial": Family(stream="socket", counter=Counter.CODEPOINT, lists_private=True, approves=True),
     "pleroma": _PLEROMA,
     "akkoma": _PLEROMA,
     "snac": Family(),
@@ -139,8 +141,8 @@ def caps(config: MastodonSource, server: Server | None) -> Caps:
     family = it.family if server else FAMILIES["mastodon"]._replace(strength=SendStrength.NONE, replay_s=None)
     return Caps(
         letter=config.letter or "M", can_dm=True, can_like=True, can_boost=True, can_follow=True,
-        can_edit=family.edits, can_delete=True, can_search=True, can_download=True, max_uploads=it.max_files,
-        max_upload_bytes=it.max_file_bytes, max_alt=it.max_alt, send_strength=family.strength,
+        can_edit=family.edits, can_delete=True, can_approve=family.approves, can_search=True, can_download=True,
+        max_uploads=it.max_files, max_upload_bytes=it.max_file_bytes, max_alt=it.max_alt, send_strength=family.strength,
         replay_s=family.replay_s, max_chars=it.max_chars, counter=family.counter, url_length=it.url_chars,
         visibilities=WIDTHS[WIDTHS.index(config.visibility):], mentions=True, consistency_lag_s=LAG_S,
         poll_s=(config.poll or _POLL_S * SECOND) / SECOND,
@@ -178,19 +180,6 @@ def policy_warnings(policy: Any) -> list[str]:
             found.append(f"the account's notification policy filters {who}: they are read all the same, but colleagues "
                          "on the website do not see them")
     return found
-
-
-def approval_warnings(requests: Any) -> list[str]:
-    """Replies that a GoToSocial account holds back until it approves them: nobody is told of them before.
-
-    https://docs.gotosocial.org/en/latest/user_guide/settings/#interaction-requests
-    """
-    number = len(requests) if isinstance(requests, list) else 0
-    if not number:
-        return []
-    many = f"{number}{' or more' if number >= 40 else ''} repl{'y waits' if number == 1 else 'ies wait'}"
-    return [f"{many} for your approval and cannot be seen here before: approve them on the website under Settings, "
-            "Interaction Requests, or let everybody reply in the account's interaction policy"]
 
 
 def warnings(server: Server, config: MastodonSource) -> list[str]:

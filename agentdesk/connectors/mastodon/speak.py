@@ -53,7 +53,8 @@ class Speaker:
         return str(status.in_reply_to_account_id) == account or account in self.mentioned(status)
 
     def message(
-        self, status: Status, conversation: str, *, customer: str, indirect: bool = False, aside: bool = False
+        self, status: Status, conversation: str, *, customer: str, indirect: bool = False, aside: bool = False,
+        pending: bool = False,
     ) -> Message:
         """A status as a message; ValueError when it has no time or no id.
 
@@ -74,7 +75,7 @@ class Speaker:
             visibility=visibility(status.visibility), parent_ref=self._parent(status, customer),
             edited_at=instant(status.edited_at), attachments=tuple(map(_attachment, status.media_attachments[:16])),
             url=web_url(status.url or status.uri), lang=str(inert_line(status.language, limit=20)),
-            indirect=indirect,
+            indirect=indirect, pending=pending,
         )
 
     def text(self, status: Status, customer: str) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.items import read
+from agentdesk.connectors.mastodon.approvals import Approvals
 from agentdesk.connectors.mastodon.client import MastodonClient, Pairs
 from agentdesk.connectors.mastodon.reading import Gathered, Reader, head
 from agentdesk.connectors.mastodon.speak import Speaker
@@ -40,10 +41,13 @@ class Found(NamedTuple):
 class Whole:
     """Reads conversations on demand."""
 
-    def __init__(self, client: MastodonClient, speaker: Speaker, threads: Threads, reader: Reader) -> None:
+    def __init__(
+        self, client: MastodonClient, speaker: Speaker, threads: Threads, approvals: Approvals, reader: Reader
+    ) -> None:
         self._client = client
         self._speaker = speaker
         self._threads = threads
+        self._approvals = approvals
         self._reader = reader
         self._seen: OrderedDict[str, frozenset[str]] = OrderedDict()
         """What each conversation consisted of when it was last read, to notice what its authors deleted."""
@@ -60,13 +64,14 @@ class Whole:
         around = _around(statuses, direct)
         top = next((one for one in statuses if one.ref == root), None)
         it = head(conversation_ref, customer, top)
-        for status in [*direct.values(), *around]:
+        waiting = await self._approvals.among(list(direct.values()))
+        for status in [*(waiting.get(ref, one) for ref, one in direct.items()), *around]:
             aside = status.ref not in direct
             theirs = not aside and status.account.ref == customer
             heard = theirs and not self._speaker.speaks_to(status, self._speaker.me)
             try:
                 message = self._speaker.message(status, conversation_ref, customer=customer, aside=aside,
-                                                indirect=heard)
+                                                indirect=heard, pending=status.ref in waiting)
                 person = self._speaker.profile(status.account) if status.account.ref == customer else None
             except ValueError as error:
                 gathered.rejects.append(reject(f"status {status.ref}", str(error), status.ref))

@@ -22,8 +22,10 @@ from agentdesk.ui.theme import UNICODE, Glyphs
 from agentdesk.ui.widgets.runs import BLANK, Row, Run, fold
 from agentdesk.ui.widgets.when import clock_time, day, local, moment, short_left, size
 
-ASKED = {Verb.EDIT: "another text", Verb.DELETE: "its deletion"}
-"""What is on its way to a message of ours, in words."""
+ASKED = {Verb.EDIT: "another text", Verb.DELETE: "its deletion", Verb.APPROVE: "its approval",
+         Verb.REJECT: "its rejection"}
+"""What is on its way to a message, in words."""
+WAITS = "waits for your approval: nobody else sees it · :approve or :reject · a reply approves it first"
 TEXT_WIDTH = 84
 """Lines of text longer than this are hard to read, however wide the terminal is."""
 BRIEF_LINES = 40
@@ -232,6 +234,8 @@ def _marks(stored: StoredMessage, page: Page, unfolded: int) -> list[Run]:
     liked, boosted = f"{page.glyphs.praise} liked" * stored.liked, "boosted" * stored.boosted
     if liked or boosted:
         marks.append(Run(f"{' and '.join(filter(None, (liked, boosted)))} by us", "praise"))
+    if message.pending and stored.deleted_at is None:
+        marks.append(Run(f"{page.glyphs.warn} {WAITS}", "warn"))
     if stored.undelivered:
         marks.append(Run(f"{page.glyphs.cross} not delivered: {inert_line(stored.undelivered)}", "error"))
     if message.ref in page.moving:
@@ -290,7 +294,7 @@ def standing(entry: OutboxEntry, now: Millis) -> Waiting:
 
 
 def moving(entries: Iterable[OutboxEntry]) -> dict[str, str]:
-    """What is on its way to be done to messages of ours, in words, by their refs."""
+    """What is on its way to be done to messages, in words, by their refs."""
     found: dict[str, str] = {}
     for entry in entries:
         act = entry.action
