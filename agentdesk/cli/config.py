@@ -84,7 +84,7 @@ def validate(ctx: click.Context, file: Path | None, as_json: bool) -> int:
     if as_json:
         output.as_json({"valid": True, "problems": []})
     else:
-        output.text(f"{wanted}: no mistakes; {len(found.sources)} sources, {len(found.views)} views")
+        output.text(f"{wanted}: no mistakes; {count(found.sources, 'source')}, {count(found.views, 'view')}")
     return Exit.OK
 
 

@@ -203,12 +203,17 @@ def _entry(desk: Desk, entry: dict[str, Any]) -> dict[str, object]:
 
 
 @click.command()
+@click.option("--quarantine", default="", metavar="KIND:NAME",
+              help="Instead, what this source gave that could not be understood, with place and reason.")
 @FORMAT
 @JSON
 @click.pass_context
-def sources(ctx: click.Context, style: str) -> None:
+def sources(ctx: click.Context, quarantine: str, style: str) -> None:
     """List the sources: state, last success, last error, how late messages come in, requests left."""
     with desk_for(ctx) as desk:
+        if quarantine:
+            _quarantined(desk, quarantine, style)
+            return
         found = find.sources(desk)
         rows: list[dict[str, object]] = [
             {"source": s.name, "state": s.state, "trouble": s.title, "why": s.cause, "next": s.remedy,
@@ -217,6 +222,13 @@ def sources(ctx: click.Context, style: str) -> None:
              "connector": s.package or "built in",
              "budget": f"{s.budget.left} of {s.budget.limit}" if s.budget is not None else ""} for s in found]
         _write(style, found, rows, "No sources yet: agentdesk login connects one")
+
+
+def _quarantined(desk: Desk, source: str, style: str) -> None:
+    kept = find.quarantined(desk, source)
+    rows: list[dict[str, object]] = [{"found": say(it.found_at, desk.now(), desk.zone), "place": it.place,
+                                      "reason": it.reason, "as it came": it.raw.strip()[:80]} for it in kept]
+    _write(style, kept, rows, f"All that {source} gave could be understood")
 
 
 @click.command()

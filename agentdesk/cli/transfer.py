@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import click
+import msgspec
 
 from agentdesk.cli import output
 from agentdesk.cli.session import desk_for, run
@@ -13,10 +14,12 @@ from agentdesk.config.sources import FileSource
 from agentdesk.desk.desk import Desk
 from agentdesk.desk.importing import import_file as read_in
 from agentdesk.errors import Refused, UsageError
+from agentdesk.model.clock import DAY
 from agentdesk.model.events import Event, Progress
 from agentdesk.paths import begin_private
 from agentdesk.store import sources, transfer
 from agentdesk.store.imports import ImportJob
+from agentdesk.store.transitions import HISTORY_HORIZON
 
 SHOWN = 10
 """How many rejected lines are named at the end; all of them are kept."""
@@ -26,7 +29,7 @@ SHOWN = 10
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--source", default="", metavar="KIND:NAME", help="Under which source; file:<file's name> when left out.")
 @click.option("--column", "columns", multiple=True, metavar="FIELD=COLUMN", help="For CSV: which column holds a field.")
-@click.option("--encoding", default="utf-8", show_default=True, help="How the file's text is encoded.")
+@click.option("--encoding", default="", help="How the file's text is encoded; utf-8 when left out.")
 @click.option("--again", is_flag=True, help="Read a file once more that was read in already.")
 @click.option("--archive", is_flag=True, help="FILE is an agentdesk export: put it into an empty profile.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
@@ -38,7 +41,7 @@ def import_file(ctx: click.Context, file: Path, source: str, columns: tuple[str,
         if archive:
             _archive(desk, file, as_json)
             return
-        config = FileSource(name="import", path=str(file), columns=_columns(columns), encoding=encoding)
+        config = _settings(desk, source, file, _columns(columns), encoding)
         bar = _Bar()
         desk.subscribe(bar.heard)
         try:
@@ -49,6 +52,7 @@ def import_file(ctx: click.Context, file: Path, source: str, columns: tuple[str,
             output.as_json(job)
         else:
             output.text(f"{job.stored} messages stored under {job.source}, {job.rejected} lines rejected")
+            output.say(f"What is older than {HISTORY_HORIZON // DAY} days stands in the view done, not in the queue")
             _say_rejected(desk, job)
 
 
@@ -60,6 +64,14 @@ def _columns(pairs: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"{pair} names no column", "", "Write --column text=Message")
         found[field.strip()] = column.strip()
     return found
+
+
+def _settings(desk: Desk, source: str, file: Path, columns: dict[str, str], encoding: str) -> FileSource:
+    """How to read the file: as the configuration says for this source, and what the call says above that."""
+    given = next((one for one in desk.config.sources if one.full_name == source and isinstance(one, FileSource)), None)
+    config = given or FileSource(name="import", path=str(file))
+    return msgspec.structs.replace(config, path=str(file), columns={**config.columns, **columns},
+                                   encoding=encoding or config.encoding)
 
 
 def _say_rejected(desk: Desk, job: ImportJob) -> None:

@@ -245,7 +245,8 @@ def _header(lines: Lines, line: bytes, path: Path) -> Header | None:
         return lines.header(line)
     except ValueError as error:
         raise Rejected(
-            f"{path} cannot be read", str(inert_line(str(error))), "Say in columns: which column holds which field"
+            f"{path} cannot be read", str(inert_line(str(error))),
+            "Say which column holds which field: with columns: in the configuration, --column FIELD=COLUMN for an import",
         ) from error
 
 

@@ -103,8 +103,8 @@ class Lines:
         wanted = {**{name: name for name in Post.__struct_fields__ if name in names}, **self._columns}
         if missing := [column for column in wanted.values() if column not in names]:
             raise ValueError(f"no column named {missing[0]}; there are {', '.join(names)}")
-        if lacking := [field for field in ("author", "text", "created_at") if field not in wanted]:
-            raise ValueError(f"no column for {lacking[0]}; name it in columns:")
+        if lacking := [field for field in ("id", "author", "text", "created_at") if field not in wanted]:
+            raise ValueError(f"no column for {' and '.join(lacking)}; there are {', '.join(names)}")
         return Header(delimiter=delimiter, fields={names.index(column): field for field, column in wanted.items()})
 
     def page(self, lines: list[tuple[int, bytes]], where: str, header: Header | None = None) -> Page:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agentdesk.model.ledger import LedgerEntry
     from agentdesk.model.message import Hit, StoredMessage
     from agentdesk.model.outgoing import Draft, OutboxEntry
-    from agentdesk.model.source import SourceState
+    from agentdesk.model.source import Quarantined, SourceState
     from agentdesk.store.conversations import Key
     from agentdesk.store.db import Db
     from agentdesk.store.where import Where
@@ -145,6 +145,14 @@ def sources(desk: Desk) -> list[SourceState]:
     from agentdesk.store import sources as source_rows
 
     return [_with_package(state) for state in source_rows.all(desk.store.reader)]
+
+
+def quarantined(desk: Desk, source: str) -> list[Quarantined]:
+    """What a source gave that could not be understood, newest first; NotFound for an unknown source."""
+    from agentdesk.store import sources as source_rows
+
+    source_rows.state(desk.store.reader, source)
+    return source_rows.quarantined(desk.store.reader, source)
 
 
 def _with_package(state: SourceState) -> SourceState:

@@ -158,11 +158,11 @@ def _refuse_unsettled(db: Db, it: Conversation, how: Disposition) -> None:
 
 def _check_disposition(desk: Desk, ids: Sequence[int], how: Disposition, code: str, of: int | None) -> None:
     """Refuse a way out without the reason it needs."""
-    if how is Disposition.NOT_ACTIONABLE and not code:
-        raise Refused("Not actionable needs a code", "Wrongly closed posts are found by their code later",
-                      "Codes: " + ", ".join(desk.config.codes.not_actionable))
-    if how is Disposition.SPAM and not code:
-        raise Refused("Spam needs a code", "", "Codes: " + ", ".join(desk.config.codes.spam))
+    codes = {Disposition.NOT_ACTIONABLE: desk.config.codes.not_actionable, Disposition.SPAM: desk.config.codes.spam}
+    if how in codes and code not in codes[how]:
+        called = how.value.replace("_", " ").capitalize()
+        raise Refused(f"{called} has no code {code}" if code else f"{called} needs a code",
+                      "Wrongly closed posts are found by their code later", "Codes: " + ", ".join(codes[how]))
     if how is Disposition.DUPLICATE:
         if of is None or of in ids:
             raise Refused("Duplicate of which conversation?", "", "Name another one's number: done duplicate of=1042")

@@ -129,7 +129,7 @@ def close_gap(db: Db, gap_id: int, now: Millis) -> None:
     db.run("UPDATE gap SET closed_at = coalesce(closed_at, ?) WHERE id = ?", now, gap_id)
 
 
-def quarantined(db: Db, name: str | None = None, limit: int = 200) -> builtins.list[Quarantined]:
+def quarantined(db: Db, name: str | None = None, limit: int = -1) -> builtins.list[Quarantined]:
     """Items that could not be understood, newest first."""
     rows = db.rows("SELECT id, source, place, reason, raw, found_at FROM quarantine "
                    "WHERE (?1 IS NULL OR source = ?1) ORDER BY id DESC LIMIT ?2", name, limit)

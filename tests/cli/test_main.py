@@ -134,17 +134,34 @@ def test_import_counts_names_and_keeps_what_cannot_be_read_and_does_not_repeat(r
     old = tmp_path / "old.jsonl"
     rows = [json.dumps({"id": str(n), "author": f"c{n % 40}", "text": f"Question {n}",
                         "created_at": "2025-03-01T10:00:00Z"}) for n in range(2_500)]
-    rows[1_200] = '{"id": "half'
+    for n in range(1_200, 1_212):
+        rows[n] = '{"id": "half'
     rows[1_300] = '{"id": "x", "author": "c1"}'
     old.write_text("\n".join(rows) + "\n")
     (job,) = run("import", str(old), "--json").lines
-    assert (job["stored"], job["rejected"]) == (2_498, 2)
+    assert (job["stored"], job["rejected"]) == (2_487, 13)
     assert job["source"] == "file:old"
     again = run("import", str(old))
     assert again.code == Exit.REFUSED
     (job,) = run("import", str(old), "--again", "--json").lines
-    assert (job["stored"], job["rejected"]) == (0, 2)
-    assert len(run("search", "question", "--limit", "9000", "--json").lines) == 2_498
+    assert (job["stored"], job["rejected"]) == (0, 13)
+    assert len(run("search", "question", "--limit", "9000", "--json").lines) == 2_487
+    named = next(line for line in run("import", str(old), "--again").err.splitlines() if "lists them" in line)
+    listed = run(*named.split("agentdesk ")[1].removesuffix(" lists them").split(), "--json").lines
+    assert {(it["place"], it["raw"].strip()) for it in listed} >= {("old.jsonl line 1201", '{"id": "half'),
+                                                          ("old.jsonl line 1301", '{"id": "x", "author": "c1"}')}
+    assert len(listed) == 13
+
+
+def test_import_reads_with_the_settings_of_the_source_it_names(run: Run, posts: Path, tmp_path: Path) -> None:
+    path = tmp_path / "home" / "config" / "config.yaml"
+    path.write_text(path.read_text() + "    ours: [acme]\n    columns: {id: Nr, author: Who, text: Words, created_at: When}\n")
+    old = tmp_path / "old.csv"
+    old.write_text("Nr,Who,Words,When,in_reply_to\n7,lea,Where is it,2026-01-05T09:00:00Z,\n"
+                   "8,acme,On the van,2026-01-05T09:30:00Z,7\n")
+    (job,) = run("import", str(old), "--source", "file:posts", "--json").lines
+    assert (job["stored"], job["rejected"], job["source"]) == (2, 0, "file:posts")
+    assert [(hit["author"], hit["direction"]) for hit in run("search", "van", "--json").lines] == [("acme", "out")]
 
 
 def test_export_goes_into_an_empty_profile_and_comes_out_the_same(run: Run, posts: Path, tmp_path: Path) -> None:

@@ -392,13 +392,14 @@ async def test_csv_that_ends_without_a_line_break_counts_when_left_alone(folder:
     assert refs(await folder.pull()) == ["1"]
 
 
-@pytest.mark.parametrize("header", ["a,b,c", "id,author,text", ""])
+@pytest.mark.parametrize("header", ["a,b,c", "id,author,text", "author,text,created_at", ""])
 async def test_csv_without_the_needed_columns_stops_before_anything_is_read(folder: Folder, header: str) -> None:
     folder.path = folder.folder / "export.csv"
     folder.path.write_text(f"{header}\n1,2,3\n")
     with pytest.raises(Rejected) as caught:
         await folder.connector().pull(None)
     assert "columns:" in caught.value.remedy
+    assert "--column" in caught.value.remedy
 
 
 async def test_an_open_quotation_mark_does_not_swallow_the_file_for_ever(

@@ -132,6 +132,16 @@ async def test_all_or_none_of_a_marked_set(world: World) -> None:
     assert find.conversation(world.desk, mine).claim_agent == ""
 
 
+@pytest.mark.parametrize("how", [Disposition.SPAM, Disposition.NOT_ACTIONABLE])
+@pytest.mark.parametrize("code", ["", "advrt"])
+async def test_a_way_out_that_needs_a_code_takes_only_those_there_are(world: World, how: Disposition, code: str) -> None:
+    number = await world.arrive("a")
+    with pytest.raises(Refused, match="code") as caught:
+        await inbox.dispose(world.desk, [number], how, code=code)
+    assert "Codes: " in caught.value.remedy
+    assert open_ids(world) == [number]
+
+
 async def test_undo_takes_back_a_whole_marked_set_and_only_once(world: World) -> None:
     ids = [await world.arrive(name) for name in "abc"]
     await inbox.dispose(world.desk, ids, Disposition.SPAM, code="advert")
