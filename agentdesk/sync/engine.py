@@ -16,7 +16,7 @@ from agentdesk.model.plan import Applied
 from agentdesk.rules.rulebook import Rulebook
 from agentdesk.store import retention, sources
 from agentdesk.store.db import Store
-from agentdesk.sync import chores, pace, past
+from agentdesk.sync import chores, pace, past, recovery
 from agentdesk.sync import holder as holders
 from agentdesk.sync.collector import PAGE_BUDGET, PULL_LIMIT_S, Collector
 from agentdesk.sync.frame import Frame, words
@@ -64,6 +64,8 @@ class Engine:
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, tuple[asyncio.Task[None], ...]] = {}
         self._last_chores_at: Millis | None = None
+        self._back: Millis | None = 0
+        """By how much the clock was set back, for the outbox to be told; None once it was. At the start nobody knows."""
         for connector in connectors.values():
             self.add(connector)
 
@@ -72,8 +74,7 @@ class Engine:
         self.frame.connectors[connector.name] = connector
         collector = Collector(self.frame, connector, budget=self._budget)
         sender = Sender(self.frame, connector, troubled=collector.failed)
-        paused = self.frame.store.reader.value(
-            "SELECT state FROM source WHERE name = ?", connector.name) == "paused"
+        paused = connector.name in sources.paused(self.frame.store.reader)
         collector.paused = sender.paused = paused
         self.collectors[connector.name], self.senders[connector.name] = collector, sender
         if self._group is not None:
@@ -132,14 +133,15 @@ class Engine:
 
     async def pause(self, source: str) -> None:
         """Stop pulling and sending for a source until ``resume``; what is on its way ends first."""
-        self._collector(source).paused = self.senders[source].paused = True
+        self._hold(source, True)
         await self._set_state(source, "paused")
+        self._hold(source, True)  # whoever looked before that was written down believed the cache
 
     async def resume(self, source: str) -> None:
         """Go on with a paused source."""
-        self._collector(source).paused = self.senders[source].paused = False
+        self._collector(source)
         await self._set_state(source, "new")
-        self.poke(source)
+        self._hold(source, False)
 
     async def _set_state(self, source: str, state: str) -> None:
         await self.frame.store.write(lambda db: sources.set_state(db, source, state))
@@ -245,8 +247,10 @@ class Engine:
                 now = self.frame.now()
                 self._notice_jump(now)
                 await self.frame.renew()
+                await self._after_set_back(now)
                 if chores.due(self.frame.store.reader, now):
                     await self.housekeeping(now)
+                await self.recover(now)
                 if self._emptied_at is None or not 0 <= now - self._emptied_at < HOUR:
                     self._emptied_at = now
                     await self.empty_old(now)
@@ -268,14 +272,25 @@ class Engine:
         self.poke()
         self.frame.emit(Changed())
         if jump < 0:
+            self._back = (self._back or 0) - jump
             self.frame.emit(Notice(level="warning", text=f"The clock was set back by {-jump // SECOND} seconds",
                                    remedy="Clocks are counted anew; nothing was sent or closed by it"))
 
+    async def _after_set_back(self, now: Millis) -> None:
+        if self._back is not None and await recovery.after_set_back(self.frame, self._back, now):
+            self.poke_outbox()
+        self._back = None
+
+    async def recover(self, now: Millis) -> list[int]:
+        """Find what was being sent by a process that ended, for sources that nobody sends for as well."""
+        return await recovery.recover(self.frame, lambda name: name in self.senders and self.senders[name].busy, now)
+
     async def _watch(self) -> None:
-        """See what other processes wrote into the cache."""
+        """See what other processes wrote into the cache, a pause of a source among it."""
         while True:
             try:
                 if self.frame.store.seen_elsewhere():
+                    self._follow_pauses()
                     self.frame.emit(Changed())
                     for sender in self.senders.values():
                         sender.wake.set()
@@ -283,6 +298,19 @@ class Engine:
                 self._tell_trouble(error)
                 await self.frame.clock.sleep(CHORES)
             await self.frame.clock.sleep(WATCH)
+
+    def _follow_pauses(self) -> None:
+        """A source that was paused, or let go on, in another process is so here too."""
+        paused = sources.paused(self.frame.store.reader)
+        for name, collector in self.collectors.items():
+            if collector.paused != (name in paused):
+                self._hold(name, name in paused)
+                self.frame.emit(SourceChanged(source=name))
+
+    def _hold(self, name: str, paused: bool) -> None:
+        self._collector(name).paused = self.senders[name].paused = paused
+        if not paused:
+            self.poke(name)
 
     def _tell_trouble(self, error: Exception) -> None:
         said = words(error, "Housekeeping")

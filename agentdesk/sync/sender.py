@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from agentdesk.connectors.base import Connector
-from agentdesk.errors import AuthError, Gone, RateLimited, Rejected, SourceError, Unavailable
+from agentdesk.errors import AuthError, DeskError, Gone, RateLimited, Rejected, SourceError, Unavailable
 from agentdesk.model.clock import MINUTE, SECOND, Millis
 from agentdesk.model.events import Notice
 from agentdesk.model.outgoing import OutboxEntry, OutKind, Receipt, SendState
@@ -66,6 +66,11 @@ class Sender:
         while True:
             await self.turn()
             await rest(self.frame.clock, self._rest, self.wake)
+
+    @property
+    def busy(self) -> bool:
+        """True while something may be on its way from here."""
+        return self._busy.locked()
 
     async def turn(self) -> None:
         """Do what is due now, if anything; never raises what a source or the cache may raise."""
@@ -186,7 +191,7 @@ class Sender:
             async with asyncio.timeout(SEND_LIMIT_S):
                 receipt = await self.connector.send(started.out)
         except asyncio.CancelledError:
-            self._book.cut_off(started)
+            self._cut_off(started)
             raise
         except Exception as error:  # sorted by what it proves
             return await self._failed(started, error)
@@ -204,11 +209,19 @@ class Sender:
             async with asyncio.timeout(SEND_LIMIT_S):
                 await self.connector.act(started.action)
         except asyncio.CancelledError:
-            self._book.cut_off(started)
+            self._cut_off(started)
             raise
         except Exception as error:  # sorted by what it proves
             return await self._failed(started, error)
         return await self._sent(started, Receipt())
+
+    def _cut_off(self, entry: OutboxEntry) -> None:
+        """Write down that an attempt was cut off; where that fails we end all the same, and it is recovered later."""
+        try:
+            self._book.cut_off(entry)
+        except DeskError as error:
+            said = words(error, self.name)
+            self.frame.emit(Notice(level="error", text=said.line, remedy=said.remedy))
 
     async def _failed(self, entry: OutboxEntry, error: Exception) -> bool:
         """Write down what a failed attempt means; True when reading back found it after all."""

@@ -266,6 +266,55 @@ async def test_a_clock_set_back_holds_nothing_up_and_is_told(desk: LittleDesk, p
         assert desk.refs() == ["m1"]
 
 
+async def test_a_clock_set_back_makes_nothing_in_the_outbox_wait_longer(desk: LittleDesk, platform: Platform,
+                                                                       sim: SimClock) -> None:
+    platform.write("c1", "Hello")
+    platform.write("c2", "Hello")
+    async with running(desk):
+        await sim.run_for(10 * SECOND, settled(desk))
+        desk.connector.faults.append(Fault.OFFLINE)
+        retried = desk.reply("c2", "Hello to you")
+        desk.engine.poke_outbox()
+        await sim.run_for(SECOND, settled(desk))
+        assert desk.state(retried) is SendState.QUEUED
+        held = desk.reply("c1", "Hello to you", hold=8 * SECOND)
+        sim.shift(-3 * HOUR)
+        await sim.run_for(6 * SECOND, settled(desk))
+        assert desk.state(held) is SendState.HELD, "what is left of the time for second thoughts is still left"
+        await sim.run_for(20 * SECOND, settled(desk))
+        assert (desk.state(held), desk.state(retried)) == (SendState.SENT, SendState.SENT)
+
+
+async def test_what_was_written_before_the_clock_was_set_back_leaves_after_a_start(
+        desk: LittleDesk, platform: Platform, sim: SimClock) -> None:
+    platform.write("c1", "Hello")
+    await desk.pull()
+    entry_id = desk.reply("c1", "Hello to you", hold=5 * SECOND)
+    sim.shift(-3 * HOUR)
+    desk.restart()
+    async with running(desk):
+        await sim.run_for(10 * SECOND, settled(desk))
+        assert desk.state(entry_id) is SendState.SENT
+
+
+async def test_a_pause_in_one_window_is_one_in_every_other(tmp_path: Path, sim: SimClock, platform: Platform) -> None:
+    one = LittleDesk(tmp_path / "shared", sim, platform)
+    other = LittleDesk(tmp_path / "shared", sim, platform, agent="bob", living=one.living)
+    async with running(one):
+        await sim.run_for(5 * SECOND, settled(one))
+        await other.engine.pause(SOURCE)
+        await sim.run_for(5 * SECOND, settled(one))
+        platform.write("c1", "Hello")
+        await sim.run_for(3 * MINUTE, settled(one))
+        assert one.refs() == []
+        assert sources.state(one.store.reader, SOURCE).state == "paused"
+        await other.engine.resume(SOURCE)
+        await sim.run_for(5 * SECOND, settled(one))
+        assert one.refs() == ["m1"]
+    one.close()
+    other.close()
+
+
 async def test_a_full_disk_is_told_once_and_survived(desk: LittleDesk, platform: Platform, sim: SimClock) -> None:
     def full(name: str) -> None:
         if name == "commit":
