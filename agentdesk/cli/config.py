@@ -84,7 +84,7 @@ def validate(ctx: click.Context, file: Path | None, as_json: bool) -> int:
     if as_json:
         output.as_json({"valid": True, "problems": []})
     else:
-        output.text(f"{wanted}: no mistakes; {count(found.sources, 'source')}, {count(found.views, 'view')}")
+        output.text(f"{wanted}: no mistakes; sources: {len(found.sources)}, views: {len(found.views)}")
     return Exit.OK
 
 

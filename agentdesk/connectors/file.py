@@ -246,7 +246,7 @@ def _header(lines: Lines, line: bytes, path: Path) -> Header | None:
     except ValueError as error:
         raise Rejected(
             f"{path} cannot be read", str(inert_line(str(error))),
-            "Say which column holds which field: with columns: in the configuration, --column FIELD=COLUMN for an import",
+            "Say which column holds which field: columns: in the configuration, --column FIELD=COLUMN for an import",
         ) from error
 
 

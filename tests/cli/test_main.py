@@ -155,7 +155,8 @@ def test_import_counts_names_and_keeps_what_cannot_be_read_and_does_not_repeat(r
 
 def test_import_reads_with_the_settings_of_the_source_it_names(run: Run, posts: Path, tmp_path: Path) -> None:
     path = tmp_path / "home" / "config" / "config.yaml"
-    path.write_text(path.read_text() + "    ours: [acme]\n    columns: {id: Nr, author: Who, text: Words, created_at: When}\n")
+    path.write_text(path.read_text() + "    ours: [acme]\n"
+                    "    columns: {id: Nr, author: Who, text: Words, created_at: When}\n")
     old = tmp_path / "old.csv"
     old.write_text("Nr,Who,Words,When,in_reply_to\n7,lea,Where is it,2026-01-05T09:00:00Z,\n"
                    "8,acme,On the van,2026-01-05T09:30:00Z,7\n")
@@ -206,6 +207,7 @@ def test_config_begins_finds_checks_and_shows(run: Run) -> None:
     assert run("config", "validate").code == Exit.CONFIG
     assert run("config", "init").out.strip() == path
     assert Path(path).stat().st_mode & 0o777 == 0o600
+    assert run("config", "validate").out == f"{path}: no mistakes; sources: 0, views: 9\n"
     assert run("config", "init").code == Exit.REFUSED
     assert json.loads(run("config", "schema").out)["$schema"]
     assert json.loads(run("config", "show").out)["ui"]["theme"]

@@ -134,7 +134,7 @@ async def test_all_or_none_of_a_marked_set(world: World) -> None:
 
 @pytest.mark.parametrize("how", [Disposition.SPAM, Disposition.NOT_ACTIONABLE])
 @pytest.mark.parametrize("code", ["", "advrt"])
-async def test_a_way_out_that_needs_a_code_takes_only_those_there_are(world: World, how: Disposition, code: str) -> None:
+async def test_a_way_out_that_needs_a_code_takes_known_ones_only(world: World, how: Disposition, code: str) -> None:
     number = await world.arrive("a")
     with pytest.raises(Refused, match="code") as caught:
         await inbox.dispose(world.desk, [number], how, code=code)
