@@ -84,6 +84,8 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     answered_twice: tuple[int, ...] = ()
     """Conversations in which a colleague's answer crossed ours."""
     undelivered: tuple[Failed, ...] = ()
+    gap: Gap | None = None
+    """What the source could not show, or what it showed too little to be believed."""
     closed: tuple[int, ...] = ()
     """Conversations that their source closed, for a person to look at."""
     solved: tuple[tuple[int, str], ...] = ()

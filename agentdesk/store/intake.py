@@ -87,7 +87,7 @@ def apply(db: Db, plan: Plan, now: Millis, rulebook: Rulebook) -> Applied:
     arrived = [head for head in changed if head.fresh and head.id not in merged]
     return Applied(arrived=tuple(head.id for head in arrived), touched=touched,
                    messages=sum(head.fresh for head in arrived), reopened=tuple(intake.moves.reopened),
-                   undelivered=tuple(failed), answered_twice=twice, solved=tuple(followed.solved),
+                   undelivered=tuple(failed), answered_twice=twice, solved=tuple(followed.solved), gap=plan.gap,
                    closed=tuple(number for number in intake.moves.closed if number not in followed.changed))
 
 

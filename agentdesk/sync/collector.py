@@ -61,6 +61,9 @@ class Collector:
         self._verified = False
         self._seen: set[str | None] = set()
         self._looping = False
+        self._began_empty = False
+        """True while a first connect has brought nothing yet."""
+        self._gap_told = ""
         self._backfilling = False
         self._last_at: Millis = 0
         self._noted_ok_at: Millis | None = None
@@ -130,16 +133,21 @@ class Collector:
         pages = messages = conversations = 0
         gap = False
         for _ in range(self.budget):
-            cursor = sources.state(self.frame.store.reader, self.name).cursor
+            cursor = sources.state(self.frame.store.reader, self.name).cursor or None
             async with asyncio.timeout(PULL_LIMIT_S):
                 page = await self.connector.pull(cursor)
             page = self._without_loop(page, cursor)
             pages += 1
-            if not _says_nothing(page, cursor):
-                applied = await self.frame.bring_in(self.name, page, "pull", first=cursor is None)
+            empty = not (page.messages or page.conversations or page.rejects)
+            first = cursor is None or self._began_empty
+            self._began_empty = first and page.more and empty
+            self._gap_told = self._gap_told if empty else ""
+            if first or not _says_nothing(page, cursor):
+                applied = await self.frame.bring_in(self.name, page, "pull", first=first)
                 messages += applied.messages
                 conversations += len(applied.arrived)
-                gap = gap or page.gap is not None
+                gap = gap or applied.gap is not None
+                self._tell_gap(applied.gap)
             self._progress(page)
             await self._tell_warnings(page.warnings)
             if not page.more:
@@ -171,11 +179,19 @@ class Collector:
             return page
         reason = "The source led us in a circle: what lies beyond was not shown"
         if not self._looping:
+            self._gap_told = reason
             self.frame.emit(Notice(level="warning", text=f"{self.name}: {reason}",
                                    remedy="It is asked again later; agentdesk sync shows the hole"))
         gap = page.gap or (None if self._looping else Gap(reason=reason))
         self._looping = True
         return msgspec.structs.replace(page, more=False, gap=gap)
+
+    def _tell_gap(self, gap: Gap | None) -> None:
+        """Say once that something could not be shown."""
+        if gap is not None and gap.reason != self._gap_told:
+            self._gap_told = gap.reason
+            self.frame.emit(Notice(level="warning", text=f"{self.name}: {gap.reason}",
+                                   remedy="Nothing here is changed by it; the screen of sources counts such stretches"))
 
     def _progress(self, page: Page) -> None:
         """Tell how far the first backfill is."""

@@ -24,6 +24,8 @@ Purpose: TypeAlias = Literal["pull", "thread", "history"]
 
 MANY_OPEN = 5
 """With this many open conversations a first answer with nothing in it is suspicious."""
+ANEW = ""
+"""A cursor that says: begin anew."""
 RAW_LIMIT = 4_000
 PLAUSIBLE: Millis = DAY
 """An edit dated further ahead than this does not make later ones look old."""
@@ -33,7 +35,7 @@ _SILENT = frozenset({"customer_ref", "subject", "url", "queue"})
 
 def plan(source: str, page: Page, held: Held, purpose: Purpose, now: Millis, *, first: bool = False,
          skew: Millis = 0) -> Plan:
-    """Return what ``page`` changes in what is held; ``first`` says that it was asked for without a cursor.
+    """Return what ``page`` changes in what is held; ``first``: since we asked from the beginning nothing has come.
 
     ``skew`` is how far the server's clock is ahead of ours: what is not in the future there is none here either.
     """
@@ -44,7 +46,8 @@ def plan(source: str, page: Page, held: Held, purpose: Purpose, now: Millis, *, 
     for newest, gone in _versions(usable):
         message = _clamped(_recognised(newest, held, ours), now, max(0, skew))
         work.place(message, gone, held.messages.get(message.ref))
-    gap = page.gap or _suspicious(page, held, purpose, first)
+    suspicion = _suspicious(page, held, purpose, first)
+    gap = page.gap or suspicion
     told = work.touched()
     if gap is None:
         work.delete += _removed(page, held, told)
@@ -56,7 +59,8 @@ def plan(source: str, page: Page, held: Held, purpose: Purpose, now: Millis, *, 
         undelivered=tuple({(each.ref, each.client_id): each for each in page.undelivered
                            if each.ref or each.client_id}.values()),
         same=len(usable) - len(told), rejects=_distinct(rejects), gap=gap,
-        cursor=page.cursor if purpose == "pull" else None, backfill=page.backfill or purpose == "history",
+        cursor=(ANEW if suspicion else page.cursor) if purpose == "pull" else None,
+        backfill=page.backfill or purpose == "history",
         purpose=purpose)
 
 
@@ -156,11 +160,11 @@ def _removed(page: Page, held: Held, told: set[str]) -> list[str]:
 
 
 def _suspicious(page: Page, held: Held, purpose: Purpose, first: bool) -> Gap | None:
-    """A hole instead of belief, when an answer is empty that cannot be."""
+    """A hole instead of belief, when an answer is empty that cannot be; the source is then asked from the beginning."""
     if page.messages or page.conversations or page.rejects or page.more:
         return None
     if purpose == "pull" and first and held.open_conversations >= MANY_OPEN:
-        return Gap(reason=f"The source showed nothing where {held.open_conversations} conversations are open")
+        return Gap(reason="The source shows nothing at all, but conversations of it are open here")
     return None
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from agentdesk.errors import AuthError, Conflict, RateLimited, Rejected
 from agentdesk.model.outgoing import Action, Verb
-from agentdesk.testing.cases import Cases
+from agentdesk.testing.lasting import Lasting
 from agentdesk.testing.world import DIALECTS, World, reply
 
 
-class ConnectorContract(Cases):
+class ConnectorContract(Lasting):
     """The promises: subclass it and give it a ``world``."""
 
     @pytest.mark.parametrize(("headers", "body", "seconds"), DIALECTS)

@@ -28,10 +28,15 @@ class Cases(Beginning):
     """Killed, overtaken, on a clock that is off, as long as can be."""
 
     @pytest.fixture
-    def program(self, world: World, tmp_path: Path) -> Iterator[Program]:
-        """The program on this source."""
+    def program(self, world: World, desk: Program) -> Program:
+        """The program on a source that can be answered."""
         if not world.connector.caps.can_reply:
             pytest.skip("it can only be read")
+        return desk
+
+    @pytest.fixture
+    def desk(self, world: World, tmp_path: Path) -> Iterator[Program]:
+        """The program on this source."""
         folder = tmp_path / "program"
         folder.mkdir(mode=0o700)
         program = Program(world, folder)

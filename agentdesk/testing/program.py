@@ -10,6 +10,7 @@ import msgspec
 from agentdesk.config.schema import AgentConfig, Config
 from agentdesk.errors import Unavailable
 from agentdesk.model.clock import MINUTE
+from agentdesk.model.events import Event
 from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Outgoing, SendState
 from agentdesk.rules.rulebook import Rulebook
@@ -30,6 +31,8 @@ class Program:
         self.name = world.connector.name
         self._path = folder / "desk.db"
         self._starts = 0
+        self.told: list[Event] = []
+        """What it said to the person before it, and to the screen."""
         self._open()
 
     def _open(self) -> None:
@@ -41,7 +44,7 @@ class Program:
         kind = self.name.partition(":")[0]
         self.store.write_now(lambda db: sources.ensure(db, self.name, kind, connector.caps.letter))
         self.engine = Engine(self.store, {self.name: connector}, Rulebook.build(config, ZoneInfo("UTC")), clock,
-                             lambda _: None, self.holder, alive=lambda _: False)
+                             self.told.append, self.holder, alive=lambda _: False)
 
     async def restart(self) -> None:
         """Be killed and start again on the same cache."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 
-_PARTS = ("reading", "sending", "abilities", "beginning", "cases", "acting")
+_PARTS = ("reading", "sending", "abilities", "beginning", "cases", "lasting", "acting")
 pytest.register_assert_rewrite(*(f"agentdesk.testing.{part}" for part in _PARTS))
 
 from agentdesk.testing.acting import ConnectorContract  # noqa: E402
@@ -18,6 +18,7 @@ from agentdesk.testing.world import (  # noqa: E402
     HOSTILE_POSTS,
     NOW,
     Ahead,
+    Held,
     World,
     hostile_texts,
     reply,
@@ -26,6 +27,6 @@ from agentdesk.testing.world import (  # noqa: E402
 )
 
 __all__ = [
-    "DIALECTS", "HOSTILE_POSTS", "NOW", "Ahead", "ConnectorContract", "World", "hostile_texts", "reply", "skip",
+    "DIALECTS", "HOSTILE_POSTS", "NOW", "Ahead", "ConnectorContract", "Held", "World", "hostile_texts", "reply", "skip",
     "strings",
 ]  # fmt: skip

@@ -5,10 +5,12 @@ For connectors that go through ``connectors.http.Http``: hand it ``Line(handler)
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
@@ -55,6 +57,8 @@ class Line:
         self.seen: list[httpx.Request] = []
         self.clock: Clock | None = None
         """The server's own clock; when there is one, every answer tells the time by it, as servers do."""
+        self.hollow = ""
+        """A pattern: in answers to reading from paths that it fits, every list is empty."""
 
     def transport(self) -> httpx.MockTransport:
         """For ``Http(transport=…)``."""
@@ -79,7 +83,10 @@ class Line:
         if kind == "garbage":
             return httpx.Response(200, headers={"content-type": "text/html"}, content=b"<html>not JSON</html>")
         dated = {} if self.clock is None else {"date": formatdate(self.clock.now() // 1_000, usegmt=True)}
-        return httpx.Response(reply.status, headers={**dated, **reply.headers}, content=reply.body())
+        body = reply.body()
+        if self.hollow and reply.status == 200 and re.search(self.hollow, request.url.path):
+            body = json.dumps(_hollowed(json.loads(body))).encode()
+        return httpx.Response(reply.status, headers={**dated, **reply.headers}, content=body)
 
     def _fault(self, request: httpx.Request) -> Fault | None:
         for fault in self.faults:
@@ -87,3 +94,13 @@ class Line:
                 fault.times -= 1
                 return fault
         return None
+
+
+def _hollowed(data: Any) -> Any:
+    """An answer whose lists have nothing in them: no rows, nothing counted, no place to go on from."""
+    if isinstance(data, list):
+        return []
+    if not isinstance(data, dict):
+        return data
+    kept = {name: _hollowed(value) for name, value in data.items() if "cursor" not in name}
+    return {name: 0 if "count" in name or name == "total" else value for name, value in kept.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import pytest
 
@@ -15,6 +15,7 @@ from agentdesk.model.outgoing import Outgoing, OutKind, Verb
 
 HOSTILE_POSTS = Path(__file__).parent / "hostile_posts.json"
 """Posts that try everything on a terminal; ``["x", 100]`` stands for a hundred times x."""
+Held: TypeAlias = Literal["everything", "messages", ""]
 NOW = 1_767_225_600
 """The manual clock's start, in seconds."""
 DIALECTS: list[tuple[dict[str, str], bytes, float]] = [
@@ -141,6 +142,13 @@ class World:
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         """The next request of any kind is told to wait."""
         skip("there are no limits")
+
+    def hold_back(self, what: Held) -> None:
+        """From now on lists are answered empty, as if all was well; ``""`` ends that.
+
+        ``everything`` stands for all of them, ``messages`` for those of what is written in a conversation.
+        """
+        skip("its lists are what it holds")
 
     def clock_off(self, by: Millis) -> None:
         """From now on the far side's clock is ahead of ours by so much, or behind; ``Ahead`` is such a clock."""

@@ -12,7 +12,7 @@ from agentdesk.connectors.bluesky.connector import BlueskyConnector
 from agentdesk.connectors.http import Http
 from agentdesk.model.clock import SECOND, ManualClock, Millis
 from agentdesk.model.outgoing import Verb
-from tests.contract.suite import Ahead, ConnectorContract, World
+from tests.contract.suite import Ahead, ConnectorContract, Held, World
 from tests.fakes.bluesky import POST, FakeBluesky, Row
 from tests.fakes.hosts import hold
 from tests.fakes.wire import Fault, Line
@@ -110,6 +110,7 @@ class BlueskyWorld(World):
         self.net.chat.write(mallory.did, self.net.me.did, text, facets=[link])
 
     async def garbage(self) -> None:
+        self.net.nonsense = "a notification that is none"
         uri = f"at://{self.jane.did}/{POST}/{self.net.key()}"
         self.net.raw_notifications.append({"uri": uri, "cid": 7, "reason": "mention", "record": {"text": []},
                                            "author": None, "indexedAt": "2026-01-01T00:00:00.000Z"})
@@ -136,6 +137,11 @@ class BlueskyWorld(World):
 
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def hold_back(self, what: Held) -> None:
+        behind = "getMessages|getPosts|getProfiles"
+        lists = {"everything": f"listNotifications|listRecords|getLog|listConvos|{behind}", "messages": behind, "": ""}
+        self.line.hollow = lists[what]
 
     def clock_off(self, by: Millis) -> None:
         self.line.clock = self.net.clock = Ahead(self.clock, by)
@@ -174,6 +180,7 @@ class ChatWorld(BlueskyWorld):
         return await self.privately(text)
 
     async def garbage(self) -> None:
+        self.net.nonsense = "a message that is none"
         convo = next(iter(self.net.chat.convos.values()))
         message = self.net.chat.add(convo, self.jane.did, "broken")
         message |= {"sentAt": [], "sender": 7}

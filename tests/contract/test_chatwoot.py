@@ -11,7 +11,7 @@ from agentdesk.connectors.chatwoot.client import LIST_LIMIT, ChatwootClient
 from agentdesk.connectors.chatwoot.connector import ChatwootConnector
 from agentdesk.connectors.http import Http
 from agentdesk.model.clock import MINUTE, ManualClock, Millis
-from tests.contract.suite import Ahead, ConnectorContract, World
+from tests.contract.suite import Ahead, ConnectorContract, Held, World
 from tests.fakes.chatwoot import ACCOUNT, FakeChatwoot
 from tests.fakes.hosts import hold, sent_in_forms
 from tests.fakes.wire import Fault, Line
@@ -92,6 +92,7 @@ class ChatwootWorld(World):
 
     async def garbage(self) -> None:
         it = self.server.begin(self.server.contact("Bo Larsen", "bo@example.test"))
+        self.server.nonsense = "a message that is none"
         self.server.writes("odd one", talk=it.id, broken=True)
 
     async def gap(self) -> None:
@@ -121,6 +122,10 @@ class ChatwootWorld(World):
 
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def hold_back(self, what: Held) -> None:
+        lists = {"everything": r"/conversations$|/messages$", "messages": r"/messages$", "": ""}
+        self.line.hollow = lists[what]
 
     def clock_off(self, by: Millis) -> None:
         self.line.clock = self.server.clock = Ahead(self.clock, by)

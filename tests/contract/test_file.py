@@ -14,7 +14,7 @@ import pytest
 from agentdesk.config.sources import FileSource
 from agentdesk.connectors.file import FileConnector
 from agentdesk.model.clock import ManualClock
-from tests.contract.suite import ConnectorContract, World
+from tests.contract.suite import ConnectorContract, Held, World, skip
 
 
 class FileWorld(World):
@@ -27,6 +27,8 @@ class FileWorld(World):
         self.out = Path(f"{self.path}.replies.jsonl")
         self.patch = monkeypatch
         self.number = 0
+        self.held: str | None = None
+        """What is in the file while its writer has emptied it."""
         self.connector = FileConnector(FileSource(name="shop", path=str(self.path), ours=("acme",)), clock)
 
     def write(self, **fields: object) -> str:
@@ -34,8 +36,11 @@ class FileWorld(World):
         self.number += 1
         at = datetime.fromtimestamp(self.clock.now() / 1_000, UTC).isoformat()
         line = {"id": f"p{self.number}", "author": "jane", "author_name": "Jane", "created_at": at, **fields}
-        with self.path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        if self.held is not None:
+            self.held += json.dumps(line) + "\n"
+        else:
+            with self.path.open("a") as file:
+                file.write(json.dumps(line) + "\n")
         return str(line.get("conversation") or line["id"])
 
     async def customer_posts(self, text: str, *, thread: str = "") -> str:
@@ -75,6 +80,15 @@ class FileWorld(World):
 
     async def delete_thread(self, thread: str) -> None:
         pytest.skip("a reply to a line that was removed is written all the same")
+
+    def hold_back(self, what: Held) -> None:
+        """Its writer begins by emptying it."""
+        if what == "messages":
+            skip("there is one list only")
+        if what:
+            self.held = self.path.read_text()
+        self.path.write_text("" if what else self.held or "")
+        self.held = self.held if what else None
 
     def unreachable(self) -> None:
         self._once("open", OSError(errno.ENOSPC, "No space left on device"), before=True)

@@ -18,7 +18,7 @@ from agentdesk.connectors.mail.connector import MailConnector
 from agentdesk.connectors.mail.headers import Header as Head
 from agentdesk.connectors.mail.threads import key
 from agentdesk.model.clock import ManualClock
-from tests.contract.suite import ConnectorContract, World
+from tests.contract.suite import ConnectorContract, Held, World, skip
 from tests.fakes.mail import FakeMail, Fault
 
 
@@ -142,6 +142,11 @@ class MailWorld(World):
     async def delete_thread(self, thread: str) -> None:
         for box in self.server.account.boxes.values():
             box.mails = [kept for kept in box.mails if thread.encode() not in kept.raw]
+
+    def hold_back(self, what: Held) -> None:
+        if what == "messages":
+            skip("a mail is listed or it is not")
+        self.server.finds_nothing = bool(what)
 
     def unreachable(self) -> None:
         self.server.faults.append(Fault("greeting"))

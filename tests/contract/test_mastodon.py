@@ -12,7 +12,7 @@ from agentdesk.connectors.mastodon.connector import MastodonConnector
 from agentdesk.errors import Ambiguous
 from agentdesk.model.clock import ManualClock, Millis
 from agentdesk.model.outgoing import OutKind, Unsure, Verb
-from tests.contract.suite import Ahead, ConnectorContract, World
+from tests.contract.suite import Ahead, ConnectorContract, Held, World
 from tests.fakes.hosts import sent_in_forms
 from tests.fakes.mastodon import DOMAIN, FakeMastodon, Person
 from tests.fakes.wire import Fault, Line
@@ -124,6 +124,10 @@ class MastodonWorld(World):
 
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def hold_back(self, what: Held) -> None:
+        lists = {"everything": r"/(notifications|statuses|context)$|/timelines/", "messages": r"/context$", "": ""}
+        self.line.hollow = lists[what]
 
     def clock_off(self, by: Millis) -> None:
         self.line.clock = self.far.clock = Ahead(self.clock, by)

@@ -10,7 +10,7 @@ from agentdesk.config.sources import RtSource
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.rt.connector import RtConnector
 from agentdesk.model.clock import ManualClock, Millis
-from tests.contract.suite import Ahead, ConnectorContract, World
+from tests.contract.suite import Ahead, ConnectorContract, Held, World
 from tests.fakes.rt import FakeRt
 from tests.fakes.wire import Fault, Line
 
@@ -106,6 +106,11 @@ class RtWorld(World):
 
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def hold_back(self, what: Held) -> None:
+        lists = {"everything": r"/(tickets|transactions|history|attachments)$",
+                 "messages": r"/(tickets|attachments)$", "": ""}
+        self.line.hollow = lists[what]
 
     def clock_off(self, by: Millis) -> None:
         self.line.clock = self.rt.clock = Ahead(self.clock, by)

@@ -11,7 +11,7 @@ from agentdesk.config.sources import ZammadSource
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.zammad.connector import ZammadConnector
 from agentdesk.model.clock import SECOND, ManualClock, Millis
-from agentdesk.testing.suite import Ahead, ConnectorContract, World
+from agentdesk.testing.suite import Ahead, ConnectorContract, Held, World
 from agentdesk.testing.wire import Fault, Line
 from tests.fakes.zammad import FakeZammad
 
@@ -127,6 +127,10 @@ class ZammadWorld(World):
 
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def hold_back(self, what: Held) -> None:
+        lists = {"everything": r"/tickets/search$|/by_ticket/|/tags$", "messages": r"/by_ticket/", "": ""}
+        self.line.hollow = lists[what]
 
     def clock_off(self, by: Millis) -> None:
         self.line.clock = self.zammad.clock = Ahead(self.clock, by)

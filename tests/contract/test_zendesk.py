@@ -11,7 +11,7 @@ from agentdesk.connectors.http import JSON_LIMIT, Http
 from agentdesk.connectors.zendesk.client import authorization
 from agentdesk.connectors.zendesk.connector import ZendeskConnector
 from agentdesk.model.clock import ManualClock, Millis
-from agentdesk.testing.suite import Ahead, ConnectorContract, World
+from agentdesk.testing.suite import Ahead, ConnectorContract, Held, World
 from agentdesk.testing.wire import Fault, Line
 from tests.fakes.hosts import hold
 from tests.fakes.zendesk import FakeZendesk
@@ -85,6 +85,7 @@ class ZendeskWorld(World):
 
     async def hostile(self, text: str) -> None:
         small, text = text[:5_000], text[:64_000]
+        self.zendesk.nonsense = "the words stand in lists of fixed values too"
         file = {"id": 1, "file_name": small, "content_type": small, "content_url": small, "size": 5}
         number = self.zendesk.write(JANE, text, subject=small, name=small, channel=small, files=[file],
                                     key={"agentdesk": small})
@@ -99,6 +100,7 @@ class ZendeskWorld(World):
 
     async def garbage(self) -> None:
         number = min(self.zendesk.tickets)
+        self.zendesk.nonsense = "a comment that is none"
         self.zendesk.add(number, self.colleague, "", broken=True)
 
     async def colleague_claims(self, thread: str) -> str:
@@ -121,6 +123,10 @@ class ZendeskWorld(World):
 
     def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
         self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def hold_back(self, what: Held) -> None:
+        lists = {"everything": r"/incremental/|/search$|/show_many$|/comments$", "messages": r"/comments$", "": ""}
+        self.line.hollow = lists[what]
 
     def clock_off(self, by: Millis) -> None:
         self.line.clock = self.zendesk.clock = Ahead(self.clock, by)

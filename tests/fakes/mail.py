@@ -62,6 +62,8 @@ class FakeMail:
     commands: list[str] = field(default_factory=list)
     hidden: set[int] = field(default_factory=set)
     """UIDs that are listed and not given."""
+    finds_nothing: bool = False
+    """True while searches come back empty."""
     raw_fetch: Callable[[Kept, str], bytes | None] | None = None
     """Takes over the answer to a fetch."""
 
@@ -393,7 +395,7 @@ class ImapSession:
             case "UID SEARCH":
                 if texts[0].upper() == "CHARSET":
                     texts = texts[2:]
-                found = search(self.box, list(texts))
+                found = [] if self.server.finds_nothing else search(self.box, list(texts))
                 await self.say(" ".join(["* SEARCH", *map(str, found)]))
             case "UID FETCH":
                 await self._fetch(uid_set(texts[0], self.box), rest[1])

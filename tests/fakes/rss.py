@@ -54,6 +54,8 @@ class Feed:
     extra: dict[str, str] = field(default_factory=dict)
     answer: FeedAnswer | None = None
     """Given instead of the feed."""
+    empty: bool = False
+    """True while it lists nothing of what it has."""
     asked: int = 0
     full: int = 0
     """Answers that held the whole feed."""
@@ -61,6 +63,7 @@ class Feed:
     def document(self) -> bytes:
         """The feed as it is now."""
         listed = sorted(self.items, key=lambda item: item.at)[-self.size :][::-1]
+        listed = [] if self.empty else listed
         make = {"rss": _rss, "atom": _atom}[self.kind]
         return make(self, listed).encode("utf-8", "surrogatepass")
 

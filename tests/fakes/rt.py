@@ -421,7 +421,8 @@ class FakeRt:
     def _attachments(self, params: dict[str, str], **_: Any) -> Reply:
         wanted: dict[str, set[int]] = {}
         for limit in json.loads(params["query"]):
-            wanted.setdefault(limit["field"], set()).add(limit["value"])
+            behind = range(limit["value"] + 1, self._next_row + 1) if limit["operator"] == ">" else [limit["value"]]
+            wanted.setdefault(limit["field"], set()).update(behind)
         ids, owners = wanted.get("id"), wanted.get("TransactionId")
         rows = [p for p in self.parts if (ids is None or p.id in ids) and (owners is None or p.row in owners)]
         hidden = {row.id for row in self.rows if row.hidden}

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from agentdesk.config.sources import ChatwootSource
+from agentdesk.connectors.answers import nothing_shown
 from agentdesk.connectors.chatwoot.client import ALL, NEWEST_FIRST, ChatwootClient
 from agentdesk.connectors.chatwoot.speak import CLOSED, Speaker, digest, undelivered
 from agentdesk.connectors.chatwoot.wire import ACTIVITY, Talk, Word, instant
@@ -168,6 +169,8 @@ class Reader:
             talks, bad, last = [], [], True
         else:
             talks, bad, last = await self._listed(cursor)
+        if last and not talks:
+            await self._check_shown(cursor)
         haul = Haul()
         haul.rejects += self._fresh(bad, haul)
         for talk in talks:
@@ -241,6 +244,8 @@ class Reader:
 
     async def _changed(self, cursor: Cursor, now: Millis) -> tuple[list[Talk], list[Reject], bool]:
         """Every conversation that changed within a window; a server that knows no window is walked in pages."""
+        if now - cursor.at >= ROLL:
+            await self._check_shown(cursor)
         if self._windows is None:
             self._windows = await self._knows_windows(now)
         if self._windows:
@@ -254,12 +259,20 @@ class Reader:
         cursor.phase, cursor.page, cursor.began = "catchup", 1, now
         return await self._walked(cursor)
 
-    async def _knows_windows(self, now: Millis) -> bool:
+    async def _check_shown(self, cursor: Cursor) -> None:
+        """Before a look counts that showed nothing: a list in which nothing stands at all is not believed."""
+        if not (cursor.marks or cursor.low):
+            return
+        talks, bad, _ = await self._client.talks(self._params(page=1))
+        if not (talks or bad):
+            raise nothing_shown(self._client.name, "conversations")
+
+    async def _knows_windows(self, now: Millis) -> bool | None:
         """Whether the server looks at ``updated_within``: with it, the number of a page means nothing."""
         talks, _, _ = await self._client.talks(self._params(page=1))
         newest = max((instant(talk.updated_at) or 0 for talk in talks), default=0)
         if not newest:
-            return False
+            return None
         talks, _, _ = await self._client.talks(self._window(max(0, self._client.there(now) - newest)))
         return bool(talks)
 
@@ -269,6 +282,8 @@ class Reader:
     async def _walked(self, cursor: Cursor) -> tuple[list[Talk], list[Reject], bool]:
         """One page of everything, the latest activity first, until what was there at the last look."""
         talks, bad, _ = await self._client.talks(self._params(page=cursor.page))
+        if cursor.page == 1 and not (talks or bad) and (cursor.marks or cursor.low):
+            raise nothing_shown(self._client.name, "conversations")
         horizon = self._client.there(cursor.at) - OVERLAP
         last = not talks or cursor.page >= LIST_PAGES or (instant(talks[-1].last_activity_at) or 0) < horizon
         return [t for t in talks if (instant(t.last_activity_at) or 0) >= horizon], bad, last
@@ -303,6 +318,8 @@ class Reader:
         known = cursor.marks.get(talk.id)
         try:
             words, bad, _ = await self._client.tail(talk.id, known[1] if known else floor, BACK_PAGES)
+            if not (words or bad) and (known or talk.last_told):
+                raise nothing_shown(self._client.name, f"messages in conversation {talk.id}")
         except Gone:
             words, bad = [], []
         new = [w for w in words if known is None or w.id > known[1] or self._told.get(w.id) != digest(w)]

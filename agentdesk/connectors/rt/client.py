@@ -32,6 +32,7 @@ CONTENT_PER_CALL = 2 * 1024 * 1024
 PART_LIMIT = 1024 * 1024
 """Texts longer than this are not fetched; RT shows them."""
 LIST_BUDGET = 200
+NEARBY = 1_000
 UNREAD = "(RT does not show this text)"
 ON_TICKETS = "ObjectType = 'RT::Ticket'"
 """Part of every query for transactions: without it RT mixes in users and queues that have the same numbers."""
@@ -198,6 +199,12 @@ class RtClient:
             async for items in self.pages("/attachments", params, nothing_hidden=True):
                 found += read(items, Part, "attachment")[0]
         return found
+
+    async def shows_parts(self, transaction: int) -> bool:
+        """True when RT shows anything that hangs on a transaction about there or later: there always is something."""
+        query = json.dumps([{"field": "TransactionId", "operator": ">", "value": max(0, transaction - NEARBY)}])
+        data = await self.get("/attachments", {"query": query, "fields": "TransactionId", "per_page": 1, "page": 1})
+        return bool(data.get("items")) if isinstance(data, dict) else False
 
     async def texts(self, parts: Sequence[Part]) -> dict[int, str]:
         """The content of these parts, a limited amount to a call."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from agentdesk.config.sources import RtSource
+from agentdesk.connectors.answers import nothing_shown
 from agentdesk.connectors.cursors import read_cursor, write_cursor
 from agentdesk.connectors.rt.client import ON_TICKETS, RtClient, any_of
 from agentdesk.connectors.rt.speak import Speaker
@@ -100,7 +101,7 @@ class Reader:
             data, _ = await self._client.ticket(number)
             target = int(data["id"])
             if target == number:
-                raise Gone(f"{self._client.name}: ticket {number} is not listed any more")
+                raise nothing_shown(self._client.name, f"ticket {number} in its lists")
             self.merged[number] = target
             heads.append(self._speaker.merged(number, target))
             found, rejects = await self._client.heads([target])
@@ -122,6 +123,8 @@ class Reader:
         if tickets:
             query = f"{ON_TICKETS} AND {any_of('TicketId', sorted(tickets))} AND {any_of('Type', sorted(WRITTEN))}"
             rows, rejects, _ = await self._client.transactions(query)
+            if not (rows or rejects):
+                raise nothing_shown(self._client.name, "transactions on tickets")
         messages, bad = await self._speaker.messages(rows, tickets, {})
         return Page(
             messages=tuple(sorted(messages, key=lambda m: (m.created_at, int(m.ref)))),
@@ -155,6 +158,8 @@ class Reader:
             ids, cursor.closed = cursor.closed[:TICKETS_PER_PAGE], cursor.closed[TICKETS_PER_PAGE:]
             found, rejects = await self._client.heads(ids) if ids else ({}, [])
             tickets = list(found.values())
+        if not (tickets or rejects) and cursor.done:
+            await self._check_shown(scope)
         if cursor.phase == "closed" and not cursor.closed:
             cursor.phase = "live"
         page = await self.whole({ticket.id: ticket for ticket in tickets})
@@ -163,6 +168,12 @@ class Reader:
             page, rejects=(*rejects, *page.rejects), cursor=write_cursor(cursor), more=cursor.phase != "live",
             backfill=True, total=max(cursor.total, cursor.done), done=cursor.done,
         )
+
+    async def _check_shown(self, scope: Scope) -> None:
+        """Before an empty list counts: that there are no tickets at all where there were some is not believed."""
+        tickets, rejects, _ = await self._client.tickets(scope.tickets, per_page=1)
+        if not (tickets or rejects):
+            raise nothing_shown(self._client.name, "tickets")
 
     async def _recently_closed(self, cursor: Cursor, scope: Scope) -> list[int]:
         """Ids of tickets that were closed lately, the latest first; a day more than asked, for time zones."""
@@ -232,6 +243,8 @@ class Reader:
         found, rejects = await self._client.heads(touched | {self.merged[n] for n in touched if n in self.merged})
         for number in sorted(touched - set(found) - set(self.merged)):
             await self._find_merged(number)
+        if not (found or rejects):
+            await self._check_shown(scope)
         late = {self.merged[n] for n in touched if n in self.merged} - set(found)
         if late:
             more, bad = await self._client.heads(late)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from agentdesk.config.sources import RtSource
+from agentdesk.connectors.answers import nothing_shown
 from agentdesk.connectors.foreign import ref, reject, text_and_raw
 from agentdesk.connectors.html import html_to_text
 from agentdesk.connectors.rt.client import PART_LIMIT, RtClient
@@ -114,7 +115,10 @@ class Speaker:
         """The written transactions as messages; ``into`` says which ticket a merged one's belong to."""
         written = [row for row in rows if row.Type in WRITTEN]
         parts: dict[int, list[Part]] = defaultdict(list)
-        for part in await self._client.parts([row.id for row in written]):
+        hanging = await self._client.parts([row.id for row in written])
+        if written and not hanging and not await self._client.shows_parts(min(row.id for row in written)):
+            raise nothing_shown(self._client.name, "texts of transactions")
+        for part in hanging:
             parts[part.TransactionId].append(part)
         shown = [part for part in map(_text_part, parts.values()) if part is not None]
         texts = await self._client.texts([part for part in shown if part.ContentLength <= PART_LIMIT])

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from agentdesk.config.sources import ZammadSource
+from agentdesk.connectors.answers import nothing_shown
 from agentdesk.connectors.cursors import read_cursor, write_cursor
 from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.http import Walk
@@ -122,6 +123,8 @@ class Reader:
             try:
                 (articles, bad), tags = await asyncio.gather(
                     self._client.articles(ticket.id), self._client.tags(ticket.id))
+                if ticket.article_count and not (articles or bad):
+                    raise nothing_shown(self._client.name, f"articles on ticket {ticket.id}")
             except Gone:
                 continue  # deleted or hidden since it was listed: thread() says so to whoever asks
             except BadAnswer as error:
@@ -162,6 +165,10 @@ class Reader:
             kept = [ticket for ticket in listing.tickets if _updated(ticket) >= oldest][: max(0, room)]
             listing.last = listing.last or len(kept) < len(listing.tickets) or len(kept) == room
             listing.tickets = kept
+        if listing.last and not (listing.tickets or listing.rejects) and cursor.since:
+            at_all = await self._client.search(Want(), per_page=1)
+            if not (at_all.tickets or at_all.rejects):
+                raise nothing_shown(self._client.name, "tickets")
         for ticket in listing.tickets:
             opened = cursor.phase == "open"
             cursor.at = (instant(ticket.created_at) or 0) if opened else _updated(ticket)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from agentdesk.config.sources import ZendeskSource
-from agentdesk.connectors.answers import Answer
+from agentdesk.connectors.answers import Answer, nothing_shown
 from agentdesk.connectors.http import Http, Walk
 from agentdesk.connectors.items import one, read
 from agentdesk.connectors.zendesk.wire import SYSTEM_FIELDS, Comment, Field, Group, Identity, Ticket, User
@@ -199,6 +199,8 @@ class ZendeskClient:
             data = await self._of_ticket(
                 number, f"/tickets/{number}/comments", {**params, **({"page[after]": after} if after else {})})
             good, bad = read(_rows(data, "comments"), Comment, "comment")
+            if not (good or bad or found or rejects):
+                raise nothing_shown(self.name, f"comments on ticket {number}")
             found += [comment for comment in good if comment.id > behind]
             rejects += [item for item in bad if _number(item.where) > behind]
             users.update((user.id, user) for user in read(_rows(data, "users", required=False), User, "user")[0])

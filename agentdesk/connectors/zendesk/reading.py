@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from agentdesk.config.sources import ZendeskSource
+from agentdesk.connectors.answers import nothing_shown
 from agentdesk.connectors.cursors import read_cursor, write_cursor
 from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.items import instant, iso
@@ -31,6 +32,7 @@ SAME_SECOND: Millis = 3 * SECOND
 """A ticket that changed so lately is looked at once more."""
 TICKETS_PER_PAGE = 20
 SEEN_KEPT = 800
+EVER = "created>=2000-01-01T00:00:00Z"
 OURS_KEPT = 3_000
 BAD_KEPT = 50
 TOO_LARGE = "larger than"
@@ -152,6 +154,10 @@ class Reader:
             room = max(0, self._config.backfill_items - cursor.done)
             changes.last = changes.last or len(changes.tickets) >= room
             changes.tickets = changes.tickets[:room]
+        if changes.last and not (changes.tickets or changes.rejects) and cursor.seen:
+            at_all = await self._client.search(EVER, sort="created_at", order="desc", per_page=1)
+            if not (at_all.tickets or at_all.rejects):
+                raise nothing_shown(self._client.name, "tickets")
         for ticket in changes.tickets:
             at = _created(ticket) if cursor.phase == "open" else _updated(ticket)
             cursor.edge = [ticket.id] if at != cursor.at else [*cursor.edge, ticket.id]
@@ -249,6 +255,7 @@ class Reader:
     async def _hand_over(self, cursor: Cursor, numbers: list[int], changes: Changes) -> Page:
         """These tickets as they stand now, of known ones only what is new; notes what was handed over."""
         listing = await self._client.tickets(numbers) if numbers else Listing()
+        await self._look_for_missing(numbers, listing)
         place = {number: at for at, number in enumerate(numbers)}
         listing.tickets.sort(key=lambda ticket: place.get(ticket.id, 0))
         known = {number: seen for number, seen in cursor.seen.items() if seen.comment}
@@ -261,6 +268,18 @@ class Reader:
         cursor.bad = [*cursor.bad, *(item.where for item in changes.rejects)][-BAD_KEPT:]
         return msgspec.structs.replace(page, conversations=(*page.conversations, *moved),
                                        rejects=(*changes.rejects, *page.rejects))
+
+    async def _look_for_missing(self, numbers: list[int], listing: Listing) -> None:
+        """Tickets that changed and are not shown among others are asked for one by one: only Gone is believed."""
+        shown = {ticket.id for ticket in listing.tickets}
+        for number in [number for number in numbers if number not in shown]:
+            try:
+                one = await self._client.ticket(number)
+            except Gone:
+                continue
+            listing.tickets += one.tickets
+            listing.users.update(one.users)
+            listing.groups.update(one.groups)
 
     def _note(self, cursor: Cursor, tickets: Iterable[Ticket]) -> None:
         """Write down what was handed over."""

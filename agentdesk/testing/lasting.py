@@ -1,0 +1,134 @@
+"""What every connector promises about what it has brought: a server that shows less later takes nothing away."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from agentdesk.model.clock import MINUTE, SECOND, Millis
+from agentdesk.model.events import Notice
+from agentdesk.store import sources
+from agentdesk.testing.cases import Cases
+from agentdesk.testing.program import Program
+from agentdesk.testing.world import Held, World
+
+MANY = 24
+"""More than one page of what comes conversation by conversation."""
+QUIET: tuple[Millis, ...] = (30 * SECOND, *[MINUTE] * 12, *[10 * MINUTE] * 18)
+"""How long between two looks while the lists are empty: hours in all."""
+
+
+class Stored(NamedTuple):
+    """What the cache holds, as a person would miss it."""
+
+    messages: frozenset[tuple[str, str, bool]]
+    conversations: frozenset[tuple[str, str, str | None, bool]]
+    customers: int
+
+
+def stored(program: Program) -> Stored:
+    """Every message and whether it counts as deleted, where every conversation stands, how many customers there are."""
+    reader = program.store.reader
+    return Stored(
+        frozenset((ref, text, deleted is not None)
+                  for ref, text, deleted in reader.rows("SELECT ref, text, deleted_at FROM message")),
+        frozenset((ref, state, disposition, bool(closed)) for ref, state, disposition, closed in reader.rows(
+            "SELECT ref, state, disposition, remote_closed FROM conversation")),
+        int(reader.value("SELECT count(*) FROM customer")))
+
+
+class Lasting(Cases):
+    """Lists that are empty where yesterday were many."""
+
+    async def many(self, world: World) -> list[str]:
+        """Customers begin many conversations; what each says."""
+        texts = [f"Where is parcel {number}?" for number in range(MANY)]
+        for text in texts:
+            await world.customer_posts(text)
+            world.clock.advance(20 * MINUTE)
+        return texts
+
+    async def quiet(self, world: World, desk: Program) -> None:
+        """Hours of looking; a source may say that it is in trouble, which is no loss."""
+        for length in QUIET:
+            await desk.engine.sync_once(desk.name)
+            world.clock.advance(length)
+        await desk.engine.sync_once(desk.name)
+
+    @pytest.mark.parametrize("what", ["everything", "messages"])
+    async def test_empty_lists_take_nothing_away_and_nothing_is_missed(
+        self, world: World, desk: Program, what: Held
+    ) -> None:
+        texts = await self.many(world)
+        thread = await world.customer_posts("the first of two")
+        await desk.sync()
+        before = stored(desk)
+        assert {text for _, text, _ in before.messages} >= {*texts, "the first of two"}
+        world.clock.advance(MINUTE)
+        world.hold_back(what)
+        await self.quiet(world, desk)
+        assert stored(desk) == before
+        await world.customer_posts("written while nothing was shown")
+        if not desk.world.connector.caps.can_reply:
+            thread = ""
+        await world.customer_posts("the second of two", thread=thread)
+        await self.quiet(world, desk)
+        await desk.restart()
+        await self.quiet(world, desk)
+        assert stored(desk).messages >= before.messages
+        assert stored(desk).conversations >= before.conversations
+        world.hold_back("")
+        world.clock.advance(10 * MINUTE)
+        await world.customer_posts("written afterwards")
+        await desk.sync()
+        after = stored(desk)
+        assert after.messages >= before.messages
+        assert after.conversations >= before.conversations
+        late = ("written while nothing was shown", "the second of two", "written afterwards")
+        assert [desk.rows(text) for text in (*texts, *late)] == [1] * (len(texts) + len(late))
+
+    async def test_a_history_during_which_lists_become_empty_comes_whole_in_the_end(
+        self, world: World, desk: Program
+    ) -> None:
+        texts = await self.many(world)
+        desk.engine.collectors[desk.name].budget = 1
+        taken = await desk.engine.collectors[desk.name].collect()
+        if not taken.more:
+            pytest.skip("it comes in one page")
+        desk.engine.collectors[desk.name].budget = 50
+        before = stored(desk)
+        world.hold_back("everything")
+        await self.quiet(world, desk)
+        await desk.restart()
+        await self.quiet(world, desk)
+        assert stored(desk).messages >= before.messages
+        assert stored(desk).conversations >= before.conversations
+        world.hold_back("")
+        await desk.sync()
+        assert [desk.rows(text) for text in texts] == [1] * len(texts)
+
+    async def test_a_first_answer_with_nothing_in_it_is_not_believed_where_much_is_open(
+        self, world: World, desk: Program
+    ) -> None:
+        texts = await self.many(world)
+        await desk.sync()
+        before = stored(desk)
+        world.clock.advance(MINUTE)
+        desk.store.write_now(lambda db: sources.set_cursor(db, desk.name, None, world.clock.now()))
+        world.hold_back("everything")
+        for _ in range(3):
+            await desk.sync()
+            world.clock.advance(MINUTE)
+        assert stored(desk) == before
+        told = [event.text for event in desk.told if isinstance(event, Notice)]
+        assert [text for text in told if "shows nothing at all" in text] == [
+            f"{desk.name}: The source shows nothing at all, but conversations of it are open here"]
+        assert len(sources.gaps(desk.store.reader, desk.name)) == 1
+        world.hold_back("")
+        await desk.sync()
+        assert stored(desk) == before
+        await world.customer_posts("written afterwards")
+        world.clock.advance(2 * MINUTE)
+        await desk.sync()
+        assert [desk.rows(text) for text in (*texts, "written afterwards")] == [1] * (len(texts) + 1)
