@@ -49,8 +49,9 @@ def note_try(db: Db, name: str, now: Millis) -> None:
 
 def note_ok(db: Db, name: str, now: Millis, next_try_at: Millis | None = None) -> None:
     """Remember that the source answered; one that was paused meanwhile stays so."""
-    db.run("UPDATE source SET state = iif(state = 'paused', state, 'ok'), last_try_at = ?1, last_ok_at = ?1, next_try_at = ?2, title = '', "
-           "cause = '', remedy = '', failures = 0 WHERE name = ?3", now, next_try_at, name)
+    db.run("UPDATE source SET state = iif(state = 'paused', state, 'ok'), last_try_at = ?1, last_ok_at = ?1, "
+           "next_try_at = ?2, title = '', cause = '', remedy = '', failures = 0 WHERE name = ?3", now,
+           next_try_at, name)
 
 
 def note_meter(db: Db, name: str, budget: Budget | None, skew: Millis | None) -> None:
@@ -70,8 +71,9 @@ def lag(db: Db, name: str, latest: int = 20) -> Millis | None:
 def note_failure(db: Db, name: str, state: str, title: str, cause: str, remedy: str, now: Millis,
                  next_try_at: Millis | None = None) -> None:
     """Remember that the source failed, in words; ``state`` is retry, offline, auth or stopped, a pause stays one."""
-    db.run("UPDATE source SET state = iif(state = 'paused', state, ?), title = ?, cause = ?, remedy = ?, last_try_at = ?, next_try_at = ?, "
-           "failures = failures + 1 WHERE name = ?", state, title, cause, remedy, now, next_try_at, name)
+    db.run("UPDATE source SET state = iif(state = 'paused', state, ?), title = ?, cause = ?, remedy = ?, "
+           "last_try_at = ?, next_try_at = ?, failures = failures + 1 WHERE name = ?",
+           state, title, cause, remedy, now, next_try_at, name)
 
 
 def paused(db: Db) -> frozenset[str]:

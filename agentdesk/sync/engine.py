@@ -65,7 +65,7 @@ class Engine:
         self._tasks: dict[str, tuple[asyncio.Task[None], ...]] = {}
         self._last_chores_at: Millis | None = None
         self._back: Millis | None = 0
-        """By how much the clock was set back, for the outbox to be told; None once it was. At the start nobody knows."""
+        """By how much the clock was set back, until the outbox has been told; it is asked once at the start."""
         for connector in connectors.values():
             self.add(connector)
 

@@ -116,6 +116,39 @@ async def test_sending_holds_the_reply_and_closes_the_composer(world: World) -> 
         assert find.drafts(world.desk) == []
 
 
+async def test_pressing_send_again_while_the_cache_is_slow_sends_once(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, _):
+        await typed(pilot, "On its way")
+        await asyncio.gather(composer.send(), composer.send(), composer.send())
+        await until(pilot, lambda: not composer.is_open)
+        assert [entry.out.text for entry in find.outbox(world.desk) if entry.out] == ["On its way ^AN"]
+        assert find.drafts(world.desk) == []
+
+
+async def test_a_draft_that_could_not_be_stored_before_is_no_draft_again_behind_what_was_sent(
+        world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    save, send = answer.save, answer.send
+
+    async def full(desk: Desk, draft: Draft) -> int:
+        raise StoreFull("The disk is full")
+
+    async def slow(*given: Any, **more: Any) -> answer.Sent:
+        monkeypatch.setattr(answer, "save", save)
+        freezing = asyncio.get_running_loop().create_task(send(*given, **more))
+        await asyncio.sleep(0)
+        await composer.flush()
+        return await freezing
+
+    monkeypatch.setattr(answer, "save", full)
+    monkeypatch.setattr(answer, "send", slow)
+    async with writing(world) as (_, pilot, composer, _):
+        await typed(pilot, "On its way")
+        await composer.send()
+        await until(pilot, lambda: not composer.is_open)
+        assert [entry.out.text for entry in find.outbox(world.desk) if entry.out] == ["On its way ^AN"]
+        assert find.drafts(world.desk) == []
+
+
 async def test_a_guard_stops_once_and_says_how_to_go_on(world: World) -> None:
     async with writing(world) as (_, pilot, composer, _):
         await typed(pilot, "Call 0151 23456789")

@@ -59,6 +59,7 @@ class Composer(Vertical):
         self._told: tuple[Note, ...] = ()
         """What happened since the last key, besides the guards: a paste was cleaned, sending was refused."""
         self._timer: Timer | None = None
+        self._sending = False
         self._keeper: DraftKeeper | None = None
 
     def compose(self) -> ComposeResult:
@@ -273,18 +274,18 @@ class Composer(Vertical):
     async def send(self) -> None:
         """Send; warnings stop it once, sending again goes past those that were shown."""
         draft = self.draft
-        if draft is None:
+        if draft is None or self._sending:
             return
-        await self.flush()
-        self.editor.read_only = True
+        self._sending = self.editor.read_only = True
         try:
+            await self.flush()
             sent = await self.keeper.send()
         except DeskError as error:
             how = ". ".join(part.rstrip(".") for part in (error.cause, error.remedy) if part)
             self._told = (Note(f"Not sent: {error.title}", how, "late"),)
             sent = False
         finally:
-            self.editor.read_only = False
+            self._sending = self.editor.read_only = False
         if sent:
             from agentdesk.ui.writing import after
 

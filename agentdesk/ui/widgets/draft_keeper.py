@@ -39,6 +39,7 @@ class DraftKeeper:
         """Codes of what stopped the last attempt to send; sending again goes past them."""
         self._stored: Draft | None = None
         self._rescued: Path | None = None
+        self._sending = False
         self._to = ""
 
     def begin(self, conversation_id: int, kind: OutKind, visibility: str = "", reply_to: str = "",
@@ -93,9 +94,12 @@ class DraftKeeper:
             (one.conversation_id, one.kind) == (it.conversation_id, it.kind) for one in find.drafts(self.desk))
 
     async def store(self) -> None:
-        """Commit the draft as it is now; when that fails it is written beside the store, and ``trouble`` says so."""
+        """Commit the draft as it is now; when that fails it is written beside the store, and ``trouble`` says so.
+
+        Not while it is being sent: it would be a draft again behind what left.
+        """
         draft = self.draft
-        if draft is None or not self.unsaved:
+        if draft is None or self._sending or not self.unsaved:
             return
         try:
             await answer.save(self.desk, draft)
@@ -205,7 +209,11 @@ class DraftKeeper:
                 return False
             newest = find.thread(self.desk, draft.conversation_id, limit=1)[-1].id
             draft = msgspec.structs.replace(draft, seen_message_id=newest)
-        sent = await answer.send(self.desk, draft, accepted, split="too_long" in accepted)
+        self._sending = True
+        try:
+            sent = await answer.send(self.desk, draft, accepted, split="too_long" in accepted)
+        finally:
+            self._sending = False
         if sent.warnings:
             self.accepted = accepted | frozenset(warning.code for warning in sent.warnings)
             return False
