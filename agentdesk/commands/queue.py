@@ -34,9 +34,10 @@ async def assign(ctx: Context, agent: str = "") -> str | None:
 @verb(name="snooze", title="Snooze until …", contexts=LIST, scope="many", undoable=True)
 async def snooze(ctx: Context, until: str = "") -> str | None:
     """Put conversations aside until a time such as 2h, tomorrow 9 or mon 14:30; a new message brings them back."""
+    seen = inbox.seen(ctx.desk, ctx.many)
     words = until or await ctx.front.ask("Snooze until", hint="2h, tomorrow 9, mon 14:30, 2026-12-01 9:00",
                                          check=lambda text: _time_problem(ctx, text))
-    return await inbox.snooze(ctx.desk, ctx.many, when(ctx, words)) if words else None
+    return await inbox.snooze(ctx.desk, ctx.many, when(ctx, words), seen=seen) if words else None
 
 
 def when(ctx: Context, words: str) -> int:
@@ -55,6 +56,7 @@ def _time_problem(ctx: Context, words: str) -> str:
 @verb(name="done", title="Done …", contexts=LIST, scope="many", undoable=True)
 async def done(ctx: Context, how: str = "", code: str = "", reason: str = "", of: int = 0) -> str | None:
     """Let conversations leave the queue by answered, praise, not_actionable, duplicate, linked or spam."""
+    seen = inbox.seen(ctx.desk, ctx.many)
     chosen = how or await ctx.front.choose("Done: how?", _ways(ctx))
     if not chosen:
         return None
@@ -66,7 +68,8 @@ async def done(ctx: Context, how: str = "", code: str = "", reason: str = "", of
         if not number:
             return None
         of = _number(number)
-    return await inbox.dispose(ctx.desk, ctx.many, disposition, code=code, reason=reason, of=of or None)
+    return await inbox.dispose(ctx.desk, ctx.many, disposition, code=code, reason=reason, of=of or None,
+                               seen=seen)
 
 
 def _ways(ctx: Context) -> list[Choice]:

@@ -227,8 +227,7 @@ def _buries(db: Db, conversation_id: int, before: dict[str, Any], detail: dict[s
     """True when putting it back would take out of the queue what came in after the decision."""
     if before.get("state", State.OPEN) == State.OPEN or "newest" not in detail:
         return False
-    return bool(db.value("SELECT EXISTS (SELECT 1 FROM message WHERE conversation_id = ? AND direction = 'in' "
-                         "AND handled_at IS NULL AND id > ?)", conversation_id, detail["newest"]))
+    return conversations.has_unanswered_after(db, conversation_id, detail["newest"])
 
 
 def _inverse(action: Action, before: dict[str, Any], current: dict[str, Any]) -> Action | None:

@@ -7,7 +7,7 @@ hear goes through the outbox.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agentdesk.desk.decide import Decision, decide
 from agentdesk.desk.desk import Desk
@@ -89,14 +89,29 @@ async def assign(desk: Desk, ids: Sequence[int], agent: str) -> str:
     return _count(changed, f"Assigned to {agent}", "{n} conversations assigned to " + agent)
 
 
-async def snooze(desk: Desk, ids: Sequence[int], until: int) -> str:
-    """Put conversations aside until an instant; a new message brings them back at once."""
+def seen(desk: Desk, ids: Sequence[int]) -> dict[int, int]:
+    """The newest message of each conversation now, before somebody is asked what to do with them."""
+    return {number: conversations.last_message_id(desk.store.reader, number) for number in ids}
+
+
+def _refuse_unseen(db: Db, it: Conversation, seen: Mapping[int, int] | None) -> None:
+    """What came in while somebody chose is read before it leaves the queue."""
+    if seen is not None and it.id in seen and conversations.has_unanswered_after(db, it.id, seen[it.id]):
+        raise Refused(f"#{it.id} {it.name} wrote again while you chose", "", "Read it, then choose again")
+
+
+async def snooze(desk: Desk, ids: Sequence[int], until: int, *, seen: Mapping[int, int] | None = None) -> str:
+    """Put conversations aside until an instant; a new message brings them back at once.
+
+    ``seen`` tells what was there when the person began to choose.
+    """
     if until <= desk.now():
         raise Refused("That time has passed", "", "Name a time to come: 2h, tomorrow 9, mon 14:30")
 
     def judge(db: Db, it: Conversation) -> Decision | None:
         if it.state is State.DONE:
             raise Refused(f"#{it.id} {it.name} is done", "Only open conversations can be snoozed", "Reopen it first")
+        _refuse_unseen(db, it, seen)
         return Decision({"state": State.SNOOZED.value, "snoozed_until": until}, detail={"until": until})
 
     changed = await decide(desk, ids, "snoozed", judge)
@@ -104,14 +119,18 @@ async def snooze(desk: Desk, ids: Sequence[int], until: int) -> str:
 
 
 async def dispose(desk: Desk, ids: Sequence[int], how: Disposition, *, code: str = "", reason: str = "",
-                  of: int | None = None) -> str:
-    """Let conversations leave the queue, with a disposition that names how and why."""
+                  of: int | None = None, seen: Mapping[int, int] | None = None) -> str:
+    """Let conversations leave the queue, with a disposition that names how and why.
+
+    ``seen`` tells what was there when the person began to choose.
+    """
     _check_disposition(desk, ids, how, code, of)
     now = desk.now()
 
     def judge(db: Db, it: Conversation) -> Decision | None:
         if it.state is State.DONE and it.disposition is how and it.disposition_code == code:
             return None
+        _refuse_unseen(db, it, seen)
         _refuse_unsettled(db, it, how)
         _refuse_untold(db, it, how)
         caps = desk.caps(it.source)

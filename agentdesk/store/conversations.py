@@ -143,6 +143,12 @@ def message(db: Db, message_id: int) -> StoredMessage:
     return stored_message(row, _earlier_texts(db, [message_id]).get(message_id, ()), marks)
 
 
+def has_unanswered_after(db: Db, conversation_id: int, message_id: int) -> bool:
+    """True when the customer wrote after that message and nothing has covered it."""
+    return bool(db.value("SELECT EXISTS (SELECT 1 FROM message WHERE conversation_id = ? AND direction = 'in' "
+                         "AND handled_at IS NULL AND id > ?)", conversation_id, message_id))
+
+
 def last_message_id(db: Db, conversation_id: int) -> int:
     """The newest message that is stored of a conversation: what somebody who looks now has seen; 0 for none."""
     return int(db.value("SELECT max(id) FROM message WHERE conversation_id = ?", conversation_id) or 0)

@@ -74,6 +74,28 @@ async def test_a_new_message_wakes_a_snoozed_one_at_once(world: World) -> None:
     assert open_ids(world) == [number]
 
 
+async def test_what_came_in_while_one_chose_is_not_finished_with_it(world: World) -> None:
+    number, other = await world.arrive("a"), await world.arrive("b")
+    seen = inbox.seen(world.desk, [number, other])
+    await world.arrive("a", "It is urgent now")
+    with pytest.raises(Refused, match="wrote again"):
+        await inbox.dispose(world.desk, [number, other], Disposition.PRAISE, seen=seen)
+    with pytest.raises(Refused, match="wrote again"):
+        await inbox.snooze(world.desk, [number, other], world.clock.now() + HOUR, seen=seen)
+    assert open_ids(world) == [number, other]
+    await inbox.dispose(world.desk, [number, other], Disposition.PRAISE, seen=inbox.seen(world.desk, [number, other]))
+    assert open_ids(world) == []
+
+
+async def test_our_own_words_that_come_in_meanwhile_stop_nothing(world: World) -> None:
+    number = await world.arrive("a")
+    seen = inbox.seen(world.desk, [number])
+    world.platform.colleague("a", "It is on its way")
+    await world.sync()
+    await inbox.dispose(world.desk, [number], Disposition.ANSWERED, seen=seen)
+    assert find.conversation(world.desk, number).state is State.DONE
+
+
 async def test_snoozing_into_the_past_is_refused(world: World) -> None:
     number = await world.arrive("a")
     with pytest.raises(Refused, match="has passed"):

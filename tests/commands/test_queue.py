@@ -1,0 +1,40 @@
+"""Verbs of the queue that ask: what comes in while the person chooses is not finished along with the rest."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from agentdesk.commands import queue
+from agentdesk.commands.context import Context, Front
+from agentdesk.desk import find
+from agentdesk.errors import Refused
+from agentdesk.model.conversation import State
+from tests.desk.conftest import World
+
+
+class Slow:
+    """A person who takes so long to choose that the customer writes again."""
+
+    def __init__(self, world: World, answer: str) -> None:
+        self.world, self.answer = world, answer
+
+    async def choose(self, *given: Any) -> str:
+        """Choose, late."""
+        await self.world.arrive("a", "It is urgent now")
+        return self.answer
+
+    async def ask(self, *given: Any, **more: Any) -> str:
+        """Answer, late."""
+        return await self.choose()
+
+
+@pytest.mark.parametrize(("verb", "answer"), [("done", "praise"), ("done", "spam advert"), ("snooze", "2h")])
+async def test_what_comes_in_while_the_person_chooses_stays_in_the_queue(world: World, verb: str, answer: str) -> None:
+    number = await world.arrive("a", "Thanks")
+    ctx = Context(desk=world.desk, front=cast(Front, Slow(world, answer)), selection=(number,))
+    with pytest.raises(Refused, match="wrote again"):
+        await getattr(queue, verb)(ctx)
+    it = find.conversation(world.desk, number)
+    assert (it.state, it.burst) == (State.OPEN, 2)
