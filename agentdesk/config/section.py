@@ -9,7 +9,6 @@ import msgspec
 from agentdesk.config.shape import LABEL, Checked, Length, Place, Text
 from agentdesk.model.clock import DAY, MINUTE, Millis
 
-Duration: TypeAlias = Annotated[Millis, Length()]
 Target: TypeAlias = Annotated[Millis, Length(least=MINUTE, most=3_650 * DAY)]
 Label: TypeAlias = Annotated[str, LABEL]
 Line: TypeAlias = Annotated[str, Text()]

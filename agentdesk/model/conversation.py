@@ -190,11 +190,6 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     indirect: bool = False
     """True while it was only heard by listening."""
 
-    @property
-    def has_unsent(self) -> bool:
-        """True while a reply or note is not settled."""
-        return self.unsent > 0
-
 
 class ConversationBrief(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a customer's history: when, where, what about, and how it ended."""
@@ -226,7 +221,6 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     words: str
     made_at: Millis
     due_at: Millis
-    kept_at: Millis | None = None
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):

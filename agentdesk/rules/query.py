@@ -12,36 +12,7 @@ from agentdesk.errors import UsageError
 from agentdesk.model.clock import Millis
 from agentdesk.rules.grammar import Reader
 from agentdesk.rules.match import Subject, holds
-from agentdesk.rules.terms import (
-    CHOICES,
-    FIELDS,
-    FLAGS,
-    LENGTHS,
-    ME,
-    NONE,
-    NUMBERS,
-    SHORTHANDS,
-    TEXTS,
-    WITH_NONE,
-    And,
-    Compare,
-    Flag,
-    Is,
-    Node,
-    Not,
-    Op,
-    Or,
-    Phrase,
-    Word,
-    both,
-    leaves,
-)
-
-__all__ = [
-    "CHOICES", "FIELDS", "FLAGS", "LENGTHS", "ME", "NONE", "NUMBERS", "SHORTHANDS", "TEXTS", "WITH_NONE",
-    "And", "Compare", "Flag", "Is", "Node", "Not", "Op", "Or", "Phrase", "Query", "Subject", "Word",
-    "leaves", "matches", "parse",
-]  # fmt: skip
+from agentdesk.rules.terms import And, Node, leaves
 
 MAX_CHARS = 2_000
 
@@ -62,10 +33,6 @@ class Query(msgspec.Struct, frozen=True):
     def names(self, field: str) -> bool:
         """True when the filter says something about ``field`` (a field or a flag)."""
         return any(getattr(leaf, "field", getattr(leaf, "name", "")) == field for leaf in leaves(self.root))
-
-    def scoped(self) -> Query:
-        """Return the filter as the queue reads it: open conversations, unless it names a state itself."""
-        return self if self.names("state") else Query(both([Is("state", ("open",)), self.root]))
 
 
 def parse(text: str) -> Query:

@@ -16,9 +16,10 @@ from agentdesk.rules.calendar import ALWAYS, Calendar, Spans
 from agentdesk.rules.match import Subject
 from agentdesk.rules.order import rank
 from agentdesk.rules.priority import Weight, weigh
-from agentdesk.rules.query import Query, leaves, matches, parse
+from agentdesk.rules.query import Query, matches, parse
 from agentdesk.rules.signals import Signals
 from agentdesk.rules.sla import Facts, Policy, clocks, leading
+from agentdesk.rules.terms import leaves
 
 ROUND_THE_CLOCK = "24x7"
 """What policies call the calendar that never closes."""
@@ -172,11 +173,6 @@ class Rulebook:
     def calendar(self, name: str) -> Calendar:
         """The calendar that a clock names; round the clock when it is not there any more."""
         return self.calendars.get(name, ALWAYS)
-
-    def closed_until(self, clock: DueClock, now: Millis) -> Millis | None:
-        """When a clock goes on that stands still because its calendar is closed; None while it runs."""
-        opens = self.calendar(clock.calendar).next_open(now)
-        return opens if opens > now else None
 
     def _policy(self, facts: Facts, text: str, weight: Weight) -> Policy:
         subject: Subject | None = None

@@ -15,8 +15,6 @@ from agentdesk.rules.calendar import ALWAYS, Calendar
 
 UNSET_BEFORE: Millis = 366 * DAY
 """Help desks write 1970 for «no due time»; anything before this is taken as that."""
-LEFT_CELLS = 8
-"""No text of ``left`` is wider."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,16 +138,6 @@ def left(due_at: Millis, now: Millis) -> str:
     if days < 10:
         return f"{sign}{days}d {rest // HOUR % 24:02}h"
     return f"{sign}{min(days, 99_999)}d"
-
-
-def next_change(due_at: Millis, now: Millis) -> Millis:
-    """The first instant after ``now`` at which ``left`` can read differently."""
-    rest = due_at - now
-    size = abs(rest)
-    unit = SECOND if size < HOUR else MINUTE if size < DAY else HOUR if size < 10 * DAY else DAY
-    if rest > 0:
-        return now + rest % unit + 1 if rest % unit + 1 <= rest else due_at
-    return now + unit - size % unit
 
 
 def _due(clock: DueClock) -> Millis:

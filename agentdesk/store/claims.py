@@ -2,22 +2,8 @@
 
 from __future__ import annotations
 
-from agentdesk.errors import NotFound
 from agentdesk.model.clock import Millis
-from agentdesk.store import conversations
 from agentdesk.store.db import Db
-
-
-def claim(db: Db, conversation_id: int, agent: str, until: Millis, now: Millis) -> str:
-    """Take a conversation; empty when it is ours now, else the name of the agent who has it."""
-    row = db.row("SELECT claim_agent, claim_until FROM conversation WHERE id = ?", conversation_id)
-    if row is None:
-        raise NotFound(f"There is no conversation #{conversation_id}")
-    holder, ends = row
-    if holder and holder != agent and (ends or 0) > now:
-        return str(holder)
-    conversations.set_claim(db, conversation_id, agent, until)
-    return ""
 
 
 def renew(db: Db, conversation_id: int, agent: str, until: Millis) -> bool:

@@ -1,4 +1,4 @@
-"""Conversations: windows of the queue by keyset, single heads, threads, and the changes a person makes."""
+"""Conversations: windows of the queue by keyset, single heads, threads; ``decisions`` writes what persons change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import (
     ClockKind,
     Conversation,
-    ConversationBrief,
     Disposition,
     DueClock,
     QueueRow,
@@ -22,17 +21,11 @@ from agentdesk.model.conversation import (
 from agentdesk.model.message import Attachment, Author, Direction, Kind, Message, StoredMessage, Visibility
 from agentdesk.model.outgoing import Verb
 from agentdesk.model.text import Inert
-from agentdesk.store import decisions, reactions
-from agentdesk.store.codec import pack, unpack
+from agentdesk.store import reactions
+from agentdesk.store.codec import unpack
 from agentdesk.store.db import Db
 from agentdesk.store.trouble import reading
 from agentdesk.store.where import Where
-
-__all__ = [
-    "ConversationBrief", "Key", "around", "by_ref", "count", "counts", "get",
-    "last_message_id", "mark_read", "matching", "set_assignee", "set_claim", "set_incident", "set_priority",
-    "set_snooze", "set_state", "set_status", "set_tags", "thread", "wake", "window",
-]
 
 Key = tuple[int, int]
 """(rank, id): where a row stands in every view."""
@@ -154,70 +147,9 @@ def last_message_id(db: Db, conversation_id: int) -> int:
     return int(db.value("SELECT max(id) FROM message WHERE conversation_id = ?", conversation_id) or 0)
 
 
-def wake(db: Db, now: Millis) -> list[int]:
-    """Bring snoozed conversations back whose time has come; returns their numbers, to be refreshed."""
-    ids = [row[0] for row in db.rows("SELECT id FROM conversation WHERE state = 'snoozed' "
-                                     "AND snoozed_until <= ?", now)]
-    for each in ids:
-        set_state(db, each, State.OPEN, now)
-    return ids
-
-
-def set_state(db: Db, conversation_id: int, state: State, now: Millis, *, disposition: Disposition | None = None,
-              code: str = "", until: Millis | None = None) -> None:
-    """Move a conversation; done takes a disposition, snoozed an instant. Coming back, it stands on top until ranked."""
-    changes: dict[str, Any] = {
-        "state": state.value, "snoozed_until": until if state is State.SNOOZED else None,
-        "disposition": disposition.value if disposition and state is State.DONE else None,
-        "disposition_code": code if state is State.DONE else "",
-        "disposed_at": now if state is State.DONE else None}
-    decisions.write(db, conversation_id, changes)
-
-
-def set_snooze(db: Db, conversation_id: int, until: Millis, now: Millis) -> None:
-    """Put a conversation aside until an instant."""
-    set_state(db, conversation_id, State.SNOOZED, now, until=until)
-
-
-def set_tags(db: Db, conversation_id: int, tags: Sequence[str]) -> None:
-    """Replace the tags."""
-    _set(db, conversation_id, "tags", pack(list(dict.fromkeys(tags))))
-
-
-def set_assignee(db: Db, conversation_id: int, assignee: str) -> None:
-    """Name the agent who has it; empty for nobody."""
-    _set(db, conversation_id, "assignee", assignee)
-
-
-def set_claim(db: Db, conversation_id: int, agent: str, until: Millis | None) -> None:
-    """Write a claim as it is; ``claims`` decides who may."""
-    db.run("UPDATE conversation SET claim_agent = ?, claim_until = ?, version = version + 1 WHERE id = ?",
-           agent, until, conversation_id)
-
-
-def set_incident(db: Db, conversation_id: int, incident: str) -> None:
-    """Put it under an incident; empty takes it out."""
-    _set(db, conversation_id, "incident", incident)
-
-
-def set_priority(db: Db, conversation_id: int, priority: str) -> None:
-    """Set the priority as its source calls it."""
-    _set(db, conversation_id, "priority", priority)
-
-
-def set_status(db: Db, conversation_id: int, status: str) -> None:
-    """Set the status as its source calls it."""
-    _set(db, conversation_id, "status", status)
-
-
 def mark_read(db: Db, conversation_id: int) -> None:
     """Forget how many messages are unread."""
     db.run("UPDATE conversation SET unread = 0, version = version + 1 WHERE id = ? AND unread > 0", conversation_id)
-
-
-def _set(db: Db, conversation_id: int, column: str, value: Any) -> None:
-    if not db.run(f"UPDATE conversation SET {column} = ?, version = version + 1 WHERE id = ?", value, conversation_id):
-        raise NotFound(f"There is no conversation #{conversation_id}")
 
 
 def _queue_row(row: tuple[Any, ...], letters: dict[str, str]) -> QueueRow:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -10,7 +9,7 @@ import msgspec
 from agentdesk.errors import NotFound
 from agentdesk.model.conversation import ConversationBrief, Disposition, Severity, State
 from agentdesk.model.customer import Customer, Identity, Profile
-from agentdesk.store.codec import pack, unpack
+from agentdesk.store.codec import unpack
 from agentdesk.store.db import Db
 from agentdesk.store.trouble import reading
 
@@ -61,29 +60,6 @@ def by_identity(db: Db, source: str, ref: str) -> int | None:
     """The customer behind an identity; None when it is not known."""
     found = db.value("SELECT customer_id FROM identity WHERE source = ? AND ref = ?", source, ref)
     return None if found is None else int(found)
-
-
-def by_handle(db: Db, handle: str, limit: int = 20) -> list[int]:
-    """Customers whose handle is ``handle``, whatever the case and with or without its @."""
-    plain = handle.removeprefix("@")
-    return [row[0] for row in db.rows(
-        "SELECT DISTINCT customer_id FROM identity WHERE handle = ? COLLATE NOCASE "
-        "OR handle = ? COLLATE NOCASE LIMIT ?", plain, f"@{plain}", limit)]
-
-
-def set_note(db: Db, customer_id: int, note: str) -> None:
-    """Replace what colleagues should know."""
-    put_column(db, customer_id, "note", note)
-
-
-def set_vip(db: Db, customer_id: int, vip: bool) -> None:
-    """Mark as VIP or not."""
-    put_column(db, customer_id, "vip", int(vip))
-
-
-def set_tags(db: Db, customer_id: int, tags: Sequence[str]) -> None:
-    """Replace the tags."""
-    put_column(db, customer_id, "tags", pack(list(dict.fromkeys(tags))))
 
 
 def column(db: Db, customer_id: int, name: Literal["name", "vip", "note", "tags"]) -> str | int:

@@ -85,13 +85,6 @@ def rows(db: Db, since: Millis, until: Millis) -> Iterator[LedgerEntry]:
         last = (found[-1][2], found[-1][0])
 
 
-def newest(db: Db, limit: int = 200, before: int | None = None) -> list[LedgerEntry]:
-    """The newest entries about anything, newest first; ``before`` an id pages back."""
-    found = db.rows(f"SELECT {_COLUMNS} FROM ledger WHERE id < ? ORDER BY id DESC LIMIT ?",
-                    before if before is not None else 2**62, limit)
-    return _entries(db, found)
-
-
 def verify(db: Db) -> list[str]:
     """Recompute the chain; returns what does not fit, in sentences."""
     problems: list[str] = []

@@ -124,14 +124,9 @@ def due(db: Db, source: str, now: Millis) -> builtins.list[OutboxEntry]:
         if _is_whole(row):
             ready += _entries(db, [row])
         else:
-            _move(db, row[0], SendState.NEEDS_HUMAN, _DAMAGED, "Run agentdesk doctor --rescue FILE, then write it again")
+            _move(db, row[0], SendState.NEEDS_HUMAN, _DAMAGED,
+                  "Run agentdesk doctor --rescue FILE, then write it again")
     return ready
-
-
-def has_work(db: Db, source: str) -> bool:
-    """True when anything lies here that the sender may have to touch."""
-    return bool(db.value("SELECT EXISTS (SELECT 1 FROM outbox WHERE source = ? AND state NOT IN ('sent', 'cancelled') "
-                         "AND state IN ('held', 'queued', 'sending', 'unknown'))", source))
 
 
 def next_at(db: Db, source: str) -> Millis | None:

@@ -107,16 +107,6 @@ class People:
         self._db.many("INSERT INTO identity VALUES (?, ?, ?, ?, ?, ?, ?, ?)", identities)
 
 
-def update_profile(db: Db, source: str, profile: Profile, now: Millis) -> int | None:
-    """Store what the source tells of a person now; returns the customer, None when nobody knows that person."""
-    db.run("UPDATE identity SET handle = ?, name = ?, followers = ?, profile = ?, seen_at = ? "
-           "WHERE source = ? AND ref = ?", profile.handle, profile.name, profile.followers, pack(profile), now, source,
-           profile.ref)
-    matches.remember(db, source, [profile])
-    found = db.value("SELECT customer_id FROM identity WHERE source = ? AND ref = ?", source, profile.ref)
-    return None if found is None else int(found)
-
-
 def called(name: str, handle: str, ref: str) -> Inert:
     """How a person is called: display name, else handle, else the ref."""
     return inert_line(name or handle or ("unknown" if ref.startswith(UNKNOWN) else ref))

@@ -11,7 +11,8 @@ from agentdesk.model.message import Direction, Hit
 from agentdesk.model.text import inert_line
 from agentdesk.model.words import tokens
 from agentdesk.rules.order import ADVANCE
-from agentdesk.rules.query import ME, NONE, And, Compare, Flag, Is, Node, Not, Or, Phrase, Query, Word
+from agentdesk.rules.query import Query
+from agentdesk.rules.terms import ME, NONE, And, Compare, Flag, Is, Node, Not, Or, Phrase, Word
 from agentdesk.store.db import Db
 from agentdesk.store.trouble import reading
 from agentdesk.store.where import Where

@@ -42,11 +42,6 @@ def all(db: Db) -> builtins.list[SourceState]:  # noqa: A001 - sources.all reads
         return [_state(row) for row in db.rows(f"{_SELECT} ORDER BY name")]
 
 
-def note_try(db: Db, name: str, now: Millis) -> None:
-    """Remember that the source is being asked."""
-    db.run("UPDATE source SET last_try_at = ? WHERE name = ?", now, name)
-
-
 def note_ok(db: Db, name: str, now: Millis, next_try_at: Millis | None = None) -> None:
     """Remember that the source answered; one that was paused meanwhile stays so."""
     db.run("UPDATE source SET state = iif(state = 'paused', state, 'ok'), last_try_at = ?1, last_ok_at = ?1, "
@@ -89,11 +84,6 @@ def set_state(db: Db, name: str, state: str) -> None:
 def set_cursor(db: Db, name: str, cursor: str | None, now: Millis) -> None:
     """Move the cursor; belongs into the transaction that stored what it covers."""
     db.run("UPDATE source SET cursor = ?, cursor_at = ? WHERE name = ?", cursor, now, name)
-
-
-def set_backfilled(db: Db, name: str) -> None:
-    """Remember that the history of the first connect is in."""
-    db.run("UPDATE source SET backfilled = 1 WHERE name = ?", name)
 
 
 def set_account(db: Db, name: str, account: Account) -> None:

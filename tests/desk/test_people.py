@@ -10,7 +10,7 @@ from agentdesk.model.customer import Profile
 from agentdesk.model.events import Event, Notice
 from agentdesk.model.text import inert_line
 from agentdesk.store import customers
-from agentdesk.store import people as person_rows
+from agentdesk.store.people import People
 from tests.desk.conftest import SOURCE, World
 
 
@@ -18,8 +18,8 @@ async def two(world: World) -> tuple[int, int]:
     """Two customers with the same mail on one source."""
     numbers = [await world.arrive(ref) for ref in "ab"]
     mail = inert_line("jane@example.org")
-    world.desk.store.write_now(lambda db: [person_rows.update_profile(
-        db, SOURCE, Profile(ref=f"c-{ref}", name=inert_line(f"Jane {ref}"), contacts=(mail,)), 1) for ref in "ab"])
+    world.desk.store.write_now(lambda db: People(db, SOURCE, 1).bring_in(
+        [Profile(ref=f"c-{ref}", name=inert_line(f"Jane {ref}"), contacts=(mail,)) for ref in "ab"], (), ()))
     one, other = (find.conversation(world.desk, number).customer_id for number in numbers)
     return one, other
 
@@ -34,7 +34,7 @@ def actions(world: World) -> list[tuple[str, int | None]]:
 async def test_an_offer_is_taken_and_the_merge_taken_back(world: World) -> None:
     one, other = await two(world)
     (offer,) = people.offers(world.desk, one)
-    assert (offer.customer_id, offer.why, offer.name) == (other, "same mail", "Customer b")
+    assert (offer.customer_id, offer.why, offer.name) == (other, "same mail", "Jane b")
     assert await people.merge(world.desk, one, other, offer.why) == "One customer now"
     assert people.offers(world.desk, one) == []
     assert len(find.earlier(world.desk, one)) == 2, "one history over all identities"
@@ -74,7 +74,7 @@ async def test_notes_and_vip_are_taken_back_unless_somebody_changed_them_since(w
     await decide.undo(world.desk)
     await decide.undo(world.desk)
     assert (find.customer(world.desk, one).vip, find.customer(world.desk, one).tags) == (False, ())
-    world.desk.store.write_now(lambda db: customers.set_note(db, one, "a colleague's words"))
+    world.desk.store.write_now(lambda db: customers.put_column(db, one, "note", "a colleague's words"))
     await decide.undo(world.desk)
     assert find.customer(world.desk, one).note == "a colleague's words"
 

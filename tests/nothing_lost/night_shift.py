@@ -22,6 +22,7 @@ from agentdesk.store.db import Db
 from tests.fakes import checker
 from tests.fakes.desk import SETTLED, SOURCE, LittleDesk, rulebook
 from tests.fakes.platform import Event, Fault, Killed, Platform
+from tests.store.scene import claim
 
 FAULTS = [f for f in Fault if f not in (Fault.HANG_AFTER, Fault.HANG_BEFORE)]
 REPLAY = {SendStrength.KEY: 3_600, SendStrength.CONTENT: 120}
@@ -221,7 +222,7 @@ class NightShift:
         number = self._some(desk, State.OPEN)
         if number is not None:
             until = self.clock.now() + 15 * MINUTE
-            desk.store.write_now(lambda db: conversations.set_claim(db, number, desk.agent, until))
+            desk.store.write_now(lambda db: claim(db, number, desk.agent, until))
             desk.act(conversations.get(desk.store.reader, number).ref, Verb.CLAIM)
 
     async def chores(self, desk: LittleDesk) -> None:

@@ -13,14 +13,15 @@ import pytest
 from agentdesk.config.schema import Config
 from agentdesk.errors import StoreError
 from agentdesk.model.clock import MINUTE, ManualClock
+from agentdesk.model.conversation import Disposition, State
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import OutKind
 from agentdesk.model.page import Gap
 from agentdesk.rules.rulebook import Rulebook
-from agentdesk.store import claims, conversations, customers, drafts, ledger, outbox, promises
+from agentdesk.store import customers, drafts, ledger, outbox, promises
 from agentdesk.store.db import Db, Store
 from tests.nothing_lost.conftest import Runs
-from tests.store.scene import SAM, Scene
+from tests.store.scene import SAM, Scene, claim, move
 
 RULES = Rulebook.build(Config(), ZoneInfo("UTC"))
 TRANSIENT = (apsw.ReadOnlyError("read-only"), apsw.IOError("disk I/O error"), apsw.BusyError("locked"))
@@ -51,7 +52,7 @@ def steps(scene: Scene) -> dict[str, Callable[[], object]]:
         "edit and delete": lambda: scene.take(
             scene.message("other words", ref="m-first", edited_at=now()), removed=("m-second",)),
         "draft": lambda: scene.draft(1, "Sorry"),
-        "claim": lambda: write(lambda db: claims.claim(db, 1, "ann", now() + MINUTE, now())),
+        "claim": lambda: write(lambda db: claim(db, 1, "ann", now() + MINUTE)),
         "freeze": lambda: scene.freeze(1, "Sorry"),
         "start": lambda: scene.start(1),
         "sent": lambda: scene.sent(1, "r1"),
@@ -60,7 +61,7 @@ def steps(scene: Scene) -> dict[str, Callable[[], object]]:
         "new inbound": lambda: scene.take(scene.message("and now", ref="m-4"), scene.message(thread="t2", ref="m-5")),
         "promise": lambda: write(lambda db: promises.make(db, 1, "ann", "call", now() + MINUTE, now())),
         "dispose": lambda: write(dispose),
-        "note": lambda: write(lambda db: customers.set_note(db, 1, "a note")),
+        "note": lambda: write(lambda db: customers.put_column(db, 1, "note", "a note")),
         "hold": lambda: scene.freeze(2, "second", kind=OutKind.NOTE, hold=MINUTE),
         "cancel": lambda: write(lambda db: outbox.cancel(db, 2, "ann", now())),
     }
@@ -76,7 +77,7 @@ def attempt(step: Callable[[], object]) -> bool:
 
 
 def dispose(db: Db) -> None:
-    conversations.set_state(db, 2, conversations.State.DONE, 5, disposition=conversations.Disposition.SPAM, code="x")
+    move(db, 2, State.DONE, 5, disposition=Disposition.SPAM, code="x")
     ledger.write(db, at=5, agent="ann", action="spam", conversation_id=2)
 
 

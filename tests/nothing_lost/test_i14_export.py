@@ -12,6 +12,7 @@ import pytest
 from agentdesk.config.schema import Config
 from agentdesk.errors import Refused, UsageError
 from agentdesk.model.clock import DAY, MINUTE, ManualClock
+from agentdesk.model.conversation import State
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import OutKind, Verb
 from agentdesk.model.page import Gap, Reject, RemoteCanned
@@ -20,6 +21,7 @@ from agentdesk.store import (
     canned,
     conversations,
     customers,
+    decisions,
     integrity,
     ledger,
     links,
@@ -32,7 +34,7 @@ from agentdesk.store import (
 )
 from agentdesk.store.db import Db, Store
 from tests.bench.made import Maker
-from tests.store.scene import SAM, Scene, changed
+from tests.store.scene import SAM, Scene, changed, move
 
 
 def lived_in(path: Path) -> Store:
@@ -58,10 +60,10 @@ def lived_in(path: Path) -> Store:
         outbox.unknown(db, entry, "cut off", "wait", 5)
         promises.make(db, number, "ann", "call back", clock.now() + DAY, clock.now())
         links.make(db, number, "ticket", "ann", 1, url="https://rt.example/5512")
-        customers.set_note(db, 1, "likes tea")
-        customers.set_vip(db, 1, True)
-        conversations.set_snooze(db, number, clock.now() + MINUTE, clock.now())
-        conversations.set_tags(db, number, ["lost", "vip"])
+        customers.put_column(db, 1, "note", "likes tea")
+        customers.put_column(db, 1, "vip", True)
+        move(db, number, State.SNOOZED, clock.now(), until=clock.now() + MINUTE)
+        decisions.write(db, number, {"tags": '["lost","vip"]'})
         ledger.write(db, at=1, agent="ann", action="praise", conversation_id=number, detail={"batch": "b"})
         reactions.put(db, "mastodon:acme", reactions.Reaction(Verb.LIKE, "m1"), number, "ann", 7)
         matches.part(db, customers.get(db, 1).identities, customers.get(db, 2).identities, "ann", 8)

@@ -15,9 +15,10 @@ from agentdesk.model.conversation import Disposition, State
 from agentdesk.model.message import Author, Direction, Message
 from agentdesk.model.text import inert_line
 from agentdesk.rules.rulebook import Rulebook
-from agentdesk.store import conversations, decisions, integrity, ledger, standing
+from agentdesk.store import decisions, integrity, ledger, standing
 from agentdesk.store.db import Db, Store
-from tests.store.scene import SAM, Scene, changed
+from agentdesk.sync import chores
+from tests.store.scene import SAM, Scene, changed, move
 
 RULES = Rulebook.build(Config(), ZoneInfo("UTC"))
 PACKAGE = Path(__file__).parents[2] / "agentdesk"
@@ -101,11 +102,11 @@ class History:
     def snooze(self) -> None:
         number, now = self.some(), self.clock.now()
         if number and self.scene.get(number).state is State.OPEN:
-            self.store.write_now(lambda db: conversations.set_snooze(db, number, now + DAY, now))
+            self.store.write_now(lambda db: move(db, number, State.SNOOZED, now, until=now + DAY))
 
     def wake(self) -> None:
         def work(db: Db) -> None:
-            standing.refresh(db, conversations.wake(db, self.clock.now()), RULES, self.clock.now())
+            chores.wake_and_expire(db, RULES, self.clock.now())
         self.store.write_now(work)
 
     def close(self) -> None:
@@ -128,7 +129,7 @@ class History:
         number = self.some()
         if number and self.scene.get(number).state is not State.OPEN:
             def work(db: Db) -> None:
-                conversations.set_state(db, number, State.OPEN, self.clock.now())
+                move(db, number, State.OPEN, self.clock.now())
                 standing.refresh(db, [number], RULES, self.clock.now())
             self.store.write_now(work)
 

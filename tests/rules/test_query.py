@@ -9,21 +9,9 @@ from hypothesis import strategies as st
 from agentdesk.errors import UsageError
 from agentdesk.model.clock import DAY, HOUR, MINUTE
 from agentdesk.rules import terms
-from agentdesk.rules.query import (
-    And,
-    Compare,
-    Flag,
-    Is,
-    Node,
-    Not,
-    Or,
-    Phrase,
-    Query,
-    Subject,
-    Word,
-    matches,
-    parse,
-)
+from agentdesk.rules.match import Subject
+from agentdesk.rules.query import Query, matches, parse
+from agentdesk.rules.terms import And, Compare, Flag, Is, Node, Not, Or, Phrase, Word
 
 NOW = 1_767_225_600_000
 
@@ -221,17 +209,3 @@ def test_a_tree_and_its_opposite_never_agree(tree: Node) -> None:
     for subject in (PARCEL, QUIET):
         here = matches(Query(tree), subject, agent="ann", now=NOW)
         assert here is not matches(Query(Not(tree)), subject, agent="ann", now=NOW)
-
-
-@pytest.mark.parametrize(
-    ("text", "scoped"),
-    [
-        ("", "state:open"),
-        ("late", "state:open late"),
-        ("a or b", "state:open (a or b)"),
-        ("state:done late", "state:done late"),
-        ("late -state:open", "late -state:open"),
-    ],
-)  # fmt: skip
-def test_the_queue_reads_open_conversations_unless_told_otherwise(text: str, scoped: str) -> None:
-    assert str(parse(text).scoped()) == scoped

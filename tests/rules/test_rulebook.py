@@ -83,14 +83,6 @@ def test_calendars_from_the_configuration() -> None:
     assert BOOK.calendar("gone") is ALWAYS
 
 
-def test_a_clock_says_until_when_it_stands_still() -> None:
-    (first, *_) = BOOK.stand(facts(queue="shop"), "hello").clocks
-    assert BOOK.closed_until(first, T) == T + 7 * DAY
-    assert BOOK.closed_until(first, T + 7 * DAY) is None
-    (other, *_) = BOOK.stand(facts(), "refund").clocks
-    assert BOOK.closed_until(other, T) is None
-
-
 def test_without_a_policy_there_is_no_clock_and_the_last_place() -> None:
     stand = BOOK.stand(facts(), "hello")
     assert stand.clocks == ()

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 
 from agentdesk.model.clock import MINUTE, ManualClock, Millis
-from agentdesk.model.conversation import Conversation, RemoteConversation
+from agentdesk.model.conversation import Conversation, Disposition, RemoteConversation, State
 from agentdesk.model.message import Author, Direction, Message, Visibility
 from agentdesk.model.outgoing import Draft, Outgoing, OutKind, Receipt
 from agentdesk.model.page import Page
 from agentdesk.model.plan import Applied
 from agentdesk.model.text import inert, inert_line
 from agentdesk.rules.rulebook import Rulebook
-from agentdesk.store import conversations, drafts, intake, outbox, standing
+from agentdesk.store import conversations, decisions, drafts, intake, outbox, standing
 from agentdesk.store.db import Db, Store
 from agentdesk.sync.plan import Purpose, plan
 
@@ -128,3 +128,17 @@ class Scene:
 def changed(message: Message, text: str, at: Millis) -> Message:
     """The same message after its author edited it."""
     return msgspec.structs.replace(message, text=inert(text), edited_at=at)
+
+
+def move(db: Db, number: int, state: State, now: Millis, *, disposition: Disposition | None = None, code: str = "",
+         until: Millis | None = None) -> None:
+    """Let a person move a conversation: done takes a disposition, snoozed an instant."""
+    done = state is State.DONE
+    decisions.write(db, number, {
+        "state": state.value, "snoozed_until": until, "disposition": disposition.value if disposition else None,
+        "disposition_code": code, "disposed_at": now if done else None})
+
+
+def claim(db: Db, number: int, agent: str, until: Millis) -> None:
+    """Let an agent have a conversation."""
+    decisions.write(db, number, {"claim_agent": agent, "claim_until": until})

@@ -12,9 +12,21 @@ from agentdesk.errors import NotFound, StoreError
 from agentdesk.model.clock import DAY, HOUR, MINUTE
 from agentdesk.model.conversation import Disposition, QueueRow, State
 from agentdesk.rules.query import parse
-from agentdesk.store import claims, conversations, decisions, integrity, links, promises, retention, search, standing
+from agentdesk.store import (
+    claims,
+    conversations,
+    decisions,
+    integrity,
+    ledger,
+    links,
+    promises,
+    retention,
+    search,
+    standing,
+)
 from agentdesk.store.db import Db
-from tests.store.scene import Scene
+from agentdesk.sync import chores
+from tests.store.scene import Scene, claim, move
 
 ALL = search.Where(sql="1")
 
@@ -72,9 +84,9 @@ def test_a_view_over_all_states_has_open_first_and_the_last_done_before_earlier_
     now = scene.clock.now()
 
     def work(db: Db) -> None:
-        conversations.set_snooze(db, snoozed, now + DAY, now)
-        conversations.set_state(db, first, State.DONE, now, disposition=Disposition.PRAISE)
-        conversations.set_state(db, second, State.DONE, now + 5, disposition=Disposition.SPAM, code="x")
+        move(db, snoozed, State.SNOOZED, now, until=now + DAY)
+        move(db, first, State.DONE, now, disposition=Disposition.PRAISE)
+        move(db, second, State.DONE, now + 5, disposition=Disposition.SPAM, code="x")
 
     scene.store.write_now(work)
     expected = [open_, waiting, snoozed, second, first]
@@ -90,30 +102,27 @@ def test_every_change_makes_a_new_version_and_shows(scene: Scene) -> None:
     number = scene.ask()
     version = scene.get(number).version
 
-    changes = [
-        (lambda db: conversations.set_tags(db, number, ["a", "b", "a"]), "tags", ("a", "b")),
-        (lambda db: conversations.set_assignee(db, number, "bob"), "assignee", "bob"),
-        (lambda db: conversations.set_claim(db, number, "ann", 99), "claim_agent", "ann"),
-        (lambda db: conversations.set_incident(db, number, "storm"), "incident", "storm"),
-        (lambda db: conversations.set_priority(db, number, "high"), "priority", "high"),
-        (lambda db: conversations.set_status(db, number, "open"), "status", "open"),
-        (lambda db: conversations.mark_read(db, number), "unread", 0),
+    changes: list[dict[str, object]] = [
+        {"tags": '["a","b"]'}, {"assignee": "bob"}, {"claim_agent": "ann", "claim_until": 99}, {"incident": "storm"},
+        {"priority": "high"}, {"status": "open"},
     ]
-    for change, name, value in changes:
-        scene.store.write_now(change)  # type: ignore[arg-type]
+    for change in changes:
+        scene.store.write_now(lambda db, change=change: decisions.write(db, number, change))  # type: ignore[misc]
         it = scene.get(number)
-        assert getattr(it, name) == value
+        for name, value in change.items():
+            assert getattr(it, name) == (("a", "b") if name == "tags" else value)
         assert it.version > version
         version = it.version
-    scene.store.write_now(lambda db: conversations.mark_read(db, number))
-    assert scene.get(number).version == version, "nothing was unread"
+    for unread in (1, 0):
+        assert scene.get(number).unread == unread
+        scene.store.write_now(lambda db: conversations.mark_read(db, number))
+        version += unread
+        assert scene.get(number).version == version, "the second time nothing is unread"
 
 
 def test_what_is_not_there_is_said(scene: Scene) -> None:
     with pytest.raises(NotFound, match="#7"):
         scene.get(7)
-    with pytest.raises(NotFound):
-        scene.store.write_now(lambda db: conversations.set_tags(db, 7, []))
     with pytest.raises(NotFound):
         scene.store.write_now(lambda db: decisions.write(db, 7, {"unread": 0}))
     with pytest.raises(NotFound):
@@ -128,10 +137,14 @@ def test_what_is_not_there_is_said(scene: Scene) -> None:
 def test_snoozes_end_when_their_time_has_come(scene: Scene) -> None:
     early, late = many(scene, 2)
     now = scene.clock.now()
-    scene.store.write_now(lambda db: [conversations.set_snooze(db, n, now + w, now)
+
+    def woken(at: int) -> list[int]:
+        return scene.store.write_now(lambda db: chores.wake_and_expire(db, scene.rulebook, at))
+
+    scene.store.write_now(lambda db: [move(db, n, State.SNOOZED, now, until=now + w)
                                       for n, w in ((early, HOUR), (late, DAY))])
-    assert scene.store.write_now(lambda db: conversations.wake(db, now)) == []
-    assert scene.store.write_now(lambda db: conversations.wake(db, now + HOUR)) == [early]
+    assert woken(now) == []
+    assert woken(now + HOUR) == [early]
     assert (scene.get(early).state, scene.get(early).snoozed_until, scene.get(early).burst) == (State.OPEN, None, 1)
     assert scene.get(late).state is State.SNOOZED
     assert [row.id for row in conversations.window(scene.db, search.Where())] == [early]
@@ -139,7 +152,7 @@ def test_snoozes_end_when_their_time_has_come(scene: Scene) -> None:
 
 def test_waiting_for_the_customer_while_something_is_unanswered_is_open(scene: Scene) -> None:
     number = scene.ask()
-    scene.store.write_now(lambda db: conversations.set_state(db, number, State.WAITING, scene.clock.now()))
+    scene.store.write_now(lambda db: move(db, number, State.WAITING, scene.clock.now()))
     assert scene.get(number).state is State.OPEN
 
 
@@ -147,7 +160,7 @@ def test_the_status_bar_counts(scene: Scene) -> None:
     numbers = many(scene, 6)
     scene.answer_elsewhere(thread="t0")
     now = scene.clock.now()
-    scene.store.write_now(lambda db: conversations.set_snooze(db, numbers[1], now + DAY, now))
+    scene.store.write_now(lambda db: move(db, numbers[1], State.SNOOZED, now, until=now + DAY))
     scene.draft(numbers[2])
     scene.freeze(numbers[3])
     due = {r.id: r.due_at or 0 for r in conversations.window(scene.db, search.Where())}
@@ -182,13 +195,7 @@ def test_a_thread_is_in_order_of_time_whatever_came_first(scene: Scene) -> None:
 def test_claims_are_leases(scene: Scene) -> None:
     number = scene.ask()
 
-    def claim(agent: str, now: int) -> str:
-        return scene.store.write_now(lambda db: claims.claim(db, number, agent, now + 10, now))
-
-    assert claim("ann", 0) == ""
-    assert claim("bob", 9) == "ann"
-    assert claim("ann", 9) == ""
-    assert claim("bob", 19) == ""
+    scene.store.write_now(lambda db: claim(db, number, "bob", 29))
     version = scene.get(number).version
     assert scene.store.write_now(lambda db: claims.renew(db, number, "bob", 40))
     assert not scene.store.write_now(lambda db: claims.renew(db, number, "ann", 40))
@@ -197,10 +204,8 @@ def test_claims_are_leases(scene: Scene) -> None:
     assert scene.store.write_now(lambda db: claims.expired(db, 39)) == []
     assert scene.store.write_now(lambda db: claims.expired(db, 40)) == [number]
     assert scene.get(number).claim_agent == ""
-    assert claim("cid", 50) == ""
+    scene.store.write_now(lambda db: claim(db, number, "cid", 60))
     assert scene.store.write_now(lambda db: claims.release(db, number, "cid"))
-    with pytest.raises(NotFound):
-        scene.store.write_now(lambda db: claims.claim(db, 9, "ann", 1, 0))
 
 
 def test_promises_are_clocks_until_they_are_kept(scene: Scene) -> None:
@@ -271,9 +276,7 @@ def test_texts_go_after_the_time_for_keeping_them_and_nothing_else_does(scene: S
 
     def finish(db: Db) -> None:
         for number, at in ((old, now), (with_draft, now), (new, now + 10 * DAY)):
-            conversations.set_state(db, number, State.DONE, at, disposition=Disposition.PRAISE)
-            from agentdesk.store import ledger
-
+            move(db, number, State.DONE, at, disposition=Disposition.PRAISE)
             ledger.write(db, at=at, agent="ann", action="praise", conversation_id=number)
 
     scene.store.write_now(finish)
@@ -287,7 +290,7 @@ def test_texts_go_after_the_time_for_keeping_them_and_nothing_else_does(scene: S
     scene.ask("post again", thread="t0")
     assert scene.get(old).burst == 1
     scene.store.write_now(
-        lambda db: conversations.set_state(db, old, State.DONE, now, disposition=Disposition.SPAM))
+        lambda db: move(db, old, State.DONE, now, disposition=Disposition.SPAM))
     assert scene.store.write_now(lambda db: retention.empty_done(db, now + DAY)) == 1
     check = "INSERT INTO message_text (message_text, rank) VALUES ('integrity-check', 1)"
     scene.store.write_now(lambda db: db.run(check))

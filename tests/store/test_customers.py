@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from agentdesk.errors import NotFound, Refused
+from agentdesk.model.conversation import Disposition, State
 from agentdesk.model.customer import Profile
 from agentdesk.model.text import inert_line
-from agentdesk.store import conversations, customers, identities, integrity, people, sources
+from agentdesk.store import customers, identities, integrity, people, sources
 from agentdesk.store.db import Store
-from tests.store.scene import JANE, SOURCE, Scene
+from tests.store.scene import JANE, SOURCE, Scene, move
 
 
 def two_sources(scene: Scene) -> tuple[int, int]:
@@ -23,8 +24,8 @@ def test_history_is_newest_first_and_says_how_it_ended(scene: Scene) -> None:
     scene.ask(thread="b")
     scene.answer_elsewhere(thread="a")
     now = scene.clock.now()
-    scene.store.write_now(lambda db: conversations.set_state(
-        db, 1, conversations.State.DONE, now, disposition=conversations.Disposition.ANSWERED))
+    scene.store.write_now(lambda db: move(
+        db, 1, State.DONE, now, disposition=Disposition.ANSWERED))
     found = customers.conversations_of(scene.db, 1, 10)
     assert [(b.id, b.letter, b.state, b.disposition) for b in found] == [
         (2, "M", "open", None), (1, "M", "done", "answered")]
@@ -35,20 +36,20 @@ def test_history_is_newest_first_and_says_how_it_ended(scene: Scene) -> None:
 
 def test_what_colleagues_should_know_is_kept(scene: Scene) -> None:
     scene.ask()
-    scene.store.write_now(lambda db: (customers.set_note(db, 1, "likes tea"), customers.set_vip(db, 1, True),
-                                      customers.set_tags(db, 1, ["b2b", "b2b"])))
+    scene.store.write_now(lambda db: [customers.put_column(db, 1, name, value) for name, value in (
+        ("note", "likes tea"), ("vip", True), ("tags", '["b2b"]'))])
     it = customers.get(scene.db, 1)
     assert (it.note, it.vip, it.tags, it.conversations, it.name) == ("likes tea", True, ("b2b",), 1, "Jane Doe")
     with pytest.raises(NotFound):
-        scene.store.write_now(lambda db: customers.set_vip(db, 9, True))
+        scene.store.write_now(lambda db: customers.put_column(db, 9, "vip", True))
     with pytest.raises(NotFound):
         customers.get(scene.db, 9)
 
 
 def test_together_and_apart_again(scene: Scene) -> None:
     keep, other = two_sources(scene)
-    scene.store.write_now(lambda db: (customers.set_note(db, keep, "one"), customers.set_note(db, other, "two"),
-                                      customers.set_vip(db, other, True)))
+    scene.store.write_now(lambda db: [customers.put_column(db, who, name, value) for who, name, value in (
+        (keep, "note", "one"), (other, "note", "two"), (other, "vip", True))])
     scene.store.write_now(lambda db: identities.merge(db, keep, other))
     it = customers.get(scene.db, keep)
     assert (len(it.identities), it.conversations, it.note, it.vip) == (2, 2, "one\ntwo", True)
@@ -68,13 +69,12 @@ def test_together_and_apart_again(scene: Scene) -> None:
         scene.store.write_now(lambda db: identities.merge(db, keep, keep))
 
 
-def test_people_are_found_by_identity_and_handle(scene: Scene) -> None:
+def test_people_are_found_by_identity(scene: Scene) -> None:
     scene.ask()
     assert customers.by_identity(scene.db, SOURCE, "jane") == 1
     assert customers.by_identity(scene.db, SOURCE, "bo") is None
-    assert customers.by_handle(scene.db, "JANE@social.example") == [1]
     profile = Profile(ref="jane", handle=JANE.handle, name=inert_line("Jane"), followers=12_400)
-    assert scene.store.write_now(lambda db: people.update_profile(db, SOURCE, profile, 5)) == 1
+    scene.store.write_now(lambda db: people.People(db, SOURCE, 5).bring_in([profile], (), ()))
     assert customers.get(scene.db, 1).reach == 12_400
 
 
@@ -90,9 +90,8 @@ def test_a_source_and_how_it_stands(store: Store) -> None:
     store.write_now(lambda db: sources.ensure(db, "rt:help", "rt", "S"))
     (it,) = sources.all(store.reader)
     assert (it.state, it.failures, it.title, it.last_ok_at, it.cursor, it.letter) == ("ok", 0, "", 200, "c9", "S")
-    store.write_now(lambda db: (sources.note_try(db, "rt:help", 300), sources.set_state(db, "rt:help", "paused"),
-                                sources.set_backfilled(db, "rt:help")))
+    store.write_now(lambda db: sources.set_state(db, "rt:help", "paused"))
     it = sources.state(store.reader, "rt:help")
-    assert (it.last_try_at, it.state, it.backfilled, it.account) == (300, "paused", True, None)
+    assert (it.last_try_at, it.state, it.account) == (200, "paused", None)
     with pytest.raises(NotFound, match="rt:none"):
         sources.state(store.reader, "rt:none")

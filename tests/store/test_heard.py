@@ -10,7 +10,7 @@ from agentdesk.model.message import Direction, Message
 from agentdesk.rules.order import HEARD
 from agentdesk.rules.query import parse
 from agentdesk.store import conversations, integrity, ledger, links, search
-from tests.store.scene import JANE, SAM, Scene
+from tests.store.scene import JANE, SAM, Scene, move
 
 OTHER = "bluesky:acme"
 URL = "https://social.example/@jane/1"
@@ -100,7 +100,7 @@ def test_a_mention_of_a_post_that_was_set_aside_stays_set_aside(scene: Scene) ->
     scene.take(post)
     now = scene.clock.now()
     scene.store.write_now(lambda db: (
-        conversations.set_state(db, 1, State.DONE, now, disposition=Disposition.NOT_ACTIONABLE, code="not-about-us"),
+        move(db, 1, State.DONE, now, disposition=Disposition.NOT_ACTIONABLE, code="not-about-us"),
         ledger.write(db, at=now, agent="ann", action="not_actionable", conversation_id=1)))
     scene.take(scene.message("acme lost my parcel", ref="same", at=post.created_at))
     it = scene.get(1)

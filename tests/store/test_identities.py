@@ -36,7 +36,8 @@ def meet(scene: Scene, source: str, ref: str) -> int:
 
 
 def note(store: Store, customer_id: int, text: str, *, vip: bool = False) -> None:
-    store.write_now(lambda db: (customers.set_note(db, customer_id, text), customers.set_vip(db, customer_id, vip)))
+    store.write_now(lambda db: [customers.put_column(db, customer_id, name, value) for name, value in (
+        ("note", text), ("vip", vip))])
 
 
 def back(store: Store, merged: identities.Merged) -> int:

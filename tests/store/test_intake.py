@@ -13,7 +13,8 @@ from agentdesk.model.outgoing import Action, SendState, Verb
 from agentdesk.model.page import Gap, Reject
 from agentdesk.model.text import inert, inert_line
 from agentdesk.store import conversations, customers, decisions, integrity, ledger, outbox, search, sources
-from tests.store.scene import JANE, SAM, SOURCE, Scene, changed
+from agentdesk.store.db import Db
+from tests.store.scene import JANE, SAM, SOURCE, Scene, changed, move
 
 BO = Author(ref="bo", name=inert_line("Bo Larsen"), handle=inert_line("@bo"))
 
@@ -28,9 +29,9 @@ def _sound(scene: Scene) -> object:
 def done(scene: Scene, number: int, how: Disposition = Disposition.NOT_ACTIONABLE) -> None:
     now = scene.clock.now()
 
-    def work(db: object) -> None:
-        conversations.set_state(db, number, State.DONE, now, disposition=how, code="thanks")  # type: ignore[arg-type]
-        ledger.write(db, at=now, agent="ann", action=how.value, conversation_id=number)  # type: ignore[arg-type]
+    def work(db: Db) -> None:
+        move(db, number, State.DONE, now, disposition=how, code="thanks")
+        ledger.write(db, at=now, agent="ann", action=how.value, conversation_id=number)
 
     scene.store.write_now(work)
 
@@ -104,7 +105,7 @@ def test_a_new_message_reopens_whatever_the_state(scene: Scene, state: State) ->
         scene.reply(number)
     elif state is State.SNOOZED:
         now = scene.clock.now()
-        scene.store.write_now(lambda db: conversations.set_snooze(db, number, now + DAY, now))
+        scene.store.write_now(lambda db: move(db, number, State.SNOOZED, now, until=now + DAY))
     else:
         done(scene, number)
     assert scene.get(number).state is state
@@ -182,7 +183,7 @@ def test_a_disposition_stands_while_the_server_has_not_heard_of_it(scene: Scene)
 def test_what_we_asked_for_is_not_overwritten_before_it_was_done(scene: Scene) -> None:
     number = scene.ask()
     action = Action(verb=Verb.TAGS, conversation_ref="t1", value="{}")
-    scene.store.write_now(lambda db: conversations.set_tags(db, number, ["lost"]))
+    scene.store.write_now(lambda db: decisions.write(db, number, {"tags": '["lost"]'}))
     entry = scene.store.write_now(lambda db: outbox.freeze_action(db, number, SOURCE, action, "ann", scene.clock.now()))
     scene.take(remote=[scene.remote(tags=(inert_line("old"),), status="open")])
     assert scene.get(number).tags == ("lost",)

@@ -70,7 +70,6 @@ def test_a_period_is_read_in_order_of_time(store: Store) -> None:
         write(store, at, code=str(at))
     assert [e.at for e in ledger.rows(store.reader, 3, 9)] == [3, 3, 5]
     assert [e.at for e in ledger.rows(store.reader, 0, 100)] == [1, 3, 3, 5, 9]
-    assert [e.at for e in ledger.newest(store.reader, 2)] == [9, 3]
 
 
 def test_long_periods_are_read_in_parts(store: Store) -> None:

@@ -102,11 +102,9 @@ CHORES: dict[str, Callable[[Db], object]] = {
     "last message": lambda db: conversations.last_message_id(db, 1),
     "customer": lambda db: customers.get(db, 1),
     "history": lambda db: customers.conversations_of(db, 1),
-    "handle": lambda db: customers.by_handle(db, "@jane"),
     "draft": lambda db: drafts.get(db, 1, "ann", OutKind.REPLY),
     "outbox of a conversation": lambda db: outbox.of_conversation(db, 1),
     "unsettled": lambda db: outbox.list(db, unsettled_only=True),
-    "work": lambda db: outbox.has_work(db, SOURCE),
     "next": lambda db: outbox.next_at(db, SOURCE),
     "same text": lambda db: outbox.same_text(db, "Sorry", 1, 0),
     "ledger of a conversation": lambda db: ledger.of_conversation(db, 1),
@@ -130,7 +128,7 @@ def test_no_bounded_read_scans(watched: Watched, name: str) -> None:
 
 
 def test_sending_and_waking_go_by_their_indexes(scene: Scene, watched: Watched) -> None:
-    scene.store.write_now(lambda db: (claims.expired(db, 0), conversations.wake(db, 0), outbox.due(db, SOURCE, 0)))
+    scene.store.write_now(lambda db: (claims.expired(db, 0), outbox.due(db, SOURCE, 0)))
     for sql in ("SELECT id FROM conversation WHERE state = 'snoozed' AND snoozed_until <= 5",
                 "SELECT id FROM conversation WHERE state = 'open' AND claim_agent <> '' AND claim_until <= 5",
                 "UPDATE outbox SET state = 'queued' WHERE source = 'x' AND state NOT IN ('sent', 'cancelled') "

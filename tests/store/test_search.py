@@ -15,11 +15,12 @@ from agentdesk.model.clock import DAY, HOUR, ManualClock
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Author, Direction, Kind
 from agentdesk.model.text import inert_line
-from agentdesk.rules.query import Subject, matches, parse
+from agentdesk.rules.match import Subject
+from agentdesk.rules.query import matches, parse
 from agentdesk.rules.rulebook import Rulebook
-from agentdesk.store import claims, conversations, customers, decisions, search
+from agentdesk.store import conversations, customers, decisions, search
 from agentdesk.store.db import Db, Store
-from tests.store.scene import SAM, SOURCE, Scene
+from tests.store.scene import SAM, SOURCE, Scene, claim
 
 WORDS = ("parcel", "refund", "Straße", "café", "late", "order", "4411", "thanks", "don't", "ΟΔΟΣ", "привет", "re-use")
 TERMS = (
@@ -66,7 +67,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Man
         scene.freeze(number)
         scene.draft(number)
     scene.answer_elsewhere(thread="t3")
-    scene.store.write_now(lambda db: customers.set_vip(db, 1, True))
+    scene.store.write_now(lambda db: customers.put_column(db, 1, "vip", True))
     clock.advance(HOUR)
     yield store, clock
     store.close()
@@ -80,7 +81,7 @@ def _decide(db: Db, rnd: random.Random, number: int, now: int) -> None:
                          "tags": rnd.choice(["[]", '["lost"]', '["lost","vip"]']), "unread": rnd.randrange(3)}
     decisions.write(db, number, changes)
     if rnd.random() < 0.4:
-        claims.claim(db, number, rnd.choice(["ann", "bob"]), now + rnd.choice([-1, 2 * DAY, 400 * DAY]), now)
+        claim(db, number, rnd.choice(["ann", "bob"]), now + rnd.choice([-1, 2 * DAY, 400 * DAY]))
 
 
 def subject(db: Db, number: int, now: int) -> Subject:

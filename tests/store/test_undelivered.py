@@ -13,8 +13,8 @@ from agentdesk.model.outgoing import OutKind, SendState
 from agentdesk.model.page import Undelivered
 from agentdesk.rules.rulebook import Rulebook
 from agentdesk.store import conversations, integrity, ledger, outbox, undelivered
-from agentdesk.store.db import Store
-from tests.store.scene import SOURCE, Scene
+from agentdesk.store.db import Db, Store
+from tests.store.scene import SOURCE, Scene, move
 
 WHY = Undelivered(ref="own1", reason="550 no such\x1b[2J user")
 SAID = "550 no such␛[2J user"
@@ -100,12 +100,12 @@ def test_it_comes_back_from_wherever_it_is(scene: Scene, way: str) -> None:
     scene.reply(number, ref="own1")
     now = scene.clock.now()
 
-    def work(db: object) -> None:
+    def work(db: Db) -> None:
         if way == "done":
-            conversations.set_state(db, number, State.DONE, now, disposition=Disposition.ANSWERED)  # type: ignore[arg-type]
-            ledger.write(db, at=now, agent="ann", action="answered", conversation_id=number)  # type: ignore[arg-type]
+            move(db, number, State.DONE, now, disposition=Disposition.ANSWERED)
+            ledger.write(db, at=now, agent="ann", action="answered", conversation_id=number)
         else:
-            conversations.set_snooze(db, number, now + DAY, now)  # type: ignore[arg-type]
+            move(db, number, State.SNOOZED, now, until=now + DAY)
 
     scene.store.write_now(work)
     scene.take(undelivered=(WHY,))
@@ -196,8 +196,8 @@ def play(scene: Scene, steps: list[str]) -> None:
             now = scene.clock.now()
 
             def work(db: object, now: int = now) -> None:
-                conversations.set_state(db, number, State.DONE, now, disposition=Disposition.SPAM)  # type: ignore[arg-type]
-                ledger.write(db, at=now, agent="ann", action="spam", conversation_id=number)  # type: ignore[arg-type]
+                move(db, number, State.DONE, now, disposition=Disposition.SPAM)
+                ledger.write(db, at=now, agent="ann", action="spam", conversation_id=number)
 
             scene.store.write_now(work)
             settled = 1

@@ -13,6 +13,7 @@ from agentdesk.model.outgoing import Draft, Outgoing, OutKind, SendState
 from agentdesk.store import begun, conversations, drafts, ledger, links, outbox
 from tests.fakes.desk import SOURCE, LittleDesk, until_settled
 from tests.fakes.platform import Fault, Platform
+from tests.store.scene import move
 
 BEGINS = (OutKind.TICKET, OutKind.DM)
 
@@ -106,7 +107,7 @@ async def test_a_refused_ticket_brings_back_what_was_done_because_of_it(desk: Li
     entry_id = desk.reply("c1", "Their parcel is lost", kind=OutKind.TICKET)
     now = desk.clock.now()
     number = desk.conversation("c1")
-    desk.store.write_now(lambda db: conversations.set_state(db, number, State.DONE, now))
+    desk.store.write_now(lambda db: move(db, number, State.DONE, now))
     desk.connector.faults.append(Fault.REFUSED)
     await desk.send()
     assert desk.state(entry_id) is SendState.REFUSED

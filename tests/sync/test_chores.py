@@ -10,6 +10,7 @@ from agentdesk.sync import chores
 from agentdesk.sync.engine import Engine
 from tests.fakes.desk import LittleDesk, rulebook
 from tests.fakes.platform import Platform
+from tests.store.scene import claim, move
 
 
 def snooze(desk: LittleDesk, ref: str, until: int) -> int:
@@ -40,7 +41,7 @@ async def test_a_snooze_ends_at_its_time_and_the_ledger_says_so(desk: LittleDesk
 async def test_claims_run_out_and_renewed_ones_do_not(desk: LittleDesk, clock: ManualClock) -> None:
     one, other = desk.conversation("c1"), desk.conversation("c2")
     for number in (one, other):
-        desk.store.write_now(lambda db, n=number: claims.claim(db, n, "bob", clock.now() + MINUTE, clock.now()))
+        desk.store.write_now(lambda db, n=number: claim(db, n, "bob", clock.now() + MINUTE))
     desk.store.write_now(lambda db: claims.renew(db, other, "bob", clock.now() + HOUR))
     clock.advance(MINUTE)
     assert await desk.engine.housekeeping(clock.now()) == [one]
@@ -77,5 +78,5 @@ async def test_texts_leave_when_they_were_kept_as_long_as_they_are_to_be(desk: L
 
 
 def _finish(db: Db, number: int, now: int) -> None:
-    conversations.set_state(db, number, State.DONE, now, disposition=Disposition.ANSWERED)
+    move(db, number, State.DONE, now, disposition=Disposition.ANSWERED)
     ledger.write(db, at=now, agent="ann", action="answered", conversation_id=number)

@@ -17,11 +17,12 @@ from agentdesk.model.events import Changed
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import SendState
 from agentdesk.model.page import Page
-from agentdesk.store import claims, conversations, decisions, leases, sources
+from agentdesk.store import conversations, decisions, leases, sources
 from agentdesk.store.db import Db
 from tests.fakes.desk import SOURCE, LittleDesk
 from tests.fakes.platform import FakeConnector, Fault, Platform
 from tests.fakes.simclock import SimClock
+from tests.store.scene import claim
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ async def test_a_claim_that_nobody_renews_runs_out(desk: LittleDesk, platform: P
     async with running(desk):
         await sim.run_for(SECOND, settled(desk))
         number = desk.conversation("c1")
-        desk.store.write_now(lambda db: claims.claim(db, number, "bob", sim.now() + MINUTE, sim.now()))
+        desk.store.write_now(lambda db: claim(db, number, "bob", sim.now() + MINUTE))
         await sim.run_for(2 * MINUTE, settled(desk))
         assert conversations.get(desk.store.reader, number).claim_agent == ""
 

@@ -14,6 +14,7 @@ from agentdesk.model.outgoing import Absent, OutKind, SendState, Verb
 from agentdesk.store import conversations
 from tests.fakes.desk import SOURCE, LittleDesk, until_settled
 from tests.fakes.platform import Fault, Platform
+from tests.store.scene import claim
 
 
 async def test_a_reply_arrives_once_and_the_conversation_waits(desk: LittleDesk, platform: Platform) -> None:
@@ -228,7 +229,7 @@ async def test_a_claim_that_a_colleague_won_is_given_up_here(desk: LittleDesk, p
                                                             clock: ManualClock) -> None:
     platform.claims["c1"] = "sam"
     number = desk.conversation("c1")
-    desk.store.write_now(lambda db: conversations.set_claim(db, number, "ann", clock.now() + HOUR))
+    desk.store.write_now(lambda db: claim(db, number, "ann", clock.now() + HOUR))
     entry_id = desk.act("c1", Verb.CLAIM)
     await desk.send()
     assert desk.state(entry_id) is SendState.REFUSED
@@ -239,7 +240,7 @@ async def test_a_claim_that_a_colleague_won_is_given_up_here(desk: LittleDesk, p
 
 async def test_a_conflict_on_another_action_keeps_the_claim(desk: LittleDesk, clock: ManualClock) -> None:
     number = desk.conversation("c1")
-    desk.store.write_now(lambda db: conversations.set_claim(db, number, "ann", clock.now() + HOUR))
+    desk.store.write_now(lambda db: claim(db, number, "ann", clock.now() + HOUR))
     desk.connector.act_errors.append(Conflict("changed meanwhile"))
     entry_id = desk.act("c1", Verb.STATUS, "solved")
     await desk.send()

@@ -18,7 +18,6 @@ from agentdesk.model.events import Notice, Progress
 from agentdesk.model.message import Author
 from agentdesk.model.outgoing import OutKind
 from agentdesk.model.text import Inert
-from agentdesk.store import claims
 from agentdesk.ui.app import DeskApp
 from agentdesk.ui.screens.command import CommandScreen
 from agentdesk.ui.screens.drafts import DraftsScreen
@@ -28,6 +27,7 @@ from agentdesk.ui.widgets.queue_list import QueueList
 from agentdesk.ui.widgets.status_bar import StatusBar
 from agentdesk.ui.widgets.view_bar import ViewBar
 from tests.desk.conftest import World
+from tests.store.scene import claim
 from tests.ui.over_desk import app_over, screen_text, typed, until
 
 WIDE, MEDIUM, NARROW, TINY = (140, 36), (104, 30), (80, 24), (60, 20)
@@ -662,6 +662,6 @@ async def test_a_claim_lasts_while_somebody_works_on_what_is_open(world: World) 
 async def test_a_claim_of_a_colleague_is_not_lengthened(world: World) -> None:
     [number] = await customers(world, 1)
     until_then = world.desk.now() + MINUTE
-    world.desk.store.write_now(lambda db: claims.claim(db, number, "bo", until_then, world.desk.now()))
+    world.desk.store.write_now(lambda db: claim(db, number, "bo", until_then))
     await inbox.renew_claim(world.desk, number)
     assert find.conversation(world.desk, number).claim_until == until_then

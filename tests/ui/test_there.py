@@ -22,7 +22,7 @@ from agentdesk.model.page import RemoteCanned
 from agentdesk.model.text import inert_line
 from agentdesk.replies.packs import Packs
 from agentdesk.replies.template import Canned
-from agentdesk.store import people as person_rows
+from agentdesk.store.people import People
 from agentdesk.ui.app import DeskApp
 from agentdesk.ui.screens.canned import CannedScreen
 from agentdesk.ui.screens.dialogs import Ask, Choose, Confirm
@@ -367,8 +367,8 @@ async def two(world: World) -> int:
     await world.arrive("b")
     world.desk.looked[number] = world.clock.now() + 60 * SECOND  # what the fake tells of them is less than this
     mail = inert_line("jane@example.org")
-    world.desk.store.write_now(lambda db: [person_rows.update_profile(
-        db, SOURCE, Profile(ref=f"c-{ref}", name=inert_line(f"Customer {ref}"), contacts=(mail,)), 1) for ref in "ab"])
+    world.desk.store.write_now(lambda db: People(db, SOURCE, 1).bring_in(
+        [Profile(ref=f"c-{ref}", name=inert_line(f"Customer {ref}"), contacts=(mail,)) for ref in "ab"], (), ()))
     return number
 
 
@@ -415,8 +415,8 @@ async def test_an_identity_is_taken_away_again_and_the_customer_is_noted_with_ke
 async def test_two_offers_are_chosen_from_and_the_one_under_the_cursor_wins(world: World) -> None:
     number = await two(world)
     await world.arrive("c")
-    world.desk.store.write_now(lambda db: person_rows.update_profile(
-        db, SOURCE, Profile(ref="c-c", name=inert_line("Customer c"), contacts=(inert_line("jane@example.org"),)), 1))
+    world.desk.store.write_now(lambda db: People(db, SOURCE, 1).bring_in(
+        [Profile(ref="c-c", name=inert_line("Customer c"), contacts=(inert_line("jane@example.org"),))], (), ()))
     one = find.conversation(world.desk, number).customer_id
     async with opened(world, number) as (app, pilot, _):
         await pilot.press("=")
