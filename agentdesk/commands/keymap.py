@@ -71,9 +71,16 @@ BAR: dict[str, tuple[str, ...]] = {
     "drafts": ("open", "discard-draft", "back", "keys"),
     "sources": ("login", "login-again", "back", "find", "command", "keys"),
     "list": ("open", "back", "find", "command", "keys"),
+    "first": ("open", "back", "command", "keys"),
+    "empty": ("find", "command", "keys"),
+    "unconnected": ("sources", "command", "keys", "quit"),
     "global": ("back", "command", "keys"),
 }
-"""The verbs worth a place in the key bar, per context, most wanted first."""
+"""The verbs worth a place in the key bar, per context or by the name of a moment in which fewer of its keys do
+something; most wanted first."""
+
+WORDS = {"why": "why here"}
+"""What a verb is called in the key bar where its name does not say enough."""
 
 PARENTS: dict[str, tuple[str, ...]] = {
     "list": ("global",), "work": (), "queue": ("work", "list", "global"),
@@ -212,9 +219,9 @@ class Keymap:
         """The first keys, as shown, that call a verb in a context; empty when none do."""
         return next((b.shown for b in self.bindings(context) if b.verb == verb), "")
 
-    def bar(self, context: str) -> list[tuple[str, str]]:
+    def bar(self, context: str, moment: str = "") -> list[tuple[str, str]]:
         """(keys, verb) for the key bar, most wanted first; verbs without a key are left out."""
-        pairs = [(self.key_of(context, verb), verb) for verb in BAR.get(context, BAR["global"])]
+        pairs = [(self.key_of(context, verb), verb) for verb in BAR.get(moment or context, BAR["global"])]
         return [(keys, verb) for keys, verb in pairs if keys]
 
 

@@ -165,6 +165,11 @@ def _with_package(state: SourceState) -> SourceState:
     return msgspec.structs.replace(state, package=plugins.package_of(state.kind))
 
 
+def has_sources(desk: Desk) -> bool:
+    """True when anything could ever arrive."""
+    return bool(desk.config.sources or desk.connectors or sources(desk))
+
+
 def lag(desk: Desk, source: str) -> Millis | None:
     """How long after they were written a source's latest messages came in; None without any."""
     from agentdesk.store import sources as source_rows

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.worker import Worker
 
 from agentdesk.commands.context import Context, Level
-from agentdesk.commands.keymap import Keymap
+from agentdesk.commands.keymap import WORDS, Keymap
 from agentdesk.commands.registry import Registry, Verb
 from agentdesk.errors import DeskError
 from agentdesk.model.clock import Millis
@@ -216,7 +216,8 @@ class CallApp(LookApp):
         if bar is None:
             return
         where = getattr(self.screen, "bar_context", self.key_context)
-        bar.put(keys=[(keys, bar_word(self.registry[name]), name) for keys, name in self.keymap.bar(where)
+        moment = getattr(self.screen, "moment", "")
+        bar.put(keys=[(keys, bar_word(self.registry[name]), name) for keys, name in self.keymap.bar(where, moment)
                       if name in self.registry])
 
     def show_pending(self, strokes: str) -> None:
@@ -243,9 +244,6 @@ class CallApp(LookApp):
                 await self.call_verb(line, where=where)
 
         self.push_screen(CommandScreen(search=search, start=start, where=where), run)
-
-
-WORDS = {"why": "why here"}
 
 
 def bar_word(one: Verb) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentdesk.commands.keymap import Keymap
+from agentdesk.commands.keymap import WORDS, Keymap
 from agentdesk.desk import find
 from agentdesk.errors import DeskError
 from agentdesk.ui.present import line
@@ -58,7 +58,7 @@ def frame(desk: Desk, palette: Palette, keymap: Keymap, settings: Settings, colu
     title = " agentdesk" if columns >= 64 else " desk"
     texts = [ansi([Part(title, "accent", "status", True)], palette, "status", columns)]
     texts += [ansi(row, palette, "base", left) + ansi(rest, palette, "side", middle + right) for row in body]
-    texts.append(ansi(_keys(keymap, columns), palette, "status", columns))
+    texts.append(ansi(_keys(desk, keymap, columns, filled=rows), palette, "status", columns))
     return "".join(f"\x1b[{y}H{text}" for y, text in enumerate(texts[:lines], 1))
 
 
@@ -103,15 +103,26 @@ def _body(desk: Desk, palette: Palette, settings: Settings, width: int, height: 
         yield row_parts(rows[at], look, clock, cursor=at == 0, marked=False)
 
 
-def _keys(keymap: Keymap, width: int) -> list[Part]:
+def _keys(desk: Desk, keymap: Keymap, width: int, *, filled: bool) -> list[Part]:
+    """The key bar of the queue."""
+    moment = "" if not filled or find.has_sources(desk) else "unconnected"
+    bar = [(keys, WORDS.get(verb, verb)) for keys, verb in keymap.bar("queue", moment)]
     parts = [Part(" ", "text", "status")]
-    used = 1
-    for keys, verb in keymap.bar("queue"):
-        used += len(keys) + len(verb) + 3
-        if used > width:
-            break
-        parts += [Part(keys, "key", "status"), Part(f" {verb}  ", "dim", "status")]
+    for place in fitting([cells_of(keys) + cells_of(word) + 3 for keys, word in bar], width - 1):
+        keys, word = bar[place]
+        parts += [Part(keys, "key", "status"), Part(f" {word}  ", "dim", "status")]
     return parts
+
+
+def fitting(cells: Sequence[int], width: int) -> list[int]:
+    """Which of the words side by side there is room for, the first ones and always the last, by their places."""
+    found: list[int] = []
+    room = width - (cells[-1] if cells else 0)
+    for place, size in enumerate(cells[:-1]):
+        if size <= room:
+            found.append(place)
+            room -= size
+    return [*found, len(cells) - 1] if cells and room >= 0 else found
 
 
 def ansi(parts: Iterable[Part], palette: Palette, ground: str, width: int) -> str:

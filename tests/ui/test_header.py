@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -53,6 +54,15 @@ def test_who_where_and_how_public() -> None:
         assert part in first
 
 
+def test_how_it_stands_makes_way_for_the_name_and_is_never_lost() -> None:
+    it = conversation(state=State.DONE, name=Inert("Rosalind Achterberg"), disposition=Disposition.NOT_ACTIONABLE,
+                      disposition_code="out_of_scope")
+    for width in range(30, 120):
+        first, *rest = words(it, replace(PAGE, width=width)).splitlines()
+        assert "Rosalind Achterberg" in first
+        assert "done: not actionable" in "\n".join([first, *rest])
+
+
 def test_every_clock_with_its_state_in_a_sign_and_a_word() -> None:
     it = conversation(clocks=(
         clock(ClockKind.NEXT, 7 * MINUTE + 5 * SECOND),
@@ -60,7 +70,7 @@ def test_every_clock_with_its_state_in_a_sign_and_a_word() -> None:
         clock(ClockKind.PROMISE, -12 * MINUTE, words="call back")))
     shown = words(it)
     assert "! 0:07:05 soon next reply" in shown
-    assert "· 3:10 resolution, the help desk's" in shown
+    assert "· 3:10 resolution, help desk's" in shown
     assert "‼ -0:12:00 late promise: call back" in shown
     assert shown.index("call back") < shown.index("next reply") < shown.index("resolution")
 

@@ -251,6 +251,7 @@ async def test_the_first_start_offers_ways_to_begin(world: World) -> None:
         for part in ("agentdesk demo", "agentdesk login", "agentdesk config init", "agentdesk import posts.jsonl",
                      "config.yaml"):
             assert part in text
+        assert text.splitlines()[-1].split() == ["Enter", "open", "Esc", "back", ":", "command", "?", "keys"]
 
 
 async def test_a_list_keeps_its_cursor_when_it_is_read_again(world: World) -> None:

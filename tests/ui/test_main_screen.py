@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 
+from agentdesk.commands.keymap import Keymap
+from agentdesk.config.schema import DEFAULT_VIEWS
 from agentdesk.desk import find, inbox
 from agentdesk.model.clock import HOUR, MINUTE, SECOND
 from agentdesk.model.conversation import State
@@ -292,6 +295,39 @@ async def test_a_filter_is_shown_and_escape_goes_back(world: World) -> None:
         await until(pilot, lambda: len(queue(app).model.rows) == 12)
 
 
+async def test_a_filter_without_rows_does_not_lose_the_place_of_the_cursor(world: World) -> None:
+    ids = await customers(world, 60)
+    async with running(world) as (app, pilot):
+        await pilot.press(*["j"] * 7)
+        line = queue(app).model.cursor - queue(app).model.first
+        await app.call_verb("filter nowhere-to-be-found")
+        await until(pilot, lambda: "Nothing matches" in screen_text(app))
+        assert "Esc goes back to the view" in screen_text(app)
+        assert bar(app).split() == ["/", "find", ":", "command", "?", "keys"]
+        await pilot.press("escape")
+        await until(pilot, lambda: queue(app).current_id == ids[7])
+        assert queue(app).model.cursor - queue(app).model.first == line
+        await until(pilot, lambda: bar(app).startswith(" r reply"))
+        await pilot.press("4")
+        await until(pilot, lambda: not queue(app).model.rows)
+        await pilot.press("1")
+        assert queue(app).current_id == ids[7]
+
+
+async def test_hints_of_an_empty_view_are_broken_between_words_and_name_the_keys_there_are(world: World) -> None:
+    world.desk.config = msgspec.structs.replace(world.desk.config, views=DEFAULT_VIEWS)
+    async with running(world, (40, 12)) as (app, pilot):
+        await pilot.press("6")
+        await until(pilot, lambda: "Nothing is put aside" in screen_text(app))
+        assert "s puts a conversation aside until a\n   time" in screen_text(app)
+        app.router.keymap = Keymap.build({"work": {"s": None, "b": "snooze"}})
+        app.main.queue.refresh()
+        await until(pilot, lambda: "b puts a conversation" in screen_text(app))
+        app.router.keymap = Keymap.build({"work": {"s": None}})
+        app.main.queue.refresh()
+        await until(pilot, lambda: ":snooze puts a" in screen_text(app))
+
+
 async def test_a_query_that_cannot_be_read_changes_nothing_and_says_why(world: World) -> None:
     await customers(world, 3)
     async with running(world) as (app, pilot):
@@ -493,13 +529,39 @@ async def test_the_status_bar_counts_and_names_trouble_in_words(world: World) ->
         status = app.main.query_one(StatusBar)
         state = find.sources(world.desk)[0]
         assert "● fake" in screen_text(app).splitlines()[0]
-        import msgspec
-
         for name, words in (("retry", "◐ fake retry 0:12"), ("offline", "○ fake offline"),
                             ("auth", "○ fake sign in again"), ("paused", "○ fake paused")):
             changed = msgspec.structs.replace(state, state=name, next_try_at=world.clock.now() + 12 * SECOND)
             status.put(sources=[changed])
             await until(pilot, lambda: words in screen_text(app).splitlines()[0])  # noqa: B023
+
+
+async def test_nothing_is_counted_before_it_was_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await customers(world, 3)
+    counted, real = asyncio.Event(), find.counts
+
+    async def slow(desk: Any) -> find.Counts:
+        await counted.wait()
+        return await real(desk)
+
+    monkeypatch.setattr(find, "counts", slow)
+    async with running(world) as (app, pilot):
+        await until(pilot, lambda: "Customer 00" in screen_text(app))
+        assert not {"late", "soon", "open"} & set(screen_text(app).splitlines()[0].split())
+        counted.set()
+        await until(pilot, lambda: "open 3" in screen_text(app).splitlines()[0])
+
+
+async def test_names_of_sources_stand_whole_as_long_as_there_is_room(world: World) -> None:
+    async with running(world) as (app, pilot):
+        await until(pilot, lambda: "open 0" in screen_text(app))
+        state, status = find.sources(world.desk)[0], app.main.query_one(StatusBar)
+        status.put(sources=[msgspec.structs.replace(state, state="ok", name=f"demo:{'x' * cells}")
+                            for cells in (8, 9, 12)])
+        drawn = {width: status._make(width, world.clock.now()).text for width in range(76, 88)}
+        narrowest = min(width for width, text in drawn.items() if "x" * 12 in text)
+        assert narrowest > 76
+        assert " " * 4 not in drawn[narrowest]
 
 
 async def test_long_work_shows_how_far_it_is(world: World) -> None:

@@ -19,21 +19,21 @@ from agentdesk.ui.widgets.queue_list import QueueList
 from agentdesk.ui.widgets.view_bar import ViewBar
 
 EMPTY = {
-    "mine": ("Nothing is yours yet", "c claims the conversation under the cursor · 1 shows all"),
-    "late": ("Nothing is late", "1 shows everything that is open"),
-    "praise": ("No praise is waiting for a thank-you", "1 shows everything that is open"),
+    "mine": ("Nothing is yours yet", "{claim} claims a conversation", "{view} shows everything that is open"),
+    "late": ("Nothing is late", "{view} shows everything that is open"),
+    "praise": ("No praise is waiting for a thank-you", "{view} shows everything that is open"),
     "waiting": ("No customer owes us an answer", "Answered conversations wait here until they are done"),
-    "snoozed": ("Nothing is put aside", "s puts the conversation under the cursor aside until a time"),
-    "unsent": ("Everything has left", "O shows what was sent"),
-    "drafts": ("Nothing is begun and unsent", "r begins a reply"),
+    "snoozed": ("Nothing is put aside", "{snooze} puts a conversation aside until a time"),
+    "unsent": ("Everything has left", "{outbox} shows what was sent"),
+    "drafts": ("Nothing is begun and unsent", "{reply} begins a reply"),
     "review": ("Nothing was closed behind your back", "What its source closes by itself waits here for a look"),
-    "done": ("Nothing is done yet", "d finishes the conversation under the cursor"),
+    "done": ("Nothing is done yet", "{done} finishes a conversation"),
 }
 """What empty views say and what to do next, by the name of the view."""
 OPENED = 0.4
 """Seconds for which a conversation is open before it is fetched anew: who steps through many reads none."""
-NOBODY = ("Nobody is waiting", "New posts come in by themselves · / finds what is older")
-NO_SOURCE = ("No source is configured yet", "S and then a connects one",
+NOBODY = ("Nobody is waiting", "New posts come in by themselves", "{find} finds what is older")
+NO_SOURCE = ("No source is configured yet", "{sources} and then {login} connects one",
              "agentdesk demo shows a day at a desk that is busy")
 
 
@@ -50,6 +50,10 @@ class MainScreen(PaneScreen):
         self._slow = ""
         """The view that is shown, when its rows take long to judge."""
         self._late = 0
+        self._at: int | None = None
+        """The conversation under the cursor, as far as the keys know."""
+        self._left_at: int | None = None
+        """The conversation that the cursor stood on when there were rows last."""
         self._looking: Timer | None = None
         """Rings when a conversation has been open for a moment."""
 
@@ -76,17 +80,12 @@ class MainScreen(PaneScreen):
             known = ", ".join(f"{one.key} {one.name}".strip() for one in views)
             raise UsageError(f"There is no view {name}", "", f"There are {known}")
         self._view = view.name
-        self.queue.empty = EMPTY.get(view.name, NOBODY if self._has_sources() else NO_SOURCE)
+        self.queue.empty = EMPTY.get(view.name, NOBODY if find.has_sources(self.desk_app.desk) else NO_SOURCE)
         self._load(view.query)
         self.views.put(active=view.key or view.name, filter="", total="")
         if self.shape == "narrow" or self.context == "queue":
             self.show_pane("list")
         self.refresh_counts()
-
-    def _has_sources(self) -> bool:
-        """True when anything could ever arrive."""
-        desk = self.desk_app.desk
-        return bool(desk.config.sources or desk.connectors or find.sources(desk))
 
     def show_query(self, query: str) -> None:
         """Show what a query matches; an empty one goes back to the view."""
@@ -94,7 +93,7 @@ class MainScreen(PaneScreen):
             self.show_view(self._view)
             return
         self._load(query)
-        self.queue.empty = ("Nothing matches", "Esc goes back to the view")
+        self.queue.empty = ("Nothing matches", "{back} goes back to the view")
         self.views.put(filter=query, total="")
         self.show_pane("list")
         self.refresh_counts()
@@ -105,7 +104,13 @@ class MainScreen(PaneScreen):
         if self._slow:
             self._judge()
         else:
-            self.queue.load(query, self.queue.current_id)
+            self.queue.load(query, self._keep())
+
+    def _keep(self) -> int | None:
+        """Where the cursor stays if it can: a view without rows does not lose its place."""
+        if self.queue.current_id is not None:
+            self._left_at = self.queue.current_id
+        return self._left_at
 
     def _judge(self, ids: Iterable[int] = ()) -> None:
         """Judge a slow view anew; what ``ids`` name looks different."""
@@ -124,7 +129,7 @@ class MainScreen(PaneScreen):
             model.judged = judged
             self.queue.refetch(ids)
         else:
-            self.queue.load(query, self.queue.current_id, judged)
+            self.queue.load(query, self._keep(), judged)
         self.refresh_counts()
 
     @on(ViewBar.Picked)
@@ -138,6 +143,9 @@ class MainScreen(PaneScreen):
         event.stop()
         if self.context == "queue":
             self.follow(event.conversation_id)
+        if (event.conversation_id is None) != (self._at is None):
+            self.desk_app.show_keys()
+        self._at = event.conversation_id
 
     @on(QueueList.Opened)
     def opened(self, event: QueueList.Opened) -> None:
@@ -197,6 +205,7 @@ class MainScreen(PaneScreen):
         self._show_panes()
         old = self.composer.draft if take else None
         await self.composer.open(conversation_id, kind, visibility=visibility, message_id=message_id)
+        self._fit_head()
         if old is not None or canned:
             from agentdesk.ui import writing
 
@@ -206,7 +215,13 @@ class MainScreen(PaneScreen):
 
     def on_composer_closed(self) -> None:
         """The keys go back to where they were."""
+        self._fit_head()
         self.show_pane(self._back_to if self.shape != "narrow" or self._back_to != "thread" else "thread")
+
+    def _fit_head(self) -> None:
+        """The head of the conversation makes room for what is written, or takes it back."""
+        if self.conversation is not None:
+            self.conversation.header.reload()
 
     # -- what verbs ask --------------------------------------------------------------------------------------------
 
@@ -275,9 +290,10 @@ class MainScreen(PaneScreen):
                 self.composer.reload()
         if news.sources or news.any:
             self.status.put(sources=find.sources(self.desk_app.desk))
-            if self.queue.empty == NO_SOURCE and self._has_sources():
+            if self.queue.empty == NO_SOURCE and find.has_sources(self.desk_app.desk):
                 self.queue.empty = NOBODY
                 self.queue.refresh()
+                self.desk_app.show_keys()
         for one in news.progress:
             amount = f"{one.done:,} of {one.total:,}" if one.total else f"{one.done:,}"
             self.status.put(progress="" if one.finished else f"{one.task} {amount}")

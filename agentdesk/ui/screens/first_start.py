@@ -25,6 +25,7 @@ class FirstStartScreen(ListScreen):
     """No configuration was found."""
 
     context = "list"
+    moment = "first"
 
     def __init__(self, config_file: str = "") -> None:
         super().__init__()

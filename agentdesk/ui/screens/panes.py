@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
+from agentdesk.desk import find
 from agentdesk.errors import Refused
 from agentdesk.ui.first import widths
 from agentdesk.ui.narrow import NarrowCompositor
@@ -131,6 +132,13 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         if "middle" in names:
             return "composer" if self.writing and self.composer in focused.ancestors_with_self else "conversation"
         return "queue"
+
+    @property
+    def moment(self) -> str:
+        """The name of a moment in which few keys of the list do something: there is nothing in it."""
+        if self.context != "queue" or self.queue.model.rows:
+            return ""
+        return "empty" if find.has_sources(self.desk_app.desk) else "unconnected"
 
     @property
     def list(self) -> Pane:

@@ -42,7 +42,7 @@ class Composer(Vertical):
 
     DEFAULT_CSS = """
     Composer { height: 45%; min-height: 8; max-height: 14; display: none; }
-    Composer.-tall { height: 75%; max-height: 30; }
+    Composer.-tall { height: 65%; max-height: 30; }
     """
 
     class Closed(Message):

@@ -14,6 +14,8 @@ from agentdesk.ui.widgets import header_layout
 from agentdesk.ui.widgets.label import changed_cells
 from agentdesk.ui.widgets.runs import Row, strip
 
+SMALL = 30
+"""Lines of a terminal on which the head makes room for what is written."""
 MOST = 7
 """The head never takes more rows, and on small screens no more than a fifth of them."""
 
@@ -77,7 +79,8 @@ class ConversationHeader(Lines):
     @property
     def _most(self) -> int:
         """How many rows there is room for."""
-        return max(2, min(MOST, self.app.size.height // 5))
+        height = self.app.size.height
+        return max(2, min(MOST, height // (9 if height < SMALL and self.desk_app.main.writing else 5)))
 
     def _opens(self) -> Millis | None:
         """When the leading clock's calendar opens, while it is closed."""

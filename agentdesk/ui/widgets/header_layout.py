@@ -13,7 +13,7 @@ from agentdesk.rules.sla import Standing, left, standing
 from agentdesk.ui.present import line
 from agentdesk.ui.present import width as wide
 from agentdesk.ui.theme import UNICODE, Glyphs
-from agentdesk.ui.widgets.runs import Row, Run, flow
+from agentdesk.ui.widgets.runs import Row, Run, cells, flow
 from agentdesk.ui.widgets.when import length, moment
 
 KINDS = {ClockKind.FIRST: "first reply", ClockKind.NEXT: "next reply", ClockKind.RESOLUTION: "resolution",
@@ -47,7 +47,8 @@ def rows(it: Conversation, page: Page, visibility: Visibility | None, vip: bool 
     if len(drawn) <= most:
         return drawn
     place = it.source + (f" · {visibility.value}" if visibility is not None else "")
-    items = [*_clocks(it, page), *ties(page), *_claim(it, page), *_expected(it, page), *_facts(it, page, place)]
+    items = [*_told_below(it, page), *_clocks(it, page), *ties(page), *_claim(it, page), *_expected(it, page),
+             *_facts(it, page, place)]
     if it.subject:
         items.append((Run(line(it.subject, 40, pad=False), "text"),))
     lock = drawn[-1:] if it.locked_reason else []
@@ -59,14 +60,14 @@ def _apart(it: Conversation, page: Page, visibility: Visibility | None, vip: boo
     """Each kind of fact on rows of its own."""
     room = max(10, page.width - 2)
     place = it.source + (f" · {visibility.value}" if visibility is not None else "")
-    state = sum(wide(run.text) for run in _state(it, page))
+    state = 0 if _told_below(it, page) else cells(_state(it, page))
     taken = len(f"#{it.id} ") + wide(it.name) + len(place) + (5 if vip else 0) + (state + 2 if state else 0) + 4
     beside = taken <= page.width
     drawn = [_title(it, page, place if beside else "", vip)]
     if it.subject:
         drawn.append(_row((Run(line(it.subject, room, pad=False), "bright"),)))
     drawn.extend(_row(runs) for runs in flow([*_clocks(it, page), *_expected(it, page)], room, gap=Run("   ")))
-    facts = [*ties(page), *_claim(it, page), *_facts(it, page, "" if beside else place)]
+    facts = [*_told_below(it, page), *ties(page), *_claim(it, page), *_facts(it, page, "" if beside else place)]
     drawn.extend(_row(runs) for runs in flow(facts, room))
     if it.locked_reason:
         words = f"{page.glyphs.cross} no reply can be sent: {it.locked_reason}"
@@ -80,8 +81,8 @@ def _row(runs: Sequence[Run]) -> Row:
 
 def _title(it: Conversation, page: Page, place: str, vip: bool) -> Row:
     """Number, name, source and visibility; the state at the right edge when it is not open."""
-    right = _state(it, page)
-    state = sum(len(run.text) for run in right) + 1 if right else 0
+    right = () if _told_below(it, page) else _state(it, page)
+    state = cells(right) + 1 if right else 0
     number = f"#{it.id} "
     room = max(4, page.width - 2 - len(number) - state - (5 if vip else 0))
     name = line(it.name or "unknown", min(room, max(10, room - len(place) - 2)) if place else room, pad=False)
@@ -91,6 +92,13 @@ def _title(it: Conversation, page: Page, place: str, vip: bool) -> Row:
     if place:
         runs.append(Run(f"  {line(place, len(place), pad=False)}", "dim"))
     return Row(tuple(runs), (*right, Run(" ")) if right else ())
+
+
+def _told_below(it: Conversation, page: Page) -> list[Item]:
+    """How it stands, where the name would have to make way for that."""
+    state = _state(it, page)
+    tight = len(f"#{it.id} ") + wide(it.name or "unknown") + cells(state) + 9 > page.width
+    return [state] if state and (tight or cells(state) >= page.width // 2) else []
 
 
 def _state(it: Conversation, page: Page) -> tuple[Run, ...]:
@@ -128,7 +136,7 @@ def _expected(it: Conversation, page: Page) -> list[Item]:
 def _clock(clock: DueClock, page: Page) -> Item:
     """One clock: sign, time left, what it counts to, and its state in a word when that matters."""
     name = KINDS[clock.kind] + (f": {line(clock.words, 44, pad=False)}" if clock.words else "")
-    tail = ", the help desk's" if clock.by_server else ""
+    tail = ", help desk's" if clock.by_server else ""
     if clock.paused_since is not None:
         rest = left(clock.due_at, clock.paused_since)
         return Run(f"{page.glyphs.paused} {rest}", "dim"), Run(f" {name}{tail} paused", "dim")

@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from agentdesk.model.clock import SECOND, Millis
+from agentdesk.ui.first import fitting
 from agentdesk.ui.lines import Lines, fitted, spread
 from agentdesk.ui.present import flat, seg, wrap
 from agentdesk.ui.present import width as cells_of
@@ -173,13 +174,9 @@ class KeyBar(Lines):
         style, fill = self.palette.style, self.palette.style("text", self.ground)
         parts: list[Segment] = [seg(" ", fill)]
         at = 1
-        last = self.keys[-1] if self.keys else None
-        reserve = _cells(last) if last else 0
-        for one in self.keys:
-            cells = _cells(one)
-            if at + cells + (reserve if one is not last else 0) > width:
-                continue
-            key, title, verb = one
+        for place in fitting([_cells(one) for one in self.keys], width - 1):
+            cells = _cells(self.keys[place])
+            key, title, verb = self.keys[place]
             parts += [seg(key, style("key", self.ground)), seg(f" {title}  ", style("dim", self.ground))]
             self._places.append((at, at + cells, verb))
             at += cells

@@ -14,10 +14,11 @@ from textual.strip import Strip
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import QueueRow
 from agentdesk.ui.lines import Lines, fitted, spread
-from agentdesk.ui.present import line, seg
+from agentdesk.ui.present import seg
 from agentdesk.ui.rows import Rows
 from agentdesk.ui.widgets.queue_model import QueueModel
 from agentdesk.ui.widgets.queue_row import COUNTDOWN_AT, COUNTDOWN_CELLS, Look, countdown, row_parts
+from agentdesk.ui.widgets.runs import Row, Run, flow, keyed, strip
 
 STRIPS = 400
 """Drawn rows kept at most."""
@@ -49,7 +50,7 @@ class QueueList(Lines, can_focus=True):
         self.touched = False
         """True once the agent has called any verb: from then on nothing is put in unasked."""
         self.empty: tuple[str, ...] = ("Nobody is waiting",)
-        """What an empty view says; the first line says what is so, the others what to do."""
+        """What an empty view says; the first line says what is so, the others what to do: ``{verb}`` is its keys."""
         self._mark_from: int | None = None
         self._told: int | None = None
         self._strips: dict[tuple[Any, ...], Strip] = {}
@@ -223,10 +224,21 @@ class QueueList(Lines, can_focus=True):
         at = self.model.first + y
         if at < len(self.model.rows):
             return fitted(self.draw(at, width), width, fill)
-        if not self.model.rows and 1 <= y <= len(self.empty):
-            style = self.palette.style("text" if y == 1 else "dim", self.ground)
-            return fitted(Strip([seg("   " + line(self.empty[y - 1], max(width - 4, 1)), style)]), width, fill)
+        hints = self._hints(width) if not self.model.rows else []
+        if 1 <= y <= len(hints):
+            return strip(hints[y - 1], width, self.palette, self.ground)
         return Strip.blank(width, fill)
+
+    def _hints(self, width: int) -> list[Row]:
+        """What an empty view says, over as many lines as it takes."""
+        keymap = self.desk_app.keymap
+
+        def key_of(verb: str) -> str:
+            return keymap.key_of("queue", verb) or keymap.key_of("sources", verb)
+
+        lines = [runs for number, words in enumerate(self.empty)
+                 for runs in flow(keyed(words, key_of, "dim" if number else "text"), width - 4, gap=Run(" "))]
+        return [Row((Run("   "), *runs)) for runs in lines]
 
     def _draw_foot(self, width: int) -> Strip:
         style, ground, glyphs = self.palette.style, self.ground, self.palette.glyphs

@@ -48,6 +48,8 @@ class QueueModel:
         self.all_dirty = True
         self._before = False
         self._after = False
+        self._place = 0
+        """The line of the window that the cursor stood on when there were rows last."""
 
     @property
     def current(self) -> QueueRow | None:
@@ -74,7 +76,8 @@ class QueueModel:
         """
         where = self.source.compile(query) if judged is None else judged
         self.judged = judged
-        place = self.cursor - self.first
+        if self.rows:
+            self._place = self.cursor - self.first
         self.query, self.where = query, where
         self.fresh.clear()
         rows = self.source.around(where, keep, WINDOW) if keep is not None else []
@@ -87,7 +90,7 @@ class QueueModel:
         self._after = bool(rows) and bool(self.source.window(where, after=key_of(rows[-1]), limit=1))
         self.rows = rows
         self.cursor = held or 0
-        self.first = self.cursor - place if held is not None else 0
+        self.first = self.cursor - self._place if held is not None else 0
         self.settle()
 
     def reload(self) -> None:

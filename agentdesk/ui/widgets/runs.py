@@ -6,7 +6,7 @@ Textual draws. Text written by others must have passed ``present`` before it bec
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len, split_text
@@ -112,6 +112,15 @@ def spread(row: Row, width: int, end: str = "…") -> tuple[Run, ...]:
     used = cells(left)
     middle = width - used - size
     return (*left, Run(" " * middle), *right) if middle > 0 else (*left, *right)
+
+
+def keyed(words: str, key_of: Callable[[str], str], ink: str = "dim") -> list[tuple[Run, ...]]:
+    """The words of a hint one by one; ``{verb}`` stands for the keys that call it."""
+    found: list[tuple[Run, ...]] = []
+    for word in words.split():
+        verb = word[1:-1] if word.startswith("{") and word.endswith("}") else ""
+        found.append((Run(key_of(verb) or f":{verb}", "key") if verb else Run(word, ink),))
+    return found
 
 
 CARET = "caret"

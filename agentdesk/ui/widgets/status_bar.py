@@ -29,7 +29,8 @@ class StatusBar(Lines):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.sources: tuple[SourceState, ...] = ()
-        self.counts = Counts()
+        self.counts: Counts | None = None
+        """None until they were counted: no figure is better than a wrong one."""
         self.progress = ""
         """Long work that goes on, in words."""
         self._drawn: Strip | None = None
@@ -60,7 +61,7 @@ class StatusBar(Lines):
         desk = self.desk_app.desk
         style, fill = self.palette.style, self.palette.style("text", self.ground)
         right = self._figures(width, clock_time(now, desk.zone), desk.agent)
-        room = width - sum(part.cell_length for part in right) - 2
+        room = width - sum(part.cell_length for part in right) - 1
         left = [seg(" agentdesk" if width >= 64 else " desk", style("accent", self.ground, bold=True))]
         if self.progress:
             left += [seg("  ", fill), seg(line(self.progress, max(room - 14, 0), pad=False),
@@ -75,18 +76,9 @@ class StatusBar(Lines):
 
     def _figures(self, width: int, clock: str, agent: str) -> list[Segment]:
         """The right end; what matters least goes first when it is narrow."""
-        style, glyphs, counts = self.palette.style, self.palette.glyphs, self.counts
+        style = self.palette.style
         gap = "  " if width >= 72 else " "
-        found: list[tuple[str, str, int]] = [
-            (f"late {counts.late}", "late" if counts.late else "faint", 0),
-            (f"soon {counts.soon}", "soon" if counts.soon else "faint", 30),
-            (f"open {counts.open}", "text", 50),
-            (f"waiting {counts.waiting}", "dim", 88),
-            (f"review {counts.review}" if counts.review else "", "text", 100),
-            (f"{glyphs.unsent} {counts.unsent} unsent" if counts.unsent else "", "mine", 0),
-            (line(agent, 12, pad=False), "dim", 100),
-            (clock, "dim", 76),
-        ]
+        found = [*self._counted(), (line(agent, 12, pad=False), "dim", 100), (clock, "dim", 76)]
         parts: list[Segment] = []
         for text, ink, least in found:
             if text and width >= least:
@@ -94,6 +86,20 @@ class StatusBar(Lines):
                 parts.append(seg(gap + text, style(ink, self.ground, bold=loud)))
         parts.append(seg(" ", style("text", self.ground)))
         return parts
+
+    def _counted(self) -> list[tuple[str, str, int]]:
+        """The figures: text, ink, and the least width that they are worth."""
+        counts = self.counts
+        if counts is None:
+            return []
+        return [
+            (f"late {counts.late}", "late" if counts.late else "faint", 0),
+            (f"soon {counts.soon}", "soon" if counts.soon else "faint", 30),
+            (f"open {counts.open}", "text", 50),
+            (f"waiting {counts.waiting}", "dim", 88),
+            (f"review {counts.review}" if counts.review else "", "text", 100),
+            (f"{self.palette.glyphs.unsent} {counts.unsent} unsent" if counts.unsent else "", "mine", 0),
+        ]
 
 
 def source_parts(one: SourceState, now: Millis, palette: Palette, ground: str, names: str = "full") -> list[Segment]:

@@ -143,8 +143,7 @@ class ThreadView(Blocks):
     def _top_rows(self) -> tuple[Row, ...]:
         """What stands above the first message: an empty state, or how much came earlier."""
         if self.conversation_id is None:
-            return (BLANK, Row((Run("   Nothing is selected", "dim"),)),
-                    Row((Run("   Move to a conversation with "), Run("j", "key"), Run(" and "), Run("k", "key"))))
+            return BLANK, Row((Run("   Nothing is selected", "dim"),))
         if self._head is None:
             return BLANK, Row((Run("   This conversation is not in the cache any more", "dim"),))
         if not self._messages:
