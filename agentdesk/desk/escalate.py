@@ -25,6 +25,8 @@ from agentdesk.store.db import Db
 MESSAGES = 200
 """So many of the newest messages can go along."""
 PLACES = 12
+SAMPLE = 500
+"""So many open tickets, and as many of any kind, tell which places there are."""
 SEARCH_LIMIT_S = 20
 FOUND = 20
 
@@ -58,9 +60,12 @@ def _names(desk: Desk) -> set[str]:
 
 def places(desk: Desk, source: str) -> tuple[str, ...]:
     """Queues, groups or inboxes of a help desk, as far as its tickets here name them."""
+    some = "SELECT remote_queue FROM conversation WHERE source = ?1{} LIMIT ?2"
+    open_ones, any_ones = some.format(" AND state = 'open'"), some.format("")
     return tuple(row[0] for row in desk.store.reader.rows(
-        "SELECT remote_queue FROM conversation WHERE source = ? AND remote_queue <> '' GROUP BY remote_queue "
-        "ORDER BY count(*) DESC, remote_queue LIMIT ?", source, PLACES))
+        f"SELECT remote_queue FROM (SELECT * FROM ({open_ones}) UNION ALL SELECT * FROM ({any_ones})) "
+        "WHERE remote_queue <> '' GROUP BY remote_queue "
+        "ORDER BY count(*) DESC, remote_queue LIMIT ?3", source, SAMPLE, PLACES))
 
 
 def tied(desk: Desk, conversation_id: int) -> list[Link]:

@@ -33,7 +33,7 @@ def begin(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, now: Mill
 def unread(db: Db, source: str, limit: int = 20) -> list[str]:
     """The refs of conversations that began here and whose messages nobody has fetched yet."""
     return [row[0] for row in db.rows(
-        "SELECT DISTINCT c.ref FROM link AS l JOIN conversation AS c ON c.id = l.other_id "
+        "SELECT DISTINCT c.ref FROM link AS l CROSS JOIN conversation AS c ON c.id = l.other_id "
         "WHERE c.source = ? AND c.messages = 0 ORDER BY c.id DESC LIMIT ?", source, limit)]
 
 

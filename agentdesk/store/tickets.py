@@ -136,7 +136,7 @@ def untold_links(db: Db, post_id: int) -> list[Link]:
 def watched(db: Db, source: str, after: int, limit: int) -> list[tuple[int, str]]:
     """The next tickets of a source that posts wait for, by number: whatever a pull leaves out, these are looked at."""
     rows: list[tuple[int, str]] = db.rows(
-        "SELECT DISTINCT t.id, t.ref FROM link AS l JOIN conversation AS t ON t.id = l.other_id "
+        "SELECT DISTINCT t.id, t.ref FROM link AS l CROSS JOIN conversation AS t ON t.id = l.other_id "
         "WHERE l.kind = 'ticket' AND l.solved_at IS NULL AND t.source = ? AND t.id > ? ORDER BY t.id LIMIT ?",
         source, after, limit)
     return rows
