@@ -50,28 +50,6 @@ def append_source(text: str, source: Mapping[str, Any]) -> str:
     return checked(lines, end, expected)
 
 
-def set_value(text: str, path: str, value: Value) -> str:
-    """Return the configuration's ``text`` with the value at a dotted ``path`` (of sections only) set."""
-    keys = path.split(".")
-    root = parse(text, "config.yaml").root
-    expected = as_map(root.to_plain())
-    _plant(expected, keys, value)
-    lines, end = split_lines(text)
-    node: Node | None = root
-    for depth, key in enumerate(keys):
-        if not isinstance(node, Map) or key not in node.entries:
-            insert_key(lines, node, keys[depth:], value)
-            return checked(lines, end, expected)
-        above, node = node, node.entries[key]
-        if is_blank(node) and depth + 1 < len(keys):
-            where = above.keys[key]
-            indent = where.column + 1
-            lines[where.line : where.line] = _nested(keys[depth + 1 :], value, indent)
-            return checked(lines, end, expected)
-    _replace(lines, above, keys[-1], value)
-    return checked(lines, end, expected)
-
-
 def prepared(
     path: Path,
     change: Callable[[str], str],
@@ -145,55 +123,9 @@ def _as_read(value: Any) -> Any:
     return [_as_read(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _plant(tree: dict[str, Any], keys: list[str], value: Value) -> None:
-    for key in keys[:-1]:
-        below = tree.get(key)
-        if below is None:
-            below = tree[key] = {}
-        if not isinstance(below, dict):
-            raise cannot(f"{'.'.join(keys)} does not lie in a section")
-        tree = below
-    if isinstance(tree.get(keys[-1]), dict | list):
-        raise cannot(f"{'.'.join(keys)} is not a single value")
-    tree[keys[-1]] = value
-
-
-def insert_key(lines: list[str], section: Node | None, keys: list[str], value: Any) -> None:
-    """Put a key that is not there at the end of its section."""
-    if isinstance(section, Map) and section.flow:
-        raise cannot("The section is written in braces")
-    if not isinstance(section, Map) or section.column == 1:
-        lines += [*([""] if len(keys) > 1 and lines else []), *_nested(keys, value, 0)]
-        return
-    indent = section.column - 1
-    at = after_block(lines, last_line(section), indent - 1)
-    lines[at:at] = _nested(keys, value, indent)
-
-
-def _replace(lines: list[str], section: Map, key: str, value: Value) -> None:
-    node, where = section.entries[key], section.keys[key]
-    if not isinstance(node, Scalar):
-        raise cannot(f"{key} is not a single value")
-    if is_blank(node):
-        line, at = where.line - 1, where.end[1] - 1
-        colon = lines[line].index(":", at) + 1
-        lines[line] = f"{lines[line][:colon]} {render(value)}{lines[line][colon:]}"
-        return
-    if node.end[0] != node.line:
-        raise cannot(f"{key} is written over several lines")
-    text = lines[node.line - 1]
-    lines[node.line - 1] = text[: node.column - 1] + render(value) + text[node.end[1] - 1 :]
-
-
 def _without(line: str, section: List) -> str:
     """A line without the empty brackets that stand in it."""
     return (line[: section.column - 1].rstrip() + line[section.end[1] - 1 :]).rstrip()
-
-
-def _nested(keys: list[str], value: Any, indent: int) -> list[str]:
-    out = [f"{' ' * (indent + 2 * depth)}{render(key)}:" for depth, key in enumerate(keys)]
-    out[-1] += f" {render(value)}"
-    return out
 
 
 def _block(source: Mapping[str, Any], indent: int) -> list[str]:

@@ -11,7 +11,6 @@ from agentdesk.config.edit import (
     as_map,
     cannot,
     checked,
-    insert_key,
     last_line,
     render,
     split_lines,
@@ -46,7 +45,7 @@ def add_item(text: str, path: Path_, value: Value | dict[str, Any]) -> str:
     elif above.flow:
         _before_end(lines, above, f"{key}: [{render(value)}]")
     else:
-        insert_key(lines, above, [key], [value])
+        _insert(lines, above, key, [value])
     return checked(lines, end, expected)
 
 
@@ -90,7 +89,7 @@ def put_map(text: str, path: Path_, value: dict[str, Any]) -> str:
         if above.flow:
             _before_end(lines, above, f"{key}: {render(value)}")
         else:
-            insert_key(lines, above, [key], value)
+            _insert(lines, above, key, value)
     elif is_blank(node):
         _fill(lines, above, key, render(value))
     elif isinstance(node, Map) and not node.flow:
@@ -127,6 +126,13 @@ def _reach(tree: Any, path: Sequence[str | int]) -> dict[str, Any]:
         tree = tree[step]
     found: dict[str, Any] = tree
     return found
+
+
+def _insert(lines: list[str], section: Map, key: str, value: Any) -> None:
+    """Put a key that is not there at the end of its section."""
+    indent = section.column - 1
+    at = after_block(lines, last_line(section), indent - 1) if indent else len(lines)
+    lines.insert(at, f"{' ' * indent}{render(key)}: {render(value)}")
 
 
 def _written(lines: list[str], node: Node) -> str:
