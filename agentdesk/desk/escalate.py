@@ -60,10 +60,10 @@ def _names(desk: Desk) -> set[str]:
 
 def places(desk: Desk, source: str) -> tuple[str, ...]:
     """Queues, groups or inboxes of a help desk, as far as its tickets here name them."""
-    some = "SELECT remote_queue FROM conversation WHERE source = ?1{} LIMIT ?2"
-    open_ones, any_ones = some.format(" AND state = 'open'"), some.format("")
     return tuple(row[0] for row in desk.store.reader.rows(
-        f"SELECT remote_queue FROM (SELECT * FROM ({open_ones}) UNION ALL SELECT * FROM ({any_ones})) "
+        "SELECT remote_queue FROM ("
+        "SELECT * FROM (SELECT remote_queue FROM conversation WHERE source = ?1 AND state = 'open' LIMIT ?2) UNION ALL "
+        "SELECT * FROM (SELECT remote_queue FROM conversation WHERE source = ?1 LIMIT ?2)) "
         "WHERE remote_queue <> '' GROUP BY remote_queue "
         "ORDER BY count(*) DESC, remote_queue LIMIT ?3", source, SAMPLE, PLACES))
 

@@ -72,7 +72,8 @@ def fts(text: str) -> str:
         (unwanted if each[1] or each[3] else wanted).append(term)
     if not wanted:
         return ""
-    return " AND ".join(wanted) + "".join(f" NOT {term}" for term in unwanted)
+    found_by = " AND ".join(dict.fromkeys(wanted))
+    return f"({found_by}) NOT ({' OR '.join(dict.fromkeys(unwanted))})" if unwanted else found_by
 
 
 def _quoted(text: str, *, open_end: bool) -> str:

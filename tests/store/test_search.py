@@ -187,3 +187,27 @@ def test_our_own_words_are_found_too(scene: Scene) -> None:
     assert (hit.direction, hit.author, hit.conversation_id) == (Direction.OUT, "ann", number)
     scene.take(scene.message("Hi", author=SAM, direction=Direction.OUT))
     assert msgspec.structs.asdict(hit)["letter"] == "M"
+
+
+@pytest.mark.parametrize("text", [
+    "parcel " + " ".join(f"-w{number}" for number in range(400)), " ".join(f"w{number}" for number in range(400)),
+    "parcel " * 2_000 + "parcel", 'parcel -"late order" -zzz'], ids=["not", "many", "again", "few"])
+def test_a_whole_page_put_into_the_search_is_only_a_search(world: tuple[Store, ManualClock], text: str) -> None:
+    store, _ = world
+    reader = store.new_reader()
+    unwanted = {word.lstrip("-") for word in text.split() if word.startswith("-")}
+    for hit in search.find_text(reader, text):
+        assert not unwanted & set(str(hit.snippet).split())
+    assert len(search.fts(text)) < 20_000
+    reader.close()
+
+
+def test_each_word_that_is_not_wanted_excludes(world: tuple[Store, ManualClock]) -> None:
+    store, _ = world
+    reader = store.new_reader()
+    every = {hit.message_id for hit in search.find_text(reader, "parcel", limit=500)}
+    without = {hit.message_id for hit in search.find_text(reader, "parcel -refund -late", limit=500)}
+    texts = dict(reader.rows("SELECT id, text FROM message"))
+    assert without == {number for number in every if not {"refund", "late"} & set(texts[number].split())}
+    assert without < every
+    reader.close()
