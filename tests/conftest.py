@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,17 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(sock, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _as_described() -> Iterator[None]:
+    """Fail for what a fake server was asked or answered that no description of the real one knows (``tests/specs``)."""
+    yield
+    check = sys.modules.get("tests.specs.check")
+    if check is not None and check.STRAYS:
+        strays = dict.fromkeys(check.STRAYS)
+        check.STRAYS.clear()
+        pytest.fail("\n".join(["beside the vendor's own description:", *list(strays)[:20]]), pytrace=False)
 
 
 @pytest.fixture

@@ -414,7 +414,8 @@ async def test_what_hangs_on_a_post_is_listed(world: BlueskyWorld) -> None:
         world.net.post(world.jane, "both", mention=[world.net.me], embed={
             "$type": "app.bsky.embed.recordWithMedia",
             "record": {"record": {"uri": quoted.uri, "cid": quoted.cid}},
-            "media": {"video": {}, "playlist": "https://v.example/p.m3u8", "alt": "it rolls"}}),
+            "media": {"$type": "app.bsky.embed.video", "alt": "it rolls", "video": {
+                "$type": "blob", "ref": {"$link": "v1"}, "mimeType": "video/mp4", "size": 9}}}),
         world.net.post(world.jane, "odd", mention=[world.net.me], embed={"$type": "x", "record": [1], "media": "?"})]
     world.net.delete(gone)
     found = {m.ref: m.attachments for m in said((await drain(world.connector))[0])}
@@ -425,7 +426,8 @@ async def test_what_hangs_on_a_post_is_listed(world: BlueskyWorld) -> None:
         [("quoted post (deleted)", page + gone.rkey, "")],
         [("A page", "https://a.example", "About")],
         [("picture 1", "https://cdn.bsky.app/b1", "a crack"), ("picture 2", "https://cdn.bsky.app/b2", "")],
-        [("quoted post", page + quoted.rkey, ""), ("video", "https://v.example/p.m3u8", "it rolls")],
+        [("quoted post of @bo.example", page + quoted.rkey, "see here <https://evil.example>"),
+         ("video", "https://video.bsky.app/v1/p.m3u8", "it rolls")],
         [],
     ]
 
@@ -647,6 +649,7 @@ async def test_only_words_in_the_log_count(world: BlueskyWorld) -> None:
             "$type": "chat.bsky.convo.defs#deletedMessageView", "id": "x", "rev": "x", "sender": {"did": "x"},
             "sentAt": "2026-01-01T00:00:00Z"}},
         {"$type": "chat.bsky.convo.defs#logCreateMessage", "convoId": convo.id, "message": "nonsense"}, "nonsense"]
+    world.net.nonsense = "entries that are none"
     for number, entry in enumerate(kinds):
         world.net.chat.log.append((f"4{number:012d}", world.net.me.did, entry))
     pages, cursor = await drain(world.connector, cursor)
@@ -729,7 +732,9 @@ async def test_a_talk_begins_by_handle_too_and_blocks_and_locks_are_said(world: 
     direct = {"kind": OutKind.DM, "visibility": Visibility.DIRECT}
     receipt = await world.connector.send(out("elsewhere", "Hi", customer_handle="@jane.example", **direct))
     assert receipt.conversation_ref == "chat:convo1"
-    world.net.chat.convos["convo1"].kind = {"lockStatus": "locked"}
+    world.net.chat.convos["convo1"].kind = {
+        "$type": "chat.bsky.convo.defs#groupConvo", "name": "Parcels", "createdAt": "2026-01-01T00:00:00.000Z",
+        "lockStatus": "locked", "lockStatusModerationOverride": False, "memberCount": 3, "memberLimit": 50}
     page = await world.connector.thread("chat:convo1")
     assert page.conversations[0].locked_reason == "The conversation is locked"
     with pytest.raises(WindowClosed):
@@ -992,6 +997,7 @@ async def test_endless_and_circling_pages_end(world: BlueskyWorld) -> None:
 async def test_an_item_that_does_not_fit_is_set_aside_once(world: BlueskyWorld, item: Any) -> None:
     if isinstance(item, dict):
         item = {"reason": "mention", "indexedAt": "", **item}
+    world.net.nonsense = "a notification that is none"
     world.net.raw_notifications.append(item)
     world.net.post(world.jane, "fine", mention=[world.net.me])
     pages, cursor = await drain(world.connector)

@@ -809,6 +809,7 @@ async def test_macros_are_canned_replies(world: ZendeskWorld) -> None:
         return {"id": number, "title": title, "active": True,
                 "actions": [{"field": name, "value": value} for name, value in actions.items()]}
 
+    world.zendesk.nonsense = "a macro that is none"
     world.zendesk.macros = [
         macro(1, "Billing::Refund", comment_value_html="<p>Hi {{ticket.requester.first_name}},</p><p>done</p>",
               status="pending", priority="high", assignee_id="current_user", current_tags="refund money"),

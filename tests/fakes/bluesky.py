@@ -22,6 +22,7 @@ from agentdesk.model.clock import HOUR, Clock, Millis
 from agentdesk.replies.length import graphemes
 from tests.fakes.bluesky_chat import FakeChat
 from tests.fakes.bluesky_wire import Refusal, Reply, iso
+from tests.specs.check import described
 
 POST, LIKE = "app.bsky.feed.post", "app.bsky.feed.like"
 REPLY_DEPTH = 5
@@ -78,8 +79,14 @@ class Token:
 class FakeBluesky:
     """The servers: world controls above, calls below."""
 
+    described_by = "bluesky"
+    nonsense = ""
+    """Why it answers what no server would, while it does."""
+
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.true_clock = clock
+        """What the network shows does not depend on how its clock is set."""
         self.accounts: dict[str, Account] = {}
         self.rows: dict[str, Row] = {}
         self.tokens: dict[str, Token] = {}
@@ -136,7 +143,7 @@ class FakeBluesky:
         cid = "bafyrei" + hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:40]
         before = self.rows.get(uri)
         seen = before.seen_at if before else self._now()
-        self.rows[uri] = Row(uri, cid, value, seen, self._now() + lag)
+        self.rows[uri] = Row(uri, cid, value, seen, self.true_clock.now() + lag)
         return self.rows[uri]
 
     def delete(self, row: Row) -> None:
@@ -165,6 +172,7 @@ class FakeBluesky:
 
     # calls -----------------------------------------------------------------------------------------------------------
 
+    @described
     def handle(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Reply:
         """Answer one request."""
         parts = urlsplit(url)
@@ -362,7 +370,8 @@ class FakeBluesky:
         if kind == "app.bsky.embed.record":
             quoted = self.rows.get(embed["record"]["uri"])
             if quoted is None:
-                return {"$type": kind + "#view", "record": {"uri": embed["record"]["uri"], "notFound": True}}
+                return {"$type": kind + "#view", "record": {
+                    "$type": kind + "#viewNotFound", "uri": embed["record"]["uri"], "notFound": True}}
             author = self.profile(self.accounts[quoted.did], who)
             return {"$type": kind + "#view", "record": {
                 "$type": kind + "#viewRecord", "uri": quoted.uri, "cid": quoted.cid, "author": author,
@@ -371,10 +380,18 @@ class FakeBluesky:
             return {"$type": kind + "#view", "images": [
                 {"thumb": "https://cdn.bsky.app/t.jpg", "alt": image["alt"],
                  "fullsize": f"https://cdn.bsky.app/{image['image']['ref']['$link']}"} for image in embed["images"]]}
+        if kind == "app.bsky.embed.video":
+            cid = embed["video"]["ref"]["$link"]
+            return {"$type": kind + "#view", "cid": cid, "playlist": f"https://video.bsky.app/{cid}/p.m3u8",
+                    "alt": embed.get("alt", "")}
+        if kind == "app.bsky.embed.recordWithMedia":
+            quote = {"$type": "app.bsky.embed.record", **embed["record"]}
+            return {"$type": kind + "#view", "record": self._embed(quote, who, did),
+                    "media": self._embed(embed["media"], who, did)}
         return {**embed, "$type": f"{kind}#view"} if kind else None
 
     def _shown(self, collection: str) -> list[Row]:
-        now = self._now()
+        now = self.true_clock.now()
         return [r for r in self.rows.values() if r.uri.split("/")[3] == collection and r.shown_at <= now]
 
     def _sort_at(self, row: Row) -> Millis:

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from agentdesk.model.clock import Clock
+from tests.specs.check import described
 
 ORDER = ("new", "open", "pending", "hold", "solved", "closed")
 REMEMBERED_S = 7_200
@@ -102,12 +103,19 @@ def invalid(name: str, said: str) -> Refusal:
 class FakeZendesk:
     """The server: world controls above, requests below."""
 
+    described_by = "zendesk"
+    nonsense = ""
+    """Why it answers what no server would, while it does."""
+
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.users: dict[int, User] = {}
         self.tickets: dict[int, Ticket] = {}
         self.comments: list[Comment] = []
         self.log: list[tuple[int, int]] = []
+        self.true_clock = clock
+        """What the export leaves out does not depend on how its clock is set."""
+        self.logged: list[int] = []
         """When which ticket changed: what the export walks along."""
         self.groups = {10: "Support", 20: "Billing"}
         self.hidden: set[int] = set()
@@ -163,6 +171,7 @@ class FakeZendesk:
         self.tickets[ticket].updated = self._now()
         self.tickets[ticket].generated = self._seconds()
         self.log.append((self._seconds(), ticket))
+        self.logged.append(self.true_clock.now() // 1_000)
         if not self.index_lag:
             self.reindex()
 
@@ -177,6 +186,7 @@ class FakeZendesk:
 
     # requests -------------------------------------------------------------------------------------------------------
 
+    @described
     def handle(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Reply:
         """Answer one request."""
         parts = urlsplit(url)
@@ -264,8 +274,8 @@ class FakeZendesk:
 
     def _identities(self, number: str, **_: Any) -> Reply:
         user = self.users[int(number)]
-        rows = [{"type": "email", "value": user.email, "verified": True}] if user.email else []
-        rows += [{"type": kind, "value": value} for kind, value in user.extra.get("identities", [])]
+        rows = [{"type": "email", "value": user.email, "verified": True, "user_id": user.id}] if user.email else []
+        rows += [{"type": kind, "value": value, "user_id": user.id} for kind, value in user.extra.get("identities", [])]
         return Reply(200, {"identities": rows, "count": len(rows)})
 
     def _requested(self, number: str, params: dict[str, str], **_: Any) -> Reply:
@@ -277,7 +287,7 @@ class FakeZendesk:
         return {"id": user.id, "name": user.name, "email": user.email or None, "role": user.role, "role_type": None,
                 "phone": None, "active": True, "suspended": False, "only_private_comments": False, "locale": "en-US",
                 "created_at": "2025-01-01T00:00:00Z", "details": None, "alias": None, "default_group_id": None,
-                **user.extra}
+                **{name: value for name, value in user.extra.items() if name != "identities"}}
 
     def _row(self, t: Ticket) -> dict[str, Any]:
         return {
@@ -322,7 +332,8 @@ class FakeZendesk:
             if start > self._seconds() - 60:
                 raise Refusal(400, {"error": "StartTimeTooRecent", "description": "Too recent start_time."})
             place = next((n for n, (at, _) in enumerate(self.log) if at >= start), len(self.log))
-        until = next((n for n, (at, _) in enumerate(self.log) if at > self._seconds() - self.delay_s), len(self.log))
+        settled = self.true_clock.now() // 1_000 - self.delay_s
+        until = next((n for n, at in enumerate(self.logged) if at > settled), len(self.log))
         size = int(params.get("per_page", 1_000))
         end = max(place, min(place + size, until))
         later = {number for _, number in self.log[end:until]}  # a ticket comes once, where it changed last
