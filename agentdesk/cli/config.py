@@ -13,11 +13,12 @@ import msgspec
 from agentdesk.bootstrap import config_file, read_config, valid_query
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
+from agentdesk.cli.mistakes import mistakes
 from agentdesk.cli.session import options_of
 from agentdesk.config import plugins
 from agentdesk.config.example import starter_text
 from agentdesk.config.jsonschema import example_block, json_schema
-from agentdesk.config.load import explain
+from agentdesk.config.load import explain, title
 from agentdesk.config.sources import SourceBase
 from agentdesk.config.yaml import parse, read_bytes
 from agentdesk.connectors import registry
@@ -74,18 +75,14 @@ def validate(ctx: click.Context, file: Path | None, as_json: bool) -> int:
     wanted = config_file(options)
     if not wanted.exists():
         raise ConfigError(f"There is no configuration at {wanted}", "", "agentdesk config init writes one")
-    try:
-        found = read_config(options)
-    except ConfigError as error:
-        if as_json:
-            output.as_json({"valid": False, "problems": list(error.problems)})
-            return Exit.CONFIG
-        raise
+    found, problems = mistakes(options)
     if as_json:
-        output.as_json({"valid": True, "problems": []})
+        output.as_json({"valid": not problems, "problems": problems})
+    elif found is None or problems:
+        raise ConfigError(title(len(problems)), "; ".join(problems), "Mend the lines named", tuple(problems))
     else:
         output.text(f"{wanted}: no mistakes; sources: {len(found.sources)}, views: {len(found.views)}")
-    return Exit.OK
+    return Exit.CONFIG if problems else Exit.OK
 
 
 @config.command()

@@ -13,16 +13,17 @@ import click
 import msgspec
 
 from agentdesk import __version__
-from agentdesk.bootstrap import Options, config_file, make_connector, pack_folders, read_config
+from agentdesk.bootstrap import Options, config_file, make_connector, pack_folders
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
+from agentdesk.cli.mistakes import mistakes
 from agentdesk.cli.session import ask_secret, options_of, run
 from agentdesk.config import plugins
 from agentdesk.config.schema import Config
 from agentdesk.config.yaml import read_all
 from agentdesk.connectors.base import Connector
 from agentdesk.desk.telling import able, identity, limits
-from agentdesk.errors import ConfigError, DeskError, NotFound, Refused, UsageError
+from agentdesk.errors import DeskError, NotFound, Refused, UsageError
 from agentdesk.model.clock import SystemClock
 from agentdesk.model.page import Account
 from agentdesk.paths import begin_private, places
@@ -103,25 +104,23 @@ def _rescue(options: Options, target: Path, aside: bool) -> int:
         return Exit.OK
     moved = integrity.set_aside(where.database, SystemClock().now())
     output.say(f"Written to {target}; the damaged cache is now {moved}")
-    output.say("  next: start agentdesk, which collects into a new cache; unsent words are in the file, under draft and "
-               "outbox")
+    output.say("  next: start agentdesk, which collects into a new cache; unsent words are in the file, under draft "
+               "and outbox")
     return Exit.OK
 
 
 def _all(options: Options, offline: bool) -> Iterable[Check]:
     yield good("agentdesk", f"{__version__} on Python {sys.version.split()[0]}")
-    config: Config | None = None
-    try:
-        config = read_config(options)
-    except ConfigError as error:
-        yield bad("configuration", error.title, error.remedy)
-        for problem in error.problems:
-            yield bad("configuration", problem)
+    config, problems = mistakes(options)
+    for problem in problems:
+        yield bad("configuration", problem, "Mend the line named; agentdesk config validate looks again")
     if config is not None:
         path = config_file(options)
-        yield good("configuration", str(path)) if path.exists() else note(
-            "configuration", "there is none; defaults are used",
-            "agentdesk login begins one with a source, agentdesk config init an empty one")
+        if not path.exists():
+            yield note("configuration", "there is none; defaults are used",
+                       "agentdesk login begins one with a source, agentdesk config init an empty one")
+        elif not problems:
+            yield good("configuration", str(path))
         for offer in plugins.clashes():
             yield note("connectors", f"{offer.package} brings the kind {offer.kind}, which is built in",
                        "The built-in one is used; uninstall that package to be rid of this line")

@@ -149,6 +149,14 @@ class Registry:
             tails.append(line[start:].strip())
         return Call(verb=one.name, args=tuple(args), named=named, rest=tuple(tails))
 
+    def reads(self, line: str) -> bool:
+        """Whether a call can be read and its arguments fit."""
+        try:
+            self.bind(self.parse(line))
+        except UsageError:
+            return False
+        return True
+
     def bind(self, call: Call) -> tuple[dict[str, Any], list[Param]]:
         """The typed arguments of a call, and the required ones it leaves out; UsageError for one that does not fit."""
         one = self[call.verb]

@@ -15,7 +15,7 @@ from agentdesk.config.schema import Config
 from agentdesk.config.sources import USER_KINDS
 from agentdesk.config.values import Validator
 from agentdesk.config.walk import BAD, Walker, is_blank
-from agentdesk.config.yaml import Document, Map, Node, Scalar, parse, read_bytes
+from agentdesk.config.yaml import Document, Doubles, Map, Node, Scalar, parse, read_bytes
 from agentdesk.errors import ConfigError
 
 ENVIRONMENT = {
@@ -68,12 +68,13 @@ def explain(
     missing_ok: bool = False,
 ) -> Loaded:
     """Like ``load()``, and tell where each value came from."""
-    document = None
+    document: Document | None = None
+    doubles: Doubles = []
     if path is not None and not (missing_ok and not path.exists()):
         _check_owner(path)
-        document = parse(read_bytes(path, path.name), path.name)
+        document = parse(read_bytes(path, path.name), path.name, doubles)
     base = path.parent.absolute() if path is not None else Path.cwd()
-    return interpret(document, base, environ, overrides, validators=validators, kinds=kinds)
+    return interpret(document, base, environ, overrides, validators=validators, kinds=kinds, doubles=doubles)
 
 
 def interpret(
@@ -84,10 +85,16 @@ def interpret(
     *,
     validators: Mapping[str, Validator] | None = None,
     kinds: Collection[str] = USER_KINDS,
+    doubles: Doubles | None = None,
 ) -> Loaded:
-    """Turn a document that is read already into a configuration; relative paths in it are beside ``base``."""
+    """Turn a document that is read already into a configuration; relative paths in it are beside ``base``.
+
+    ``doubles`` are keys of it that stand there twice, and where, to be told with all other mistakes.
+    """
     environ = os.environ if environ is None else environ
     walker = Walker(validators or {}, kinds, base)
+    for key, reason in doubles or ():
+        walker.say(key, (key.text,), reason)
     root = document.root if document is not None else Map("", 0, 0, {}, {})
     if is_blank(root):
         root = Map(root.file, 1, 1, {}, {})
@@ -101,10 +108,13 @@ def interpret(
     return Loaded(config=_fill(config, environ), origins=walker.spots)
 
 
+def title(count: int) -> str:
+    """What so many mistakes are called."""
+    return "The configuration has a mistake" if count == 1 else f"The configuration has {count} mistakes"
+
+
 def _report(problems: list[str]) -> ConfigError:
-    count = len(problems)
-    title = "The configuration has a mistake" if count == 1 else f"The configuration has {count} mistakes"
-    return ConfigError(title, "; ".join(problems), "Mend the lines named", tuple(problems))
+    return ConfigError(title(len(problems)), "; ".join(problems), "Mend the lines named", tuple(problems))
 
 
 def _overlay_all(root: Map, environ: Mapping[str, str], overrides: Mapping[str, object], walker: Walker) -> Map:

@@ -94,6 +94,8 @@ class Map:
 
 
 Node: TypeAlias = Scalar | List | Map
+Doubles: TypeAlias = list[tuple[Scalar, str]]
+"""Keys that stand twice in their map, and what is wrong with each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +153,20 @@ def read_all(path: Path, name: str = "") -> tuple[Document, ...]:
     return parse_all(read_bytes(path, name), name)
 
 
-def parse(data: bytes | str, name: str) -> Document:
-    """Like ``read()`` for text that is at hand already."""
-    documents = parse_all(data, name)
+def parse(data: bytes | str, name: str, doubles: Doubles | None = None) -> Document:
+    """Like ``read()`` for text that is at hand already.
+
+    With ``doubles`` keys that stand twice are no refusal: the first counts, the others are added there with the reason.
+    """
+    documents = parse_all(data, name, doubles)
     if len(documents) > 1:
         raise _refuse(name, [f"{name}:{documents[1].root.line}: a second document begins here; only one is allowed"])
     return documents[0] if documents else Document(name, Scalar(name, 1, 1, ""))
 
 
-def parse_all(data: bytes | str, name: str) -> tuple[Document, ...]:
+def parse_all(data: bytes | str, name: str, doubles: Doubles | None = None) -> tuple[Document, ...]:
     """Like ``read_all()`` for text that is at hand already."""
-    builder = _Builder(name)
+    builder = _Builder(name, doubles)
     text = _decode(data, name)
     try:
         roots = builder.build(yaml.parse(text, Loader=_LOADER))
@@ -248,9 +253,10 @@ def _spot(mark: Any) -> tuple[int, int]:
 class _Builder:
     """Turns the parser's events into nodes without recursion, noting what is refused."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, doubles: Doubles | None = None) -> None:
         self.name = name
         self.problems: list[str] = []
+        self._doubles = doubles
         self._open: list[_Open] = []
         self._roots: list[Node] = []
 
@@ -317,7 +323,11 @@ class _Builder:
             self._say(node.line, "a key must be text")
         elif node.text in parent.entries:
             first = parent.keys[node.text].line
-            self._say(node.line, f"{dotted((node.text,))}: the same key stands in line {first} already")
+            reason = f"the same key stands in line {first} already"
+            if self._doubles is None:
+                self._say(node.line, f"{dotted((node.text,))}: {reason}")
+            else:
+                self._doubles.append((node, reason))
         else:
             parent.key = node
             return

@@ -140,7 +140,8 @@ class Rulebook:
                 problems.append(f"policies: {policy.name}: {error}")
         if problems:
             cause = "; ".join(problems)
-            raise ConfigError("The rules cannot be used", cause, "Mend them in the configuration.", tuple(problems))
+            raise ConfigError("The rules cannot be used", cause, "agentdesk config validate says where",
+                              tuple(problems))
         return cls(rules, calendars=calendars, signals=Signals(config.signals))
 
     def stand(self, facts: Facts, text: str = "") -> Stand:

@@ -42,7 +42,8 @@ def _empty(db: Db, number: int) -> None:
     db.run("INSERT INTO message_text (rowid, text, author_name) SELECT id, text, author_name FROM message "
            "WHERE conversation_id = ?", number)
     for entry, client_id, kind, agent, body in db.rows(
-            "SELECT id, client_id, kind, agent, body FROM outbox WHERE conversation_id = ? AND kind <> 'action'", number):
+            "SELECT id, client_id, kind, agent, body FROM outbox WHERE conversation_id = ? AND kind <> 'action'",
+            number):
         bare = pack(msgspec.structs.replace(unpack(body, Outgoing), text="", uploads=())).encode()
         db.run("UPDATE outbox SET body = ?, hash = ? WHERE id = ?", bare,
                row_hash(client_id, number, kind, agent, bare), entry)

@@ -106,16 +106,16 @@ class DeskApp(CallApp):
         if self._leaving:
             return
         self.show_keys()
-        if self.theme_trouble:
-            self.say("warning", self.theme_trouble, "The dark theme is shown instead")
         self.work(self._go_on())
         self.set_timer(SETTLED, settle)
 
     async def _go_on(self) -> None:
         """What need not be there for the first keys."""
         await asyncio.to_thread(self.desk.read_packs)
-        for words in self.desk.warnings[:1]:
-            self.say("warning", words)
+        troubles = [*([self.theme_trouble] if self.theme_trouble else []), *self.desk.warnings]
+        if troubles:
+            self.say("warning", troubles[0], "" if len(troubles) == 1 else
+                     f"{len(troubles) - 1} more: agentdesk doctor lists them")
         if self._first_start:
             self.show_first_start()
         if self._begin is not None:

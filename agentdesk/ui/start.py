@@ -9,13 +9,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from agentdesk.commands.keymap import Keymap
-from agentdesk.errors import UsageError
 from agentdesk.ui.first import painted
 from agentdesk.ui.giveback import give_back_when_ended
 from agentdesk.ui.terminal import Settings, tell_textual
 
 if TYPE_CHECKING:
-    from agentdesk.commands.registry import Registry
     from agentdesk.desk.desk import Desk
     from agentdesk.ui.shell import Shell
 
@@ -44,7 +42,7 @@ def run_screen(desk: Desk, modules: Callable[[], Sequence[ModuleType]], shell: S
         desk.complete()
         registry, told = with_scripts(Registry.of((*modules(), verbs)), desk.config.commands)
         desk.warnings += told
-        keymap = Keymap.build(keys, known=_readable(registry))
+        keymap = Keymap.build(keys, known=registry.reads)
         desk.warnings += [str(problem) for problem in keymap.problems]
         app = DeskApp(desk, registry, keymap, settings=settings, themes=themes, begin=begin, on_crash=on_crash,
                       take_over=shell.hand_over, first_start=first_start)
@@ -52,16 +50,3 @@ def run_screen(desk: Desk, modules: Callable[[], Sequence[ModuleType]], shell: S
     if desk.store.writable:
         shell.keep(str(desk.store.path.parent), bare)
     return app.return_code or 0
-
-
-def _readable(registry: Registry) -> Callable[[str], bool]:
-    """Whether a call on a key can be read and its arguments fit."""
-
-    def known(line: str) -> bool:
-        try:
-            registry.bind(registry.parse(line))
-        except UsageError:
-            return False
-        return True
-
-    return known

@@ -120,6 +120,36 @@ def test_a_broken_configuration_names_file_line_key_and_the_nearest_name(run: Ru
     assert "config.yaml:6: uii:" in answer.err
 
 
+def test_validate_and_doctor_name_what_a_start_passes_by(run: Run, posts: Path, tmp_path: Path) -> None:
+    path = tmp_path / "home" / "config" / "config.yaml"
+    path.write_text(path.read_text() + (
+        "calendars:\n"
+        "  - {name: office, hours: ['mon-fri: 08:00-18:00'], holidays: DE-XX}\n"
+        "policies:\n"
+        "  - {name: mine, when: mine, first: 1h}\n"
+        "ui: {theme: drak}\n"
+        "keys:\n"
+        "  queu: {j: down}\n"
+        "  queue: {shift+g: bottom, Q: fly, g: top}\n"))
+    wanted = [
+        "config.yaml:7: calendars[0]: No public holidays are known for «DE-XX»",
+        "config.yaml:9: policies[0]: A policy cannot go by «mine»",
+        'config.yaml:10: ui.theme: no theme "drak"; did you mean "dark"?',
+        'config.yaml:12: keys.queu: there is no such context; did you mean "queue"?',
+        "config.yaml:13: keys.queue.shift+g: cannot be read; write G",
+        "config.yaml:13: keys.queue.Q: there is no command 'fly'",
+    ]
+    answer = run("config", "validate")
+    assert (answer.code, answer.out) == (Exit.CONFIG, "")
+    found = run("config", "validate", "--json")
+    assert found.code == Exit.CONFIG
+    doctor = "\n".join(it["text"] for it in run("doctor", "--offline", "--json").lines if it["level"] == "bad")
+    for mistake in wanted:
+        assert mistake in answer.err
+        assert mistake in "\n".join(found.lines[0]["problems"])
+        assert mistake in doctor
+
+
 def test_an_unreachable_source_is_named_and_the_rest_goes_on(run: Run, posts: Path, tmp_path: Path) -> None:
     path = tmp_path / "home" / "config" / "config.yaml"
     path.write_text(path.read_text() + "  - kind: file\n    name: gone\n    path: /nowhere/posts.jsonl\n")

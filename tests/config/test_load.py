@@ -232,3 +232,15 @@ def test_a_file_of_somebody_else_is_refused(file: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(Path, "stat", lambda self, **more: status)
     with pytest.raises(ConfigError, match="belongs to somebody else"):
         load(file, {})
+
+
+def test_a_key_that_stands_twice_is_told_with_all_other_mistakes(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("version: 1\nuii: {}\nagent: {name: bo, name: ann}\nui: {wide: yes}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path, {})
+    assert list(caught.value.problems) == [
+        'config.yaml:2: uii: unknown key; did you mean "ui"?',
+        "config.yaml:3: name: the same key stands in line 3 already",
+        "config.yaml:4: ui.wide: a whole number is needed",
+    ]

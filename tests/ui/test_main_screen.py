@@ -581,6 +581,13 @@ async def test_notices_from_any_thread_are_said(world: World) -> None:
         await until(pilot, lambda: "The disk is nearly full" in bar(app))
 
 
+async def test_one_of_many_troubles_at_the_start_says_that_there_are_more(world: World) -> None:
+    world.desk.warnings += ["keys.queue: 'Q': there is no command 'fly'", "bad.yaml:6: replies[1].titel: unknown"]
+    async with running(world, theme="drak") as (app, pilot):
+        await until(pilot, lambda: "2 more: agentdesk doctor lists them" in bar(app))
+        assert "No theme is called drak" in screen_text(app)
+
+
 async def test_a_storm_of_events_reaches_the_screen_folded(world: World) -> None:
     ids = await customers(world, 3)
     async with running(world) as (app, pilot):
