@@ -5,8 +5,9 @@ from __future__ import annotations
 from agentdesk.commands.context import Choice, Context
 from agentdesk.commands.queue import LIST
 from agentdesk.commands.registry import verb
-from agentdesk.desk import answer, escalate, find, people
+from agentdesk.desk import answer, carrying, escalate, find, people
 from agentdesk.errors import Refused, UsageError
+from agentdesk.model.outgoing import Draft
 
 SEARCH, LINK, OPEN = "?", "#", "+"
 """What a choice begins with: another search, a ticket that there is, a help desk for a new one."""
@@ -14,10 +15,11 @@ SEARCH, LINK, OPEN = "?", "#", "+"
 
 @verb(name="escalate", title="Escalate …", contexts=LIST, scope="one", online=True)
 async def escalate_post(ctx: Context, to: str = "", place: str = "", subject: str = "", note: str = "",
-                        send: bool = False) -> str | None:
+                        send: bool = False, files: bool = True) -> str | None:
     """Open a ticket for this at a help desk, or tie it to one; what was said goes along, to be read and edited first.
 
-    ``to=rt:support place=Depot subject="…"``; ``note=no`` leaves no note here; ``send=yes`` sends it as it stands.
+    So do the customer's files. ``to=rt:support place=Depot subject="…"``; ``note=no`` leaves no note here, ``files=no``
+    the files; ``send=yes`` sends it as it stands.
     """
     draft = None if to or place or subject or note else escalate.begun(ctx.desk, ctx.one)
     if draft is None:
@@ -33,6 +35,7 @@ async def escalate_post(ctx: Context, to: str = "", place: str = "", subject: st
                 "Begin the ticket anew?", f"A draft of {len(kept.text)} characters is here and would be replaced"):
             return None
         draft = escalate.propose(ctx.desk, ctx.one, to, place=place, subject=subject, note=_wanted(note))
+        draft = await _with_files(ctx, draft) if files else draft
     if send:
         sent = await answer.send(ctx.desk, draft)
         if sent.warnings:
@@ -40,7 +43,24 @@ async def escalate_post(ctx: Context, to: str = "", place: str = "", subject: st
         return "The ticket is on its way"
     await answer.save(ctx.desk, draft)
     await ctx.front.show("composer", conversation_id=ctx.one, kind="ticket")
-    return "Read it and change what you like; the ticket is a draft until you send it"
+    number = len(draft.uploads)
+    along = "" if not number else "A file goes along. " if number == 1 else f"{number} files go along. "
+    return f"{along}Read it and change what you like; the ticket is a draft until you send it"
+
+
+async def _with_files(ctx: Context, draft: Draft) -> Draft:
+    """The ticket with what the customer sent; what stays behind is told."""
+    offered = carrying.offered(ctx.desk, draft.conversation_id)
+    if offered:
+        ctx.front.tell("info", f"Fetching {_files(len(offered))} for the ticket")
+    carried, left = await carrying.carry(ctx.desk, draft)
+    for one in left:
+        ctx.front.tell("warning", f"{one.name} does not go along: {one.why}", one.how)
+    return carried
+
+
+def _files(number: int) -> str:
+    return "a file" if number == 1 else f"{number} files"
 
 
 def _wanted(note: str) -> bool | None:

@@ -1,4 +1,4 @@
-"""Files that go with a reply: read when it leaves, and only as they were when they were attached."""
+"""Files that go with a reply or a ticket: read when it leaves, and only as they were when they were attached."""
 
 from __future__ import annotations
 

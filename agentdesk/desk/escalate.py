@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from agentdesk.desk import carrying
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import NotFound, Refused, UsageError
 from agentdesk.model.conversation import Conversation, Link, State
 from agentdesk.model.events import Changed, OutboxChanged
 from agentdesk.model.message import Visibility
-from agentdesk.model.outgoing import Draft, Outgoing, OutKind, SendState
+from agentdesk.model.outgoing import Draft, Outgoing, OutKind, SendState, Upload
 from agentdesk.model.text import inert_line
 from agentdesk.replies import guards
 from agentdesk.rules import letter
@@ -118,6 +119,8 @@ def check(desk: Desk, draft: Draft) -> tuple[guards.Warning, ...]:
         found.append(guards.Warning("subject", "The ticket has no subject", "Write one after Subject:"))
     if not said.text:
         found.append(guards.Warning("empty", "The ticket says nothing", "Leave a blank line, then write"))
+    if draft.uploads and (why := carrying.unfit(desk, draft)):
+        found.append(guards.Warning("files", why, "Attach the file again, or remove it"))
     open_ones = [link for link in tied(desk, draft.conversation_id) if not link.closed]
     if open_ones:
         shown = ", ".join(f"{link.label or link.url} {link.status}".strip() for link in open_ones[:3])
@@ -125,7 +128,7 @@ def check(desk: Desk, draft: Draft) -> tuple[guards.Warning, ...]:
     return tuple(found)
 
 
-NEVER_PAST = frozenset({"letter", "to", "subject", "empty"})
+NEVER_PAST = frozenset({"letter", "to", "subject", "empty", "files"})
 """Warnings that no second key goes past: such a ticket cannot be opened."""
 
 
@@ -137,7 +140,7 @@ async def send(desk: Desk, draft: Draft, override: frozenset[str] = frozenset(),
         return (), against, 0
     said, now = letter.read(draft.text), desk.now()
     it = conversations.get(desk.store.reader, draft.conversation_id)
-    out = _frozen(desk, it, said, now)
+    out = _frozen(desk, it, said, now, draft.uploads)
     hold_until = now + (desk.hold if hold is None else hold)
     entry_id = await desk.store.write(lambda db: outbox.freeze(
         db, it.id, out, agent=desk.agent, hold_until=hold_until, seen_message_id=draft.seen_message_id, now=now,
@@ -150,7 +153,7 @@ async def send(desk: Desk, draft: Draft, override: frozenset[str] = frozenset(),
     return (entry_id,), (), hold_until
 
 
-def _frozen(desk: Desk, it: Conversation, said: letter.Letter, now: int) -> Outgoing:
+def _frozen(desk: Desk, it: Conversation, said: letter.Letter, now: int, uploads: tuple[Upload, ...]) -> Outgoing:
     """The ticket as it will leave, with whatever its connector must fix before the first attempt."""
     person = customers.get(desk.store.reader, it.customer_id)
     handle = next((one.profile.handle for one in person.identities if one.source == it.source), "")
@@ -160,7 +163,7 @@ def _frozen(desk: Desk, it: Conversation, said: letter.Letter, now: int) -> Outg
         visibility=Visibility.INTERNAL, agent=desk.agent, created_at=now,
         subject=str(inert_line(said.subject, limit=letter.MAX_SUBJECT)), place=said.place, tags=said.tags,
         customer_name=person.name, customer_handle=handle, customer_mail=mails[0] if mails else "",
-        note_back=said.note_back)
+        note_back=said.note_back, uploads=uploads)
     connector = desk.connectors.get(said.source)
     return msgspec.structs.replace(out, extra=connector.freeze(out)) if connector is not None else out
 

@@ -1,4 +1,4 @@
-"""Files: what came with a message is saved where the person wants it, what goes with a reply is attached to its draft.
+"""Files: what came with a message is saved where the person wants it, what goes with it is attached to a draft.
 
 Nothing is ever opened, run or replaced; names from outside become harmless before they name anything here.
 """
@@ -27,6 +27,7 @@ from agentdesk.model.message import Attachment
 from agentdesk.model.outgoing import Draft, OutKind, Upload
 from agentdesk.model.text import inert_line
 from agentdesk.paths import downloads, new_private
+from agentdesk.rules import letter
 from agentdesk.store import conversations, ledger
 from agentdesk.store.db import Db
 
@@ -111,16 +112,22 @@ def _too_large(name: str, limit: int) -> Rejected:
 
 async def save(desk: Desk, conversation_id: int, chosen: Listed, into: str = "") -> Path:
     """Fetch a file and keep it under a name of its own, readable by this person only; returns where it is."""
-    it, file = conversations.get(desk.store.reader, conversation_id), chosen.file
-    require(desk, it.source, "can_download", "give files")
+    it = conversations.get(desk.store.reader, conversation_id)
+    path, size = await fetch(desk, it.source, chosen.file, folder(desk, into), desk.config.files.limit_mb * MEGABYTE)
+    await _note(desk, conversation_id, it.source, chosen, path, size)
+    return path
+
+
+async def fetch(desk: Desk, source: str, file: Attachment, into: Path, limit: int) -> tuple[Path, int]:
+    """Bring a file of a source into a folder, never more of it than ``limit`` bytes; where it is, and its size."""
+    require(desk, source, "can_download", "give files")
     if not file.url:
-        raise Refused(f"{it.source} gives no address for {file.name or 'this file'}", "",
+        raise Refused(f"{source} gives no address for {file.name or 'this file'}", "",
                       "Open the conversation on its platform with o")
-    limit = desk.config.files.limit_mb * MEGABYTE
     if file.size is not None and file.size > limit:
         raise _too_large(file.name, limit)
-    connector = desk.connector(it.source)
-    path = await asyncio.to_thread(new_private, folder(desk, into), safe_name(file.name))
+    connector = desk.connector(source)
+    path = await asyncio.to_thread(new_private, into, safe_name(file.name))
     part = path.with_name(f".{path.name[:60]}.{os.urandom(6).hex()}.part")
     try:
         with _open_new(part) as out:
@@ -135,8 +142,7 @@ async def save(desk: Desk, conversation_id: int, chosen: Listed, into: str = "")
         for left in (part, path):
             left.unlink(missing_ok=True)
         raise
-    await _note(desk, conversation_id, it.source, chosen, path, counted.size)
-    return path
+    return path, counted.size
 
 
 def _open_new(path: Path) -> BinaryIO:
@@ -171,16 +177,23 @@ async def attach(desk: Desk, draft: Draft, named: str, alt: str = "") -> Draft:
 
 
 def check_room(desk: Desk, draft: Draft) -> str:
-    """The source of a draft; Refused where that takes no more files."""
-    source = conversations.get(desk.store.reader, draft.conversation_id).source
+    """The source that a draft goes to; Refused where that takes no more files."""
+    source = going_to(desk, draft)
     most = desk.caps(source).max_uploads
-    if draft.kind not in (OutKind.REPLY, OutKind.NOTE, OutKind.DM):
+    if draft.kind not in (OutKind.REPLY, OutKind.NOTE, OutKind.DM, OutKind.TICKET):
         raise Refused("This takes no files", "", "Attach it to a reply")
     if not most:
         raise Refused(f"{source} takes no files", "", "Put the file where the customer can fetch it, and send a link")
     if len(draft.uploads) >= most:
         raise Refused(f"{source} takes {most} files with one reply", "", "Remove one, or send a second reply")
     return source
+
+
+def going_to(desk: Desk, draft: Draft) -> str:
+    """The source that a draft goes to: for a ticket the help desk that its first lines name."""
+    if draft.kind is OutKind.TICKET:
+        return letter.read(draft.text).source
+    return conversations.get(desk.store.reader, draft.conversation_id).source
 
 
 def detach(draft: Draft, name: str) -> Draft:

@@ -14,7 +14,7 @@ from agentdesk.model.events import Changed, Event, Notice, SourceChanged
 from agentdesk.model.page import Page
 from agentdesk.model.plan import Applied
 from agentdesk.rules.rulebook import Rulebook
-from agentdesk.store import retention, sources
+from agentdesk.store import carried, retention, sources
 from agentdesk.store.db import Store
 from agentdesk.sync import chores, pace, past, recovery
 from agentdesk.sync import holder as holders
@@ -254,6 +254,7 @@ class Engine:
                 if self._emptied_at is None or not 0 <= now - self._emptied_at < HOUR:
                     self._emptied_at = now
                     await self.empty_old(now)
+                    carried.sweep(self.frame.store.reader, now)
                 trouble = ""
             except Exception as error:  # a full disk today may be free tomorrow
                 if str(error) != trouble:

@@ -186,13 +186,16 @@ class Abilities(Sending):
     async def with_file(self, world: World, folder: Path, text: str) -> tuple[Outgoing, Path]:
         """A reply that takes a picture along, and where that lies."""
         asked = await self.asked(world)
-        caps = world.connector.caps
+        upload = self.picture(folder)
+        out = reply(asked.conversation_ref, text, caps=world.connector.caps, at=world.clock.now())
+        return msgspec.structs.replace(out, uploads=(upload,)), Path(upload.path)
+
+    def picture(self, folder: Path) -> Upload:
+        """A file to send, and what is said of it."""
         path = folder / "plan.gif"
         path.write_bytes(PICTURE)
-        upload = Upload(path=str(path), name=path.name, mime="image/gif", size=len(PICTURE), alt=ALT,
-                        digest=hashlib.sha256(PICTURE).hexdigest())
-        out = reply(asked.conversation_ref, text, caps=caps, at=world.clock.now())
-        return msgspec.structs.replace(out, uploads=(upload,)), path
+        return Upload(path=str(path), name=path.name, mime="image/gif", size=len(PICTURE), alt=ALT,
+                      digest=hashlib.sha256(PICTURE).hexdigest())
 
     async def test_a_file_goes_along_with_what_it_shows(self, world: World, tmp_path: Path) -> None:
         out, _ = await self.with_file(world, tmp_path, "See the plan")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
 import pytest
 
 from agentdesk.errors import Ambiguous, Rejected, Unavailable
@@ -9,7 +12,7 @@ from agentdesk.model.capability import SendStrength
 from agentdesk.model.clock import SECOND
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import Absent, Found, Outgoing, OutKind
-from agentdesk.testing.abilities import Abilities
+from agentdesk.testing.abilities import ALT, PICTURE, Abilities
 from agentdesk.testing.world import World, private, ticket
 
 STRONG = (SendStrength.KEY, SendStrength.CLIENT_KEY, SendStrength.PUT)
@@ -108,6 +111,31 @@ class Beginning(Abilities):
         await world.restart()
         assert (await world.connector.send(out)).conversation_ref == first.conversation_ref
         assert await self.begun(world, out) == 1
+
+    async def test_files_go_along_with_a_ticket(self, world: World, tmp_path: Path) -> None:
+        out = await self.beginning(world, OutKind.TICKET, "The parcel is crushed, see the picture")
+        out = msgspec.structs.replace(out, uploads=(self.picture(tmp_path),))
+        if not world.connector.caps.max_uploads:
+            with pytest.raises(Rejected):
+                await world.connector.send(out)
+            assert await self.begun(world, out) == 0
+            return
+        receipt = await world.connector.send(out)
+        assert await self.begun(world, out) == 1
+        self.later(world)
+        page = await world.connector.thread(receipt.conversation_ref)
+        (said,) = [m for m in page.messages if out.text in m.text]
+        assert [file.name for file in said.attachments] == ["plan.gif"]
+        assert await world.files(out.text) == [(PICTURE, ALT if world.connector.caps.max_alt else "")]
+
+    async def test_a_ticket_whose_file_is_gone_is_not_opened(self, world: World, tmp_path: Path) -> None:
+        out = await self.beginning(world, OutKind.TICKET, "The picture is gone")
+        out = msgspec.structs.replace(out, uploads=(self.picture(tmp_path),))
+        (tmp_path / "plan.gif").unlink()
+        with pytest.raises(Rejected) as caught:
+            await world.connector.send(out)
+        assert caught.value.remedy
+        assert await self.begun(world, out) == 0
 
     async def test_an_empty_ticket_is_refused(self, world: World) -> None:
         out = await self.beginning(world, OutKind.TICKET, " ")

@@ -93,7 +93,7 @@ async def _wants_another(composer: Composer, draft: Draft) -> bool:
     choices = [Choice(ADD, "Attach another file", "")]
     choices += [Choice(str(number), f"Remove {each.name}", size(each.size))
                 for number, each in enumerate(draft.uploads, 1)]
-    chosen = await composer.desk_app.front.choose("Files of this reply", choices)
+    chosen = await composer.desk_app.front.choose("Files that go along", choices)
     if chosen is not None and chosen != ADD and composer.draft is not None:
         composer.change(uploads=files.detach(composer.draft, chosen).uploads)
     return chosen == ADD
@@ -102,7 +102,7 @@ async def _wants_another(composer: Composer, draft: Draft) -> bool:
 async def _described(app: DeskApp, draft: Draft, alt: str) -> object:
     """The last file of a draft with a description, asked for where the source shows one."""
     upload = draft.uploads[-1]
-    caps = app.desk.caps(draft.source or find.conversation(app.desk, draft.conversation_id).source)
+    caps = app.desk.caps(files.going_to(app.desk, draft))
     most = caps.max_alt
     if alt or most is None or not upload.mime.startswith(files.DESCRIBED):
         return upload

@@ -51,7 +51,7 @@ class ChatwootWorld(World):
 
     async def files(self, text: str) -> list[tuple[bytes, str]]:
         (word,) = [word for word in self.server.words if text in (word.content or "")]
-        sent = sent_in_forms(self.line.seen, "/messages")
+        sent = sent_in_forms(self.line.seen, "/messages") or sent_in_forms(self.line.seen, "/conversations")
         assert [len(data) for data in sent] == [file["file_size"] for file in word.files]
         return [(data, "") for data in sent]
 

@@ -55,6 +55,10 @@ class RtWorld(World):
         self.rt.parts[-1].content, self.rt.parts[-1].size = "the photo", None
         return str(number), b"the photo"
 
+    async def files(self, text: str) -> list[tuple[bytes, str]]:
+        (row,) = {part.row for part in self.rt.parts if text in part.content and not part.name}
+        return [(part.content.encode(), "") for part in self.rt.parts if part.row == row and part.name]
+
     async def tickets(self, text: str) -> int:
         return len(self.rt.opened(text))
 

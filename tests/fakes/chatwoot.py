@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from agentdesk.model.clock import Clock
 from tests.fakes import chatwoot_shapes as shapes
-from tests.fakes.chatwoot_form import form
+from tests.fakes.chatwoot_form import form, without_files
 from tests.fakes.chatwoot_liquid import rendered
 
 PER_PAGE, TAIL = 25, 20
@@ -239,7 +239,7 @@ class FakeChatwoot:
             self._sign_in(headers, path)
             kind = headers.get("content-type", "")
             data = form(kind, body) if kind.startswith("multipart") else json.loads(body) if body else {}
-            shapes.check_request(method, path, set(params), {k: v for k, v in data.items() if k != "attachments"})
+            shapes.check_request(method, path, set(params), without_files(data))
             self._meanwhile(path)
             reply = self._route(method, path, params, data)
         except Refusal as refusal:
@@ -344,7 +344,7 @@ class FakeChatwoot:
             it = self.begin(person, data["inbox_id"], status=data.get("status", "open"),
                             additional=data.get("additional_attributes", {}))
         if data.get("message"):
-            self._post(it, data["message"], [])
+            self._post(it, data["message"], data["message"].get("attachments", []))
         return self._talk(it)
 
     def _messages(self, number: str, params: dict[str, str], **_: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ FILE = re.compile(rb'filename="([^"]*)"')
 
 
 def form(kind: str, body: bytes) -> dict[str, Any]:
-    """The fields; files under ``attachments`` as a list of name, mime and content."""
+    """The fields; files under ``attachments`` as a list of name, mime and content, in what they belong to."""
     boundary = kind.partition("boundary=")[2].encode()
     if not boundary or not body.endswith(b"--" + boundary + b"--\r\n"):
         raise AssertionError("the form does not end")
@@ -25,12 +25,29 @@ def form(kind: str, body: bytes) -> dict[str, Any]:
         if file is not None:
             mime = head.partition(b"Content-Type: ")[2].decode().strip()
             found = {"name": file.group(1).decode(), "mime": mime, "content": content}
-            data.setdefault(name.removesuffix("[]"), []).append(found)
+            outer, _, inner = name.removesuffix("[]").partition("[")
+            place = data.setdefault(outer, {}) if inner else data
+            place.setdefault(inner.removesuffix("]") or outer, []).append(found)
             continue
         text: Any = content.decode()
         outer, _, inner = name.partition("[")
         if inner:
-            data.setdefault(outer, {})[inner.removesuffix("]")] = int(text) if text.isdigit() else text
+            data.setdefault(outer, {})[inner.removesuffix("]")] = _meant(inner.removesuffix("]"), text)
         else:
-            data[name] = {"true": True, "false": False}.get(text, text)
+            data[name] = _meant(name, text)
     return data
+
+
+def without_files(data: dict[str, Any]) -> dict[str, Any]:
+    """The fields alone."""
+    return {name: without_files(value) if isinstance(value, dict) else value for name, value in data.items()
+            if name != "attachments"}
+
+
+def _meant(name: str, text: str) -> Any:
+    """A field is text; numbers are read as such where the name says that it is one, as the database does."""
+    if name.endswith(("inbox_id", "contact_id")) or name == "in_reply_to":
+        return int(text)
+    if name == "external_created_at":
+        return float(text)
+    return {"true": True, "false": False}.get(text, text)

@@ -315,7 +315,9 @@ class FakeRt:
         if self.tag_field:
             self.tickets[number].tags = list(data.get("CustomFields", {}).get(TAG_FIELD, []))
         row = self.row("Create", number, self.who.name)  # transaction fields are not taken here
+        self._frame(row, data)
         self.part(row, data.get("ContentType", "text/plain"), str(data.get("Content", "")))
+        self._hang(row, data)
         return Reply(201, {"id": str(number), "type": "ticket", "_url": f"/REST/2.0/ticket/{number}"},
                      {"location": f"/REST/2.0/ticket/{number}"})
 
@@ -368,8 +370,21 @@ class FakeRt:
         elif "ContentType" not in data:
             return Reply(400, {"message": "ContentType is a required field for application/json"})
         key = str(data.get("TxnCustomFields", {}).get(KEY_FIELD, "")) if self.key_field else ""
-        row = self.write(self.who.name, ticket.id, data["Content"], verb.title(), key)
+        row = self.row(verb.title(), ticket.id, self.who.name, key=key)
+        self._frame(row, data)
+        self.part(row, "text/plain", data["Content"])
+        self._hang(row, data)
         return Reply(201, ["Correspondence added"], {"location": f"/REST/2.0/transaction/{row}"})
+
+    def _frame(self, row: int, data: dict[str, Any]) -> None:
+        """What has files hangs in a frame of its own, as in a mail."""
+        if data.get("Attachments"):
+            self.part(row, "multipart/mixed", "")
+
+    def _hang(self, row: int, data: dict[str, Any]) -> None:
+        for file in data.get("Attachments", []):
+            content = base64.b64decode(file["FileContent"], validate=True).decode("latin-1")
+            self.part(row, file["FileType"], content, name=file["FileName"])
 
     def _history(self, number: str, params: dict[str, str], **_: Any) -> Reply:
         ticket = self._load(number)

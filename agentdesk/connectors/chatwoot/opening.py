@@ -66,7 +66,12 @@ class Opener:
             "additional_attributes": {"mail_subject": out.subject, OWN_ID: out.client_id},
             "message": {"content": text, "private": True, "external_created_at": written_at(out)},
         }
-        talk = self._made(await self._client.post("/conversations", json=data))
+        if out.uploads:
+            body, kind = await self._sender.form(out, data, "message[attachments][]")
+            answer = await self._client.post("/conversations", content=body, kind=kind)
+        else:
+            answer = await self._client.post("/conversations", json=data)
+        talk = self._made(answer)
         await self._tag(talk, out)
         return self._receipt(talk)
 

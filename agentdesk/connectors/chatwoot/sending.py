@@ -61,7 +61,7 @@ class Sender:
             data["content_attributes"] = {"in_reply_to": int(out.reply_to_ref)}
         path = f"/conversations/{number}/messages"
         if out.uploads:
-            body, kind = await self._form(out, data)
+            body, kind = await self.form(out, data, "attachments[]")
             answer = await self._client.post(path, content=body, kind=kind)
         else:
             answer = await self._client.post(path, json=data)
@@ -148,8 +148,8 @@ class Sender:
             created_at=instant(word.created_at),
         )
 
-    async def _form(self, out: Outgoing, data: dict[str, Any]) -> tuple[bytes, str]:
-        """A reply with files, as a form."""
+    async def form(self, out: Outgoing, data: dict[str, Any], files: str) -> tuple[bytes, str]:
+        """What is to be written and its files, which lie under the name ``files``, as a form."""
         if len(out.uploads) > MAX_FILES:
             raise Rejected(f"{self.name}: {len(out.uploads)} files are too many", remedy=f"Send at most {MAX_FILES}")
         boundary = f"agentdesk{uuid.uuid5(uuid.NAMESPACE_URL, out.client_id).hex}"
@@ -163,7 +163,7 @@ class Sender:
             file = quote(upload.name, safe=" !#$&+-.^_`|~()[]{}=@,;'")
             mime = inert_line(upload.mime, limit=100) or "application/octet-stream"
             parts.append(
-                f'--{boundary}\r\nContent-Disposition: form-data; name="attachments[]"; filename="{file}"\r\n'
+                f'--{boundary}\r\nContent-Disposition: form-data; name="{files}"; filename="{file}"\r\n'
                 f"Content-Type: {mime}\r\n\r\n".encode() + content + b"\r\n"
             )
         return b"".join(parts) + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
@@ -191,7 +191,7 @@ def written_at(out: Outgoing) -> float:
 
 def _fields(name: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, dict):
-        return [(f"{name}[{inner}]", str(item)) for inner, item in value.items()]
+        return [field for inner, item in value.items() for field in _fields(f"{name}[{inner}]", item)]
     if isinstance(value, bool):
         return [(name, "true" if value else "false")]
     return [(name, str(value))]

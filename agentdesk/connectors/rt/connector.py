@@ -16,6 +16,7 @@ from agentdesk.connectors.login import again
 from agentdesk.connectors.matching import LOOK_BACK, same_text
 from agentdesk.connectors.rt.acting import Actor
 from agentdesk.connectors.rt.client import ON_TICKETS, RtClient, sql
+from agentdesk.connectors.rt.files import MOST_BYTES, MOST_FILES, attached
 from agentdesk.connectors.rt.opening import Opener
 from agentdesk.connectors.rt.reading import Reader, Scope
 from agentdesk.connectors.rt.speak import Speaker, profile
@@ -62,6 +63,8 @@ class RtConnector(Connector):
             can_open=True,
             can_search=True,
             can_download=True,
+            max_uploads=MOST_FILES,
+            max_upload_bytes=MOST_BYTES,
             statuses=STATUSES if config.closed_status in STATUSES else (*STATUSES, config.closed_status),
             closed_status=config.closed_status,
             send_strength=SendStrength.KEY if config.client_id_field else SendStrength.NONE,
@@ -300,7 +303,7 @@ class RtConnector(Connector):
     async def _post(self, out: Outgoing, number: int) -> Receipt:
         note = out.kind is OutKind.NOTE
         text = out.text if out.text != "0" else "0\n"  # RT takes a bare 0 for nothing
-        body: dict[str, Any] = {"Content": text, "ContentType": "text/plain"}
+        body: dict[str, Any] = {"Content": text, "ContentType": "text/plain", **await attached(out, self.name)}
         if self._keyed:
             body["TxnCustomFields"] = {self._config.client_id_field: out.client_id}
         answer = await self._client.post(f"/ticket/{number}/{'comment' if note else 'correspond'}", body)

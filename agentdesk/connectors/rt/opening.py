@@ -11,6 +11,7 @@ from typing import Any
 from agentdesk.config.sources import RtSource
 from agentdesk.connectors.matching import LOOK_BACK
 from agentdesk.connectors.rt.client import ON_TICKETS, RtClient, sql
+from agentdesk.connectors.rt.files import attached
 from agentdesk.connectors.rt.speak import Speaker, marked
 from agentdesk.connectors.rt.wire import Transaction, instant
 from agentdesk.errors import Ambiguous, Rejected
@@ -44,7 +45,7 @@ class Opener:
             return earlier
         body: dict[str, Any] = {
             "Queue": queue, "Subject": str(inert_line(out.subject, limit=SUBJECT_LIMIT)),
-            "Content": marked(out.text, out.client_id), "ContentType": "text/plain",
+            "Content": marked(out.text, out.client_id), "ContentType": "text/plain", **await attached(out, self.name),
         }
         if "@" in out.customer_mail:
             body["Requestor"] = out.customer_mail
