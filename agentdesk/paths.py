@@ -35,7 +35,6 @@ class Places(msgspec.Struct, frozen=True):
     log_file: Path
     crash_dir: Path
     """What went wrong, without anybody's text in it."""
-    rescue_dir: Path
     """Drafts that could not be stored, as plain text."""
     runtime_dir: Path
     """The socket of a running desk; never under /tmp."""
@@ -67,7 +66,6 @@ def places(profile: str = "default", environ: Mapping[str, str] | None = None) -
         ballast=data / "ballast",
         log_file=data / "agentdesk.log",
         crash_dir=data / "crash",
-        rescue_dir=data / "rescue",
         runtime_dir=data / "run" if run is None else run,
     )
 

@@ -37,7 +37,7 @@ def test_a_home_of_its_own_holds_everything(tmp_path: Path) -> None:
     assert it.packs_dir == tmp_path / "x/config/packs"
     assert it.themes_dir == tmp_path / "x/config/themes"
     assert it.database == tmp_path / "x/data/desk.sqlite3"
-    assert {it.ballast.parent, it.log_file.parent, it.crash_dir.parent, it.rescue_dir.parent} == {it.data_dir}
+    assert {it.ballast.parent, it.log_file.parent, it.crash_dir.parent} == {it.data_dir}
     assert it.runtime_dir == tmp_path / "x/run"
     assert not (tmp_path / "x").exists()
 

@@ -9,14 +9,14 @@ import msgspec
 
 from agentdesk.commands.context import Context
 from agentdesk.commands.queue import LIST
-from agentdesk.commands.registry import Registry, Run, Verb
+from agentdesk.commands.registry import Registry, Run, Scope, Verb
 from agentdesk.desk import answer, script
 from agentdesk.errors import Refused
 
 if TYPE_CHECKING:
     from agentdesk.config.schema import CommandConfig
 
-SCOPES = {"one": "one", "selection": "many", "none": "none"}
+SCOPES: dict[str, Scope] = {"one": "one", "selection": "many", "none": "none"}
 
 
 def with_scripts(registry: Registry, commands: Iterable[CommandConfig]) -> tuple[Registry, list[str]]:
@@ -30,7 +30,7 @@ def with_scripts(registry: Registry, commands: Iterable[CommandConfig]) -> tuple
 def _verb(command: CommandConfig) -> Verb:
     return Verb(name=command.name, title=command.title or command.name, run=_runner(command),
                 doc=f"Run {command.run[0]}, a program of yours.",
-                contexts=("global",) if command.on == "none" else LIST, scope=SCOPES[command.on],  # type: ignore[arg-type]
+                contexts=("global",) if command.on == "none" else LIST, scope=SCOPES[command.on],
                 danger="careful" if command.confirm else "none", undoable=False, visual=False, params=())
 
 

@@ -53,12 +53,13 @@ def descriptions(module: str) -> dict[tuple[str, str], str]:
         return {}
     found: dict[tuple[str, str], str] = {}
     for struct in tree.body:
-        body = struct.body if isinstance(struct, ast.ClassDef) else []
-        for field, text in itertools.pairwise(body):
+        if not isinstance(struct, ast.ClassDef):
+            continue
+        for field, text in itertools.pairwise(struct.body):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
                 match text:
                     case ast.Expr(value=ast.Constant(value=str(words))):
-                        found[struct.name, field.target.id] = words  # type: ignore[attr-defined]
+                        found[struct.name, field.target.id] = words
     return found
 
 

@@ -107,7 +107,8 @@ def _number(scalar: Scalar, kind: Any, marks: tuple[Any, ...]) -> int | float:
             if mark.least == mark.most:
                 raise ValueError(f"only {mark.least:g} is known to this agentdesk")
             raise ValueError(f"must be from {mark.least:g} to {mark.most:g}")
-    return kind(value)  # type: ignore[no-any-return]
+    number: int | float = kind(value)
+    return number
 
 
 def _text(text: str, mark: Text) -> str:

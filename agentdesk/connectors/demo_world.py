@@ -15,7 +15,7 @@ from agentdesk.connectors.demo_content import Content, length, load
 from agentdesk.connectors.demo_run import Run
 from agentdesk.connectors.demo_server import Kept, Server
 from agentdesk.connectors.demo_source import SOURCES, DemoConnector
-from agentdesk.connectors.demo_stage import COLLEAGUES, Stage, person_ref
+from agentdesk.connectors.demo_stage import Stage, person_ref
 from agentdesk.connectors.demo_state import StateFile, WorldState
 from agentdesk.errors import Refused
 from agentdesk.model.clock import Clock, Millis
@@ -103,11 +103,6 @@ class DemoWorld(Run):
     def same_person(self) -> tuple[tuple[Known, ...], ...]:
         """Identities, as (source, ref), that belong to one person and that the desk has linked already."""
         return self.setup.same_person
-
-    @property
-    def colleagues(self) -> tuple[str, ...]:
-        """Who else works here."""
-        return tuple(COLLEAGUES.values())
 
 
 def begin(content: Content, now: Millis, seed: int) -> WorldState:

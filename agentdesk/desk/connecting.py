@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -46,6 +47,7 @@ from agentdesk.secrets import Secret
 from agentdesk.store import sources as source_rows
 from agentdesk.store.db import Db
 
+T = TypeVar("T")
 TRIAL_S = 60.0
 """Longest that a server may take to say who we are."""
 UNTRIED: SecretRef = SecretRef(kind="prompt")
@@ -100,7 +102,7 @@ def _read(desk: Desk) -> Config:
     return prepared(_path(desk), lambda text: text, validators=VALIDATORS)[1]
 
 
-def _path(desk: Desk) -> Any:
+def _path(desk: Desk) -> Path:
     if desk.config_file is None:
         raise Refused("There is no configuration to change", "", "Begin one with agentdesk config init")
     return desk.config_file
@@ -131,7 +133,7 @@ class Trial:
         self.person = person
         self.kind = kind
 
-    async def guarded(self, work: Awaitable[Any]) -> Any:
+    async def guarded(self, work: Awaitable[T]) -> T:
         """What a connector does; mistakes of another package's connector are told in words."""
         try:
             return await work
@@ -159,7 +161,7 @@ class Trial:
         connector = await self.made(config, secret)
         try:
             async with asyncio.timeout(TRIAL_S):
-                account: Account = await self.guarded(connector.verify())
+                account = await self.guarded(connector.verify())
             for line in about(account, connector, self.desk.now()):
                 self.person.tell(line)
             return account
@@ -231,7 +233,7 @@ class Beginning(Trial):
         """Answers that the server has accepted."""
         while True:
             try:
-                signed: SignIn = await self.guarded(self._answers())
+                signed = await self.guarded(self._answers())
                 config = self._settled({"kind": self.kind, "name": self._free(signed.name), **signed.settings},
                                        bool(signed.secret))
             except (SourceError, ConfigError, SecretError) as error:

@@ -89,7 +89,6 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     """A private message is a conversation of its own: no reply to a public message can be one."""
     mentions: bool = False
     """A reply begins with the customer's handle, written by the connector where the text lacks it; it counts."""
-    single_reply: bool = False
     consistency_lag_s: int = 0
     """Seconds after a send before reading back can prove its absence."""
     poll_s: float = 30.0

@@ -20,9 +20,6 @@ from agentdesk.model.words import tokens
 from agentdesk.replies import template
 from agentdesk.replies.template import Canned
 
-STARTER = Path(__file__).with_name("builtin") / "starter"
-"""The folder of the general pack that comes with agentdesk."""
-
 MAX_FILES = 2_000
 FIELDS = ("name", "title", "kind", "tags", "lang", "text", "hints")
 """What a reply in a pack may say."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +13,7 @@ from textual.worker import Worker
 
 from agentdesk.commands.context import Context, Level
 from agentdesk.commands.keymap import WORDS, Keymap
-from agentdesk.commands.registry import Registry, Verb
+from agentdesk.commands.registry import Call, Registry, Verb
 from agentdesk.errors import DeskError
 from agentdesk.model.clock import Millis
 from agentdesk.ui.front import ScreenFront
@@ -169,7 +169,7 @@ class CallApp(LookApp):
             await asyncio.sleep(HOLD_STEP_S)
         self._let_go()
 
-    async def _run(self, ctx: Context, call: Any, one: Verb, done: asyncio.Event) -> None:
+    async def _run(self, ctx: Context, call: Call, one: Verb, done: asyncio.Event) -> None:
         try:
             self._answer(await self.registry.run(ctx, call))
         finally:
@@ -177,7 +177,7 @@ class CallApp(LookApp):
         if one.scope == "many" and len(ctx.selection) > 1 and self.main.queue.marks:
             self.main.queue.unmark()
 
-    def work(self, job: Coroutine[Any, Any, Any] | Awaitable[Any]) -> Worker[None]:
+    def work(self, job: Awaitable[object]) -> Worker[None]:
         """Do something beside the screen's own work; what goes wrong is said, and nothing ends by it."""
 
         async def guarded() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from rich.style import Style
 
     from agentdesk.ui.terminal import Settings
-
-Ink = Literal["text", "bright", "dim", "faint", "accent", "late", "soon", "ok", "praise", "mine", "note", "error",
-              "warn", "key"]
-Ground = Literal["base", "panel", "side", "cursor", "status", "composer", "popup"]
 
 INKS: tuple[str, ...] = ("text", "bright", "dim", "faint", "accent", "late", "soon", "ok", "praise", "mine", "note",
                          "error", "warn", "key")
@@ -58,7 +54,6 @@ class Glyphs(msgspec.Struct, frozen=True, kw_only=True):
     arrow: str = "→"
     warn: str = "⚠"
     file: str = "▣"
-    caret: str = "▏"
     incident: str = "▚"
     heard: str = "◌"
     reply: str = "↳"
@@ -67,7 +62,7 @@ class Glyphs(msgspec.Struct, frozen=True, kw_only=True):
 UNICODE = Glyphs()
 ASCII = Glyphs(bar=">", critical="!!", high="!", normal=".", praise="<3", draft="d", mine="*", other="o", unsent="^",
                selected="x", up="+", trouble="~", down="-", paused="||", dot="-", ellipsis="..", rule="-", check="v",
-               cross="x", arrow="->", warn="!", file="@", caret="|", incident="#", reply="`-", heard="h")
+               cross="x", arrow="->", warn="!", file="@", incident="#", reply="`-", heard="h")
 
 
 class Theme(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentdesk.bootstrap import PACKAGE
 from agentdesk.config.yaml import read_all
 from agentdesk.model.message import Visibility
 from agentdesk.replies.guards import GuardFacts
 from agentdesk.replies.guards import check as guard
-from agentdesk.replies.packs import STARTER, Packs, check, load, search
+from agentdesk.replies.packs import Packs, check, load, search
 from agentdesk.replies.template import Canned, fill, missing, names, render
 
 
@@ -168,7 +169,7 @@ def test_any_words_may_be_searched(words: str) -> None:
 
 
 def test_the_starter_pack_is_whole() -> None:
-    packs = load([STARTER], read_all)
+    packs = load([PACKAGE / "replies" / "builtin" / "starter"], read_all)
     assert check(packs) == ()
     tags = {tag for it in packs.canned for tag in it.tags}
     assert {"greeting", "apology", "dm", "order", "thanks", "close", "praise"} <= tags

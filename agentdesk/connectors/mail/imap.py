@@ -44,8 +44,6 @@ class Answers:
     rows: list[list[Value]] = field(default_factory=list)
     codes: dict[str, str] = field(default_factory=dict)
     """Codes in brackets on the way, such as UIDVALIDITY."""
-    garbled: int = 0
-    """Answers that are no IMAP."""
 
 
 @dataclass(frozen=True)
@@ -281,8 +279,8 @@ class Imap:
         return row
 
     def _take(self, row: list[bytes], said: Answers) -> None:
+        """Keep what an answer says; what is no IMAP says nothing."""
         if not row[0].startswith(b"* "):
-            said.garbled += 1
             return
         found = _STATUS.match(row[0][2:])
         if found is not None:
@@ -292,7 +290,6 @@ class Imap:
         try:
             values = read([row[0][2:], *row[1:]])
         except Garbled:
-            said.garbled += 1
             return
         if values:
             said.rows.append(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from agentdesk.desk import find
 from agentdesk.model.ledger import LedgerEntry
@@ -76,7 +77,7 @@ class LedgerScreen(ListScreen):
                     Run(f" {line(about, 300, pad=False)}", "dim")))
 
 
-def _details(detail: dict[str, Any], now: int, zone: Any) -> list[str]:
+def _details(detail: dict[str, Any], now: int, zone: ZoneInfo) -> list[str]:
     """The parts of a decision's detail that a person wants to read."""
     found = []
     for name in ("reason", "words", "text", "note", "title", "from", "was", "of", "other"):
