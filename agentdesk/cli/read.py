@@ -15,6 +15,7 @@ from agentdesk.errors import NotFound
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import Link, QueueRow
 from agentdesk.model.message import StoredMessage
+from agentdesk.model.source import SourceState
 from agentdesk.rules.sla import left, standing
 from agentdesk.rules.times import length_words, say
 
@@ -216,12 +217,18 @@ def sources(ctx: click.Context, quarantine: str, style: str) -> None:
             return
         found = find.sources(desk)
         rows: list[dict[str, object]] = [
-            {"source": s.name, "state": s.state, "trouble": s.title, "why": s.cause, "next": s.remedy,
-             "last ok": say(s.last_ok_at, desk.now(), desk.zone) if s.last_ok_at else "never",
-             "lag": _span(find.lag(desk, s.name)),
+            {"source": s.name, "state": s.state, "again": _again(desk, s), "trouble": s.title, "why": s.cause,
+             "next": s.remedy, "last ok": say(s.last_ok_at, desk.now(), desk.zone) if s.last_ok_at else "never",
+             "lag": _span(find.lag(desk, s.name)), "holes": s.gaps or "", "set aside": s.rejects or "",
              "connector": s.package or "built in",
              "budget": f"{s.budget.left} of {s.budget.limit}" if s.budget is not None else ""} for s in found]
         _write(style, found, rows, "No sources yet: agentdesk login connects one")
+
+
+def _again(desk: Desk, it: SourceState) -> str:
+    """When a source in trouble is asked again at the earliest; empty where only a person can mend it."""
+    waits = it.state in ("retry", "offline") and it.next_try_at is not None and it.next_try_at > desk.now()
+    return say(it.next_try_at, desk.now(), desk.zone) if waits and it.next_try_at is not None else ""
 
 
 def _quarantined(desk: Desk, source: str, style: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -29,6 +30,10 @@ from agentdesk.model.text import inert_line
 T = TypeVar("T")
 MAX_WAIT_S = 24 * 3600.0
 DEFAULT_WAIT_S = 60.0
+_CHARSET = re.compile(
+    r'charset\s*=\s*"?(iso-8859-\d+|windows-125\d|utf-16|shift_jis|euc-jp|euc-kr|gbk|gb18030|big5|koi8-r)\b',
+    re.IGNORECASE)
+"""Encodings that are read besides UTF-8."""
 _EPOCH_FROM = 1_000_000_000
 """A reset header above this is an instant, below it a length of time."""
 
@@ -53,8 +58,18 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return 200 <= self.status < 300
 
     def json(self, name: str) -> Any:
-        """The body as plain Python data; BadAnswer when it is not JSON."""
-        return decode(self.body, name)
+        """The body as plain Python data; BadAnswer when it is not JSON.
+
+        In another encoding it is read as its header says; bytes that still cannot be read become «�», so that one name
+        that a server cut in half does not hide everybody else's words.
+        """
+        try:
+            return decode(self.body, name)
+        except BadAnswer:
+            text = _in_other_letters(self.body, self.headers.get("content-type", ""))
+            if text is None:
+                raise
+            return decode(text.encode("utf-8", "surrogatepass"), name)
 
     def words(self) -> str:
         """The server's own words about a refusal, inert and short; empty when it said nothing readable."""
@@ -86,6 +101,19 @@ def decode(body: bytes, name: str) -> Any:
         looks = body[:200].lstrip().lower()
         cause = "a web page instead of data" if looks.startswith((b"<!doctype", b"<html")) else str(error)
         raise _bad(name, str(inert_line(cause, limit=120))) from error
+
+
+def _in_other_letters(body: bytes, kind: str) -> str | None:
+    """A body that is not UTF-8 as text; None for one that is, or that is no text at all."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        named = _CHARSET.search(kind)
+        try:
+            return body.decode(named[1] if named else "utf-8", "strict" if named else "replace")
+        except (UnicodeDecodeError, LookupError):
+            return body.decode("utf-8", "replace")
+    return None
 
 
 def convert(data: Any, kind: type[T], name: str) -> T:
@@ -121,7 +149,17 @@ def failure(answer: Answer, *, name: str, host: str, safe: bool, now: Millis) ->
         return Ambiguous(f"{name}: {host} sent us elsewhere", cause, "It is being looked for on the server")
     if 300 <= status < 400:
         return Rejected(f"{name}: {host} has moved", cause, "Put the new address into url:")
+    if status == 403:
+        return Rejected(f"{name}: {host} refuses", cause,
+                        "Have it allowed there for this account and its token; agentdesk doctor says what they may do")
     return Rejected(f"{name}: {host} refuses", cause, "Change what is asked for; trying again will not help")
+
+
+def asked_once(error: SourceError) -> SourceError:
+    """The same, for what a person asked for and nothing asks for again by itself."""
+    if isinstance(error, (Unavailable, RateLimited)):
+        error.remedy = "Try again in a moment, or open it on the platform"
+    return error
 
 
 def retry_after(headers: dict[str, str], now: Millis, body_s: float | None = None) -> float | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 import agentdesk
-from agentdesk.connectors.answers import Answer, describe, failure
+from agentdesk.connectors.answers import Answer, asked_once, describe, failure
 from agentdesk.connectors.body import TooMuch, raw, unpacker
 from agentdesk.connectors.meter import Meter
 from agentdesk.errors import Ambiguous, BadAnswer, ConfigError, Rejected, SourceError, Unavailable
@@ -166,14 +166,14 @@ class Http:
                     if not response.is_success:
                         answer = Answer(status=response.status_code, headers=_lower(response.headers),
                                         body=await self._read(response), url=address)
-                        raise failure(_without(_secrets(own), answer), name=self.name,
-                                      host=str(request.url.host), safe=True, now=self.clock.now())
+                        raise asked_once(failure(_without(_secrets(own), answer), name=self.name,
+                                                  host=str(request.url.host), safe=True, now=self.clock.now()))
                     await self._copy(response, out, limit)
                 finally:
                     await response.aclose()
                     client.cookies.clear()
         except (httpx.HTTPError, TimeoutError, TooMuch) as error:
-            raise self._lost(describe(error), safe=True) from error
+            raise asked_once(self._lost(describe(error), safe=True)) from error
         return ""
 
     async def _copy(self, response: httpx.Response, out: BinaryIO, limit: int) -> None:

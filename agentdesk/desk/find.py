@@ -141,10 +141,15 @@ def drafts(desk: Desk) -> list[Draft]:
 
 
 def sources(desk: Desk) -> list[SourceState]:
-    """How every source stands."""
+    """How every source stands, those that were never asked yet too."""
+    from agentdesk.model.source import SourceState
     from agentdesk.store import sources as source_rows
 
-    return [_with_package(state) for state in source_rows.all(desk.store.reader)]
+    kept = {state.name: state for state in source_rows.all(desk.store.reader)}
+    new = [SourceState(name=one.full_name, kind=one.kind, letter=one.letter or one.kind[:1].upper(),
+                       state="paused" if one.paused else "new")
+           for one in desk.config.sources if one.full_name not in kept]
+    return [_with_package(state) for state in sorted([*kept.values(), *new], key=lambda state: state.name)]
 
 
 def quarantined(desk: Desk, source: str) -> list[Quarantined]:

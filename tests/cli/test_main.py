@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from agentdesk.cli.exits import Exit
 from agentdesk.cli.main import COMMANDS, main
+from agentdesk.model.clock import SystemClock
+from agentdesk.rules.times import say
 from tests.cli.conftest import Run
+from tests.fakes.mastodon import FakeMastodon
+from tests.fakes.serve import serving
+from tests.fakes.wire import Fault
 
 
 def number_of(run: Run, name: str) -> str:
@@ -41,6 +49,26 @@ def test_every_view_of_one_conversation(run: Run, posts: Path) -> None:
         int(number_of(run, "kim"))]
     assert run("ledger", number, "--json").lines == []
     assert run("sources", "--json").lines[0]["state"] == "ok"
+
+
+def test_a_source_that_was_never_asked_is_listed_all_the_same(run: Run, posts: Path) -> None:
+    assert [(row["name"], row["state"]) for row in run("sources", "--json").lines] == [("file:posts", "new")]
+    assert "never" in run("sources").out
+
+
+def test_a_source_that_asks_to_wait_is_listed_with_the_time_when_it_is_asked_again(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "config"
+    folder.mkdir(parents=True, mode=0o700)
+    waits = Fault("status", status=429, headers={"Retry-After": "7200"}, times=9)
+    far = FakeMastodon(SystemClock())
+    with serving(far.handle, [waits]) as url:
+        (folder / "config.yaml").write_text(
+            f'agent: {{zone: UTC}}\nsources:\n  - {{kind: mastodon, name: acme, url: "{url}", token: {{env: PATH}}}}\n')
+        assert run("sync").code == Exit.FINDINGS
+    (source,) = run("sources", "--json").lines
+    (row,) = csv.DictReader(io.StringIO(run("sources", "--format", "csv").out))
+    assert (row["state"], "asks to wait 7200 s" in row["trouble"]) == ("retry", True)
+    assert row["again"] == say(source["next_try_at"], SystemClock().now(), ZoneInfo("UTC"))
 
 
 def test_reply_lands_in_the_out_file_once_signed(run: Run, posts: Path) -> None:

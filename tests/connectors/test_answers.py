@@ -58,6 +58,27 @@ def test_any_bytes_decode_or_are_a_bad_answer(body: bytes) -> None:
     json.loads(body)
 
 
+@pytest.mark.parametrize(("body", "kind", "value"), [
+    ("\"é\"".encode("latin-1"), "application/json; charset=ISO-8859-1", "é"),
+    ("\"€\"".encode("cp1252"), 'application/json;charset="windows-1252"; q=1', "€"),
+    ("\"é\"".encode("utf-16"), "application/json; charset=utf-16", "é"),
+    ("\"é\"".encode("latin-1"), "application/json", "\ufffd"),
+    ("\"é\"".encode("latin-1"), "application/json; charset=utf-8", "\ufffd"),
+    ("\"é\"".encode("latin-1"), "application/json; charset=punycode", "\ufffd"),
+    ("\"é\"".encode("latin-1"), "application/json; charset=iso-8859-99", "\ufffd"),
+    ("\"é\"".encode(), "application/json; charset=iso-8859-1", "é"),
+    (b'["whole", "cut \xf0\x9f"]', "application/json", ["whole", "cut \ufffd"]),
+])
+def test_another_encoding_is_read_and_a_cut_name_hides_nobody(body: bytes, kind: str, value: object) -> None:
+    assert Answer(status=200, headers={"content-type": kind}, body=body, url="").json("rt:x") == value
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe\x00", "\"é\"".encode("utf-16"), b"\x89PNG\r\n", b"caf\xe9"])
+def test_what_is_no_json_in_any_encoding_is_a_bad_answer(body: bytes) -> None:
+    with pytest.raises(BadAnswer):
+        Answer(status=200, headers={}, body=body, url="").json("rt:x")
+
+
 class Item(msgspec.Struct):
     id: int
     name: str = ""

@@ -13,7 +13,7 @@ import pytest
 
 from agentdesk.connectors.files import contents
 from agentdesk.connectors.http import Http
-from agentdesk.errors import BadAnswer, Gone, Rejected, Unavailable
+from agentdesk.errors import BadAnswer, Gone, RateLimited, Rejected, Unavailable
 from agentdesk.model.clock import ManualClock
 from agentdesk.model.outgoing import Upload
 
@@ -101,6 +101,19 @@ async def test_circles_refusals_and_outages_are_said(clock: ManualClock) -> None
     for link, kind in (("/round", BadAnswer), ("/gone", Gone), ("/down", Unavailable)):
         with pytest.raises(kind):
             await fetch(net, clock, link)
+
+
+@pytest.mark.parametrize("status", [429, 503, None])
+async def test_a_file_that_did_not_come_is_a_persons_to_ask_for_again(clock: ManualClock, status: int | None) -> None:
+    class Broken(Net):
+        def handle(self, request: httpx.Request) -> httpx.Response:
+            if status is None:
+                raise httpx.ReadError("cut", request=request)
+            return httpx.Response(status, headers={"retry-after": "5"})
+
+    with pytest.raises((Unavailable, RateLimited)) as caught:
+        await fetch(Broken({}), clock, "/a.txt")
+    assert caught.value.remedy.startswith("Try again in a moment")
 
 
 async def test_only_what_was_attached_leaves(tmp_path: Path) -> None:

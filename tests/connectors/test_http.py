@@ -96,6 +96,14 @@ async def test_what_a_refusal_means_does_not_depend_on_the_method(method: str, s
     assert error.remedy
 
 
+async def test_what_is_not_allowed_says_who_can_allow_it_and_where_to_look() -> None:
+    refused, _ = await ask(says(403, b'{"error": "no permission"}'))
+    unfit, _ = await ask(says(422, b'{"error": "bad title"}'))
+    assert "allowed there" in refused.remedy
+    assert "agentdesk doctor" in refused.remedy
+    assert "trying again will not help" in unfit.remedy
+
+
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 520])
 async def test_server_trouble_proves_nothing_about_a_write(status: int) -> None:
     read, _ = await ask(says(status, b"<html>oops</html>", Retry_After="9"))

@@ -22,6 +22,7 @@ from agentdesk.connectors import registry
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.mastodon.signing_in import renew as mastodon_renew
 from agentdesk.connectors.places import site
+from agentdesk.errors import AuthError, Rejected
 from agentdesk.model.clock import ManualClock
 from tests.connectors.asking import Answers
 from tests.fakes.mastodon import FakeMastodon
@@ -65,6 +66,39 @@ async def test_a_mastodon_account_allows_it_anew_without_being_asked_where_it_is
     owner = Owner()
     assert await mastodon_renew(owner, clock, "https://social.example", make) == far.us.token
     assert owner.asked == []
+
+
+@pytest.mark.parametrize(("slips", "apps"), [(1, 1), (2, 1), (3, None)])
+async def test_a_code_typed_wrong_costs_one_more_try_and_not_the_whole_way(
+        clock: ManualClock, slips: int, apps: int | None) -> None:
+    far = FakeMastodon(clock)
+    line = Line(far.handle)
+
+    def make(url: str, **more: Any) -> Http:
+        return Http(url, transport=line.transport(), **more)
+
+    class Owner(Answers):
+        tries = 0
+
+        async def secret(self, title: str, *, hint: str = "") -> str:
+            self.tries += 1
+            address = next(text for text in self.told if text.startswith("https://"))
+            return "slip" if self.tries <= slips else far.allow(address, far.us)
+
+    owner = Owner()
+    if apps is None:
+        with pytest.raises(AuthError, match="did not accept the code"):
+            await mastodon_renew(owner, clock, "https://social.example", make)
+    else:
+        assert await mastodon_renew(owner, clock, "https://social.example", make) == far.us.token
+        assert len(far.apps) == apps
+    assert sum("Type it once more" in text for text in owner.told) == min(slips, 2)
+
+
+async def test_no_server_is_no_server_in_words(clock: ManualClock) -> None:
+    with pytest.raises(Rejected) as caught:
+        await registry.home("mastodon").sign_in(Answers("  "), clock)
+    assert caught.value.title == "No server was given"
 
 
 @pytest.mark.parametrize("kind", [kind for kind, settings in SOURCE_KINDS.items() if settings.needs_token])

@@ -25,6 +25,8 @@ NAME = "agentdesk"
 SCOPES = " ".join(NEEDED)
 COARSE = "read write follow"
 """For servers that do not know the finer scopes."""
+TRIES = 3
+"""So often may a code be typed before everything begins anew."""
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -53,12 +55,24 @@ async def _allowed(ask: Ask, clock: Clock, url: str, make: Any) -> tuple[str, st
         )
         ask.tell(authorize_url(url, app, scopes, verifier))
         ask.tell("The page then shows a code.")
-        code = (await ask.secret("Code", hint="as the page shows it")).strip()
-        token = await _exchange(http, app, code, verifier, scopes)
+        token = await _typed(ask, http, app, verifier, scopes)
         name = await _account(make, url, clock, token)
     finally:
         await http.close()
     return token, name
+
+
+async def _typed(ask: Ask, http: Http, app: dict[str, str], verifier: str, scopes: str) -> str:
+    """The token for the code that the person types; a slip costs one more try, not the whole way."""
+    for left in range(TRIES - 1, -1, -1):
+        code = (await ask.secret("Code", hint="as the page shows it")).strip()
+        try:
+            return await _exchange(http, app, code, verifier, scopes)
+        except AuthError as error:
+            if not left:
+                raise
+            ask.tell(f"{error.title}: {error.cause} Type it once more, or open the address again for another code.")
+    raise AssertionError("the last try ends with a token or an error")
 
 
 def server_url(given: str) -> str:
@@ -69,7 +83,8 @@ def server_url(given: str) -> str:
         text = f"https://{host}"
     parts = urlsplit(text)
     if not parts.hostname or not ("." in parts.hostname or parts.hostname == "localhost"):
-        raise Rejected(f"{inert_line(given, limit=80)} is no server", remedy="Type its name, such as mastodon.social")
+        said = f"{inert_line(given, limit=80)} is no server" if given.strip() else "No server was given"
+        raise Rejected(said, remedy="Type its name, such as mastodon.social")
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
