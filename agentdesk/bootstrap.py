@@ -163,7 +163,7 @@ def demo_clock(where: Places, demo: DemoOptions) -> Clock:
 
 async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only: str | None = None) -> None:
     """Load the connectors, read the secrets and make the engine; a source that cannot be had is shown, not fatal."""
-    from agentdesk.desk import prepare
+    from agentdesk.desk import prepare, rules_changed
     from agentdesk.logs import LogFile
     from agentdesk.model.events import SourceChanged
     from agentdesk.sync.engine import Engine
@@ -182,6 +182,9 @@ async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only:
                          keep_texts=desk.config.privacy.keep_texts)
     for name in made:
         desk.emit(SourceChanged(source=name))
+    if only is None:
+        _tell_left_behind(desk, made)
+    await rules_changed.follow(desk)
     if world is not None and desk.store.writable and not prepare.is_prepared(desk):
         await _first_day(desk, world.setup)
 
@@ -214,6 +217,19 @@ async def _first_day(desk: Desk, setup: Setup) -> None:
             await inbox.promise(desk, conversation_id, promise.due_at, promise.words, agent=promise.agent)
     await prepare.name_incidents(desk, setup.incidents)
     await prepare.mark_prepared(desk)
+
+
+def _tell_left_behind(desk: Desk, made: Mapping[str, Connector]) -> None:
+    """Name the replies whose source was taken out of the configuration, or has another name there now."""
+    from agentdesk.model.events import Notice
+    from agentdesk.store import outbox
+
+    configured = {*made, *(source.full_name for source in desk.config.sources)}
+    for source, number in outbox.waiting(desk.store.reader).items():
+        if source not in configured:
+            what = "1 reply waits" if number == 1 else f"{number} replies wait"
+            desk.emit(Notice(level="warning", text=f"{what} for {source}, which is not in the configuration",
+                             remedy="Put it back under that name, or take them back in the outbox: O"))
 
 
 def _ensure(db: Db, kinds: Mapping[str, str], caps: Mapping[str, Caps]) -> None:

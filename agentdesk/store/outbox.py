@@ -103,6 +103,12 @@ def of_conversation(db: Db, conversation_id: int) -> builtins.list[OutboxEntry]:
                                 conversation_id))
 
 
+def waiting(db: Db) -> dict[str, int]:
+    """How many replies of each source are not settled."""
+    return dict(db.rows(f"SELECT o.source, count(*) FROM outbox AS o INDEXED BY outbox_work WHERE {_OPEN} "
+                        "AND o.kind <> 'action' GROUP BY o.source ORDER BY o.source"))
+
+
 def damaged(db: Db) -> builtins.list[str]:
     """The entries whose hash does not fit, in words."""
     return [f"outbox entry {row[0]}" for row in db.rows(f"SELECT {_COLUMNS} {_FROM}") if not _is_whole(row)]

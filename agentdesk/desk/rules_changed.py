@@ -1,0 +1,52 @@
+"""Rules that were changed count for what is in the queue already, not only for what comes in from now on."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from agentdesk import __version__
+from agentdesk.desk.desk import Desk
+from agentdesk.errors import DeskError
+from agentdesk.model.events import Changed, Notice
+from agentdesk.store import standing
+from agentdesk.store.db import Db
+
+AT_ONCE = 200
+"""Conversations in one transaction, so that a draft does not wait for thousands."""
+_KEPT = "rules"
+"""The setting that says by which rules the conversations stand."""
+
+
+async def follow(desk: Desk) -> bool:
+    """Let every conversation that is not done stand by the rules of now; True when they were others before."""
+    mark = _mark(desk)
+    if not desk.store.writable or desk.store.reader.value("SELECT value FROM setting WHERE name = ?", _KEPT) == mark:
+        return False
+    after = 0
+
+    def some(db: Db) -> int:
+        return standing.refresh_all(db, desk.rulebook, desk.now(), after=after, limit=AT_ONCE)
+
+    try:
+        while after := await desk.store.write(some):
+            pass
+        await desk.store.write(lambda db: _keep(db, mark))
+    except DeskError as error:
+        desk.emit(Notice(level="warning", text=f"The queue stands by the rules of before: {error.title}",
+                         remedy="It is tried again at the next start"))
+        return False
+    desk.emit(Changed())
+    return True
+
+
+def _mark(desk: Desk) -> str:
+    """Changes with everything that decides where a conversation stands."""
+    it = desk.config
+    told = msgspec.json.encode([it.calendars, it.policies, it.signals, desk.zone.key, __version__])
+    return hashlib.blake2b(told, digest_size=16).hexdigest()
+
+
+def _keep(db: Db, mark: str) -> None:
+    db.run("INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", _KEPT, mark)
