@@ -114,7 +114,7 @@ def new_private(folder: Path, name: str) -> Path:
                 continue
             return path
     except OSError as error:
-        raise _disk_error(f"Nothing can be written into {folder}", error) from error
+        raise disk_error(f"Nothing can be written into {folder}", error) from error
     raise StoreError(f"{folder} holds too many files called {name}", "", "Name another folder, or clear this one")
 
 
@@ -188,10 +188,11 @@ def _folder_error(folder: Path, error: OSError) -> StoreError:
         return StoreError(
             f"The folder {folder} cannot be made", "A file stands in its way", "Move that file, or set AGENTDESK_HOME"
         )
-    return _disk_error(f"The folder {folder} cannot be made", error)
+    return disk_error(f"The folder {folder} cannot be made", error)
 
 
-def _disk_error(title: str, error: OSError) -> StoreError:
+def disk_error(title: str, error: OSError) -> StoreError:
+    """The error of the tree for what the system said."""
     cause = os.strerror(error.errno) if error.errno else "Unknown reason"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreFull(title, cause, "Free some room and try again")
@@ -211,7 +212,7 @@ def write_private(path: Path, data: bytes) -> None:
     try:
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise _disk_error(f"{path} cannot be written", error) from error
+        raise disk_error(f"{path} cannot be written", error) from error
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), 0o600)
@@ -222,7 +223,7 @@ def write_private(path: Path, data: bytes) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         fresh.unlink(missing_ok=True)
-        raise _disk_error(f"{path} cannot be written", error) from error
+        raise disk_error(f"{path} cannot be written", error) from error
 
 
 def begin_private(path: Path) -> TextIO:
@@ -232,7 +233,7 @@ def begin_private(path: Path) -> TextIO:
     except FileExistsError:
         raise Refused(f"{path} exists already", "", "Name a new file") from None
     except OSError as error:
-        raise _disk_error(f"{path} cannot be written", error) from error
+        raise disk_error(f"{path} cannot be written", error) from error
     return os.fdopen(handle, "w", encoding="utf-8")
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from agentdesk.config.load import interpret
 from agentdesk.config.schema import Config
-from agentdesk.config.sources import USER_KINDS
 from agentdesk.config.values import Validator
 from agentdesk.config.walk import is_blank
 from agentdesk.config.yaml import List, Map, Node, Scalar, parse, read_bytes
@@ -56,15 +55,12 @@ def prepared(
     *,
     begin: str = EMPTY,
     validators: Mapping[str, Validator] | None = None,
-    kinds: Collection[str] = USER_KINDS,
 ) -> tuple[str, Config]:
     """What the configuration file would be after a change, without writing it; ``begin`` is what a new one holds."""
     real = path.resolve()
     text = read_bytes(real, path.name).decode("utf-8") if real.exists() else begin
     fresh = change(text)
-    config = interpret(
-        parse(fresh, path.name), path.parent.absolute(), {}, validators=validators, kinds=kinds
-    ).config
+    config = interpret(parse(fresh, path.name), path.parent.absolute(), {}, validators=validators).config
     return fresh, config
 
 
@@ -74,11 +70,10 @@ def save(
     *,
     begin: str = EMPTY,
     validators: Mapping[str, Validator] | None = None,
-    kinds: Collection[str] = USER_KINDS,
 ) -> Config:
     """Change the configuration file, or begin one; what would not load is refused and the file stays as it is."""
     real = path.resolve()
-    fresh, config = prepared(path, change, begin=begin, validators=validators, kinds=kinds)
+    fresh, config = prepared(path, change, begin=begin, validators=validators)
     if not real.parent.exists():
         make_private(real.parent)
     write_private(real, fresh.encode())

@@ -26,12 +26,12 @@ _LENGTH = r"^(0|[0-9]+(ms|[wdhms])( ?[0-9]+(ms|[wdhms]))*)$"
 _TEXT_OR_NUMBER = ["string", "number"]
 
 
-def json_schema(kinds: Collection[str] = USER_KINDS, others: Collection[type[SourceBase]] = ()) -> dict[str, Any]:
+def json_schema(others: Collection[type[SourceBase]] = ()) -> dict[str, Any]:
     """The JSON Schema (2020-12) of the configuration file, with every field's description and default.
 
     ``others`` are the settings of kinds that other packages bring.
     """
-    structs = [*(SOURCE_KINDS[kind] for kind in SOURCE_KINDS if kind in kinds), *others]
+    structs = [*(SOURCE_KINDS[kind] for kind in USER_KINDS), *others]
     kinds = [struct.kind for struct in structs]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from agentdesk.config.checks import check
 from agentdesk.config.schema import Config
-from agentdesk.config.sources import USER_KINDS
 from agentdesk.config.values import Validator
 from agentdesk.config.walk import BAD, Walker, is_blank
 from agentdesk.config.yaml import Document, Doubles, Map, Node, Scalar, parse, read_bytes
@@ -46,16 +45,15 @@ def load(
     overrides: Mapping[str, object] | None = None,
     *,
     validators: Mapping[str, Validator] | None = None,
-    kinds: Collection[str] = USER_KINDS,
     missing_ok: bool = False,
 ) -> Config:
     """Read the configuration; a ConfigError lists every mistake at once.
 
     ``path`` None means no file. ``overrides`` are the command line's, by dotted path. ``validators`` judge texts in
     languages of other packages, by the names that ``shape.Checked`` marks carry (query, theme, keys, call, context).
-    ``kinds`` are the connectors that may stand in the file. ``missing_ok``: no such file counts as an empty one.
+    ``missing_ok``: no such file counts as an empty one.
     """
-    return explain(path, environ, overrides, validators=validators, kinds=kinds, missing_ok=missing_ok).config
+    return explain(path, environ, overrides, validators=validators, missing_ok=missing_ok).config
 
 
 def explain(
@@ -64,7 +62,6 @@ def explain(
     overrides: Mapping[str, object] | None = None,
     *,
     validators: Mapping[str, Validator] | None = None,
-    kinds: Collection[str] = USER_KINDS,
     missing_ok: bool = False,
 ) -> Loaded:
     """Like ``load()``, and tell where each value came from."""
@@ -74,7 +71,7 @@ def explain(
         _check_owner(path)
         document = parse(read_bytes(path, path.name), path.name, doubles)
     base = path.parent.absolute() if path is not None else Path.cwd()
-    return interpret(document, base, environ, overrides, validators=validators, kinds=kinds, doubles=doubles)
+    return interpret(document, base, environ, overrides, validators=validators, doubles=doubles)
 
 
 def interpret(
@@ -84,7 +81,6 @@ def interpret(
     overrides: Mapping[str, object] | None = None,
     *,
     validators: Mapping[str, Validator] | None = None,
-    kinds: Collection[str] = USER_KINDS,
     doubles: Doubles | None = None,
 ) -> Loaded:
     """Turn a document that is read already into a configuration; relative paths in it are beside ``base``.
@@ -92,7 +88,7 @@ def interpret(
     ``doubles`` are keys of it that stand there twice, and where, to be told with all other mistakes.
     """
     environ = os.environ if environ is None else environ
-    walker = Walker(validators or {}, kinds, base)
+    walker = Walker(validators or {}, base)
     for key, reason in doubles or ():
         walker.say(key, (key.text,), reason)
     root = document.root if document is not None else Map("", 0, 0, {}, {})

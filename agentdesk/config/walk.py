@@ -6,7 +6,7 @@ import functools
 import os
 import re
 import types
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -15,7 +15,7 @@ import msgspec
 from agentdesk.config.schema import Hours
 from agentdesk.config.section import Section
 from agentdesk.config.shape import BACKEND, VARIABLE, Length, Place, Text, Unique, Week
-from agentdesk.config.sources import SOURCE_KINDS, SecretRef
+from agentdesk.config.sources import SOURCE_KINDS, USER_KINDS, SecretRef
 from agentdesk.config.units import check_overlap, parse_hours, parse_spans
 from agentdesk.config.values import OFF, Validator, convert, quote
 from agentdesk.config.words import did_you_mean, nearest
@@ -91,9 +91,8 @@ def place(node: Node) -> str:
 class Walker:
     """Converts one configuration; ``problems`` and ``spots`` fill up on the way."""
 
-    def __init__(self, validators: Mapping[str, Validator], kinds: Collection[str], base: Path) -> None:
+    def __init__(self, validators: Mapping[str, Validator], base: Path) -> None:
         self.validators = validators
-        self.kinds = kinds
         self.base = base
         self._noted: list[tuple[int, str]] = []
         self.spots: dict[str, str] = {}
@@ -184,8 +183,8 @@ class Walker:
         kind = node.entries.get("kind")
         if not isinstance(kind, Scalar) or not kind.text:
             self._struct_secrets(node, path)
-            return self.say(node, (*path, "kind"), f"is missing; known kinds: {', '.join(sorted(self.kinds))}")
-        if kind.text in SOURCE_KINDS and kind.text in self.kinds:
+            return self.say(node, (*path, "kind"), f"is missing; known kinds: {', '.join(sorted(USER_KINDS))}")
+        if kind.text in USER_KINDS:
             return self._struct(node, SOURCE_KINDS[kind.text], path, tag="kind")
         return self._foreign(node, kind, path)
 
@@ -203,7 +202,7 @@ class Walker:
             return self._struct(known, struct, path, tag="kind")
         if plugin is None:
             self._struct_secrets(node, path)
-            names = sorted({*self.kinds, *(offer.kind for offer in plugins.offers())})
+            names = sorted({*USER_KINDS, *(offer.kind for offer in plugins.offers())})
             near = did_you_mean(kind.text, names) or f"; known: {', '.join(names)}"
             return self.say(kind, (*path, "kind"), f"no connector {quote(kind.text)}{near}")
         return self._struct(node, plugin.settings, path, tag="kind")

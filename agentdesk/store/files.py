@@ -8,7 +8,8 @@ import stat
 import sys
 from pathlib import Path
 
-from agentdesk.errors import StoreError, StoreFull, StoreReadOnly
+from agentdesk.errors import StoreError
+from agentdesk.paths import disk_error
 
 BALLAST_BYTES = 128 * 1024
 """Room that removing the ballast gives back."""
@@ -58,18 +59,6 @@ def refuse_foreign(path: Path) -> None:
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
         raise StoreError(f"{path} can be read by others", f"Its mode is {mode:04o}", f"Run: chmod 600 {name}")
-
-
-def disk_error(title: str, error: OSError) -> StoreError:
-    """The error of the tree for what the system said."""
-    import errno
-
-    cause = os.strerror(error.errno) if error.errno else "Unknown reason"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StoreFull(title, cause, "Free some room and try again")
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return StoreReadOnly(title, cause, "Make it writable, or set AGENTDESK_HOME to a folder that is")
-    return StoreError(title, cause, "Look at the folder, or set AGENTDESK_HOME to another")
 
 
 def ballast_of(path: Path) -> Path:
