@@ -23,6 +23,8 @@ PULL_LIMIT_S = 180
 """Seconds after which a pull that has not answered is given up."""
 PAGE_BUDGET = 50
 """Pages taken in one round before the other sources get their turn."""
+IN_VAIN = 500
+"""So many pages in a row that change nothing, and a source that promises more is not asked at full speed any longer."""
 WATCH: Millis = SECOND
 """How often a process that may not collect looks whether it may now."""
 LONGEST_REST: Millis = 5 * MINUTE
@@ -63,6 +65,8 @@ class Collector:
         self._looping = False
         self._began_empty = False
         """True while a first connect has brought nothing yet."""
+        self._in_vain = 0
+        """Pages in a row that changed nothing, with more behind each."""
         self._gap_told = ""
         self._backfilling = False
         self._last_at: Millis = 0
@@ -142,12 +146,14 @@ class Collector:
             first = cursor is None or self._began_empty
             self._began_empty = first and page.more and empty
             self._gap_told = self._gap_told if empty else ""
+            changed = False
             if first or not _says_nothing(page, cursor):
                 applied = await self.frame.bring_in(self.name, page, "pull", first=first)
                 messages += applied.messages
                 conversations += len(applied.arrived)
-                gap = gap or applied.gap is not None
+                gap, changed = gap or applied.gap is not None, bool(applied.touched or applied.gap)
                 self._tell_gap(applied.gap)
+            page = self._without_end(page, changed)
             self._progress(page)
             await self._tell_warnings(page.warnings)
             if not page.more:
@@ -186,6 +192,16 @@ class Collector:
         self._looping = True
         return msgspec.structs.replace(page, more=False, gap=gap)
 
+    def _without_end(self, page: Page, changed: bool) -> Page:
+        """The page, the last for now when hundreds before it changed nothing; the next round goes on behind it."""
+        self._in_vain = self._in_vain + 1 if page.more and not changed else 0
+        if not self._in_vain or self._in_vain % IN_VAIN:
+            return page
+        if self._in_vain == IN_VAIN:
+            self.frame.emit(Notice(level="warning", text=f"{self.name}: {IN_VAIN} pages in a row held nothing new",
+                                   remedy="It is asked for the rest at its usual pace; nothing is left out"))
+        return msgspec.structs.replace(page, more=False)
+
     def _tell_gap(self, gap: Gap | None) -> None:
         """Say once that something could not be shown."""
         if gap is not None and gap.reason != self._gap_told:
@@ -205,19 +221,25 @@ class Collector:
         if self._noted_ok_at is not None and self.connector.caps.live and now - self._noted_ok_at < QUIET_OK:
             return
         next_at, budget, skew = self.pace.next_at, self.connector.budget(), self.connector.skew()
+        before = sources.state(self.frame.store.reader, self.name).skew
 
         def note(db: Db) -> None:
             sources.note_ok(db, self.name, now, next_at)
             sources.note_meter(db, self.name, budget, skew)
 
         await self.frame.store.write(note)
-        self._tell_skew(skew)
+        self._tell_skew(skew, before)
         changed, self._noted_ok_at = self._noted_ok_at is None, now
         if changed:
             self.frame.emit(SourceChanged(source=self.name))
 
-    def _tell_skew(self, skew: Millis | None) -> None:
-        """Say once that our clock and the server's differ: times on screen and due times are then off."""
+    def _tell_skew(self, skew: Millis | None, before: Millis | None) -> None:
+        """Say once that our clock and the server's differ, or that one was set: times on screen are then off."""
+        if before is not None and skew is not None and abs(skew - before) > SKEW:
+            moved = length_words(abs(skew - before))
+            self.frame.emit(Notice(
+                level="warning", text=f"The clock of {self.name} or of this machine was set, by {moved}",
+                remedy="What was written around that time is fetched again; due times may be off"))
         far = skew is not None and abs(skew) > SKEW
         if far and not self._skewed and skew is not None:
             way = "behind" if skew > 0 else "ahead of"

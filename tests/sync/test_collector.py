@@ -12,6 +12,7 @@ from agentdesk.model.clock import HOUR, MINUTE, SECOND, ManualClock
 from agentdesk.model.events import Arrived, Notice, Progress, SourceChanged
 from agentdesk.model.page import Budget, Page
 from agentdesk.store import sources
+from agentdesk.sync import collector
 from tests.fakes.desk import SOURCE, LittleDesk
 from tests.fakes.platform import Platform, circle, hole
 
@@ -133,6 +134,32 @@ async def test_an_endless_source_gives_the_others_their_turn(desk: LittleDesk) -
     assert pulls(desk) == 100
 
 
+async def test_pages_without_end_and_without_news_are_asked_for_at_the_usual_pace(
+        desk: LittleDesk, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "IN_VAIN", 70)
+    desk.connector.pages.extend(Page(cursor=str(n), more=True) for n in range(1, 200))
+    result = await desk.engine.sync_once(SOURCE)
+    assert (result.pages, result.error) == (70, None)
+    assert sources.state(desk.store.reader, SOURCE).cursor == "70", "it goes on from there"
+    await desk.collector.turn()
+    assert pulls(desk) == 70, "not before its next turn"
+    clock.advance(MINUTE)
+    while desk.collector.pace.due(clock.now()):
+        await desk.collector.turn()
+    assert pulls(desk) == 140
+    assert sum("held nothing new" in text for text in desk.notices()) == 1
+
+
+async def test_many_pages_of_news_are_brought_in_at_once(
+        desk: LittleDesk, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "IN_VAIN", 10)
+    desk.connector.limit = 1
+    for number in range(30):
+        platform.write("c1", f"Post {number}")
+    assert (await desk.engine.sync_once(SOURCE)).messages == 30
+    assert not any("held nothing new" in text for text in desk.notices())
+
+
 async def test_a_hole_is_kept_and_shown(desk: LittleDesk) -> None:
     desk.connector.pages.append(hole("The cursor has expired"))
     result = await desk.engine.sync_once(SOURCE)
@@ -231,6 +258,7 @@ async def test_the_budget_and_a_clock_that_is_off_are_noted_and_told_once(
     assert told == [f"This machine's clock is 3 minutes behind that of {SOURCE}"]
     skew[0] = SECOND
     await desk.pull()
+    assert f"The clock of {SOURCE} or of this machine was set, by 2 minutes 59 seconds" in desk.notices()
     skew[0] = -3 * MINUTE
     await desk.pull()
     assert [text for text in desk.notices() if "ahead of" in text]
