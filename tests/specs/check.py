@@ -28,7 +28,7 @@ Handle = Callable[[Any, str, str, dict[str, str], bytes], Any]
 class Call:
     """One route: what it may be asked, and what it answers."""
 
-    def __init__(self, route: str, shape: Json, types: Json) -> None:
+    def __init__(self, route: str, shape: Json, validator: Callable[[Json], Any], types: Json) -> None:
         self.route = route
         method, _, path = route.partition(" ")
         self.places = path.count("{")
@@ -39,9 +39,8 @@ class Call:
         self.fields = named.get("properties", {})
         self.answers = shape["answers"]
         self._validators = {
-            "asks with": _validator(shape["query"], types),
-            **({"sends": _validator(self.body, types)} if self.body else {}),
-            **{f"answers {status}": _validator(answer, types) for status, answer in self.answers.items() if answer}}
+            "asks with": validator(shape["query"]), **({"sends": validator(self.body)} if self.body else {}),
+            **{f"answers {status}": validator(answer) for status, answer in self.answers.items() if answer}}
 
     def faults(self, part: str, data: Any) -> Iterator[str]:
         """What does not fit, with the field it stands in."""
@@ -57,7 +56,8 @@ class Spec:
         document = amended(name)
         types = {kind: _closed(shape) for kind, shape in document["types"].items()}
         self.silent = {*UNDESCRIBED[name]}
-        calls = [Call(route, {part: _closed(shape) for part, shape in found.items()}, types)
+        validator = _validator(types)
+        calls = [Call(route, {part: _closed(shape) for part, shape in found.items()}, validator, types)
                  for route, found in document["routes"].items()]
         self.calls = sorted(calls, key=lambda call: call.places)
         self._fine: set[int] = set()
@@ -143,10 +143,24 @@ def amended(name: str) -> Json:
     return document
 
 
-def _validator(shape: Json, types: Json) -> Any:
+def _validator(types: Json) -> Callable[[Json], Any]:
+    """Makes validators that know these types, and look at the same thing once: lists come again and again."""
     from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-    return Draft202012Validator({**shape, "types": types})
+    plain = Draft202012Validator.VALIDATORS["$ref"]
+    fine: set[int] = set()
+
+    def named(validator: Any, ref: str, instance: Any, schema: Any) -> Iterator[Any]:
+        seen = hash((ref, repr(instance)))
+        if seen not in fine:
+            errors = list(plain(validator, ref, instance, schema))
+            yield from errors
+            if not errors:
+                fine.add(seen)
+
+    kind = extend(Draft202012Validator, {"$ref": named})
+    return lambda shape: kind({**shape, "types": types})
 
 
 def _closed(shape: Any) -> Any:
