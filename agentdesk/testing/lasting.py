@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from agentdesk.model.clock import MINUTE, SECOND, Millis
+from agentdesk.model.clock import HOUR, MINUTE, SECOND, Millis
 from agentdesk.model.events import Notice
 from agentdesk.store import sources
 from agentdesk.testing.cases import Cases
@@ -39,7 +39,43 @@ def stored(program: Program) -> Stored:
 
 
 class Lasting(Cases):
-    """Lists that are empty where yesterday were many."""
+    """Lists that are empty where yesterday were many, and clocks that are set."""
+
+    @pytest.mark.parametrize("by", [-2 * HOUR, -10 * MINUTE, 10 * MINUTE, 2 * HOUR],
+                             ids=["back by hours", "back", "forward", "forward by hours"])
+    @pytest.mark.parametrize("again", [False, True], ids=["running", "started again"])
+    async def test_what_is_written_around_a_clock_that_is_set_there_comes_once(
+        self, world: World, desk: Program, by: Millis, again: bool
+    ) -> None:
+        texts = []
+
+        async def written(text: str, *, thread: str = "", wait: Millis = 20 * SECOND) -> str:
+            texts.append(text)
+            thread = await world.customer_posts(text, thread=thread if world.connector.caps.can_reply else "")
+            world.clock.advance(wait)
+            return thread
+
+        world.clock_off(0)
+        thread = await written("long before", wait=30 * MINUTE)
+        await desk.sync()
+        for turn, offset in enumerate((by, 0, by)):
+            await written(f"{turn}: before the clock is set")
+            world.clock_off(offset)
+            if again:
+                await desk.restart()
+            await written(f"{turn}: after it was set")
+            await desk.sync()
+            await written(f"{turn}: soon after", thread=thread)
+            await desk.sync()
+            for minutes in range(12):
+                world.clock.advance(MINUTE)
+                if not minutes % 4:
+                    await written(f"{turn}: {minutes} minutes later")
+                await desk.sync()
+        assert [(text, desk.rows(text)) for text in texts if desk.rows(text) != 1] == []
+        assert sources.gaps(desk.store.reader, desk.name) == []
+        if world.connector.skew() is not None:
+            assert any("was set, by" in event.text for event in desk.told if isinstance(event, Notice))
 
     async def many(self, world: World) -> list[str]:
         """Customers begin many conversations; what each says."""

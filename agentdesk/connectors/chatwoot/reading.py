@@ -14,16 +14,14 @@ import msgspec
 from agentdesk.config.sources import ChatwootSource
 from agentdesk.connectors.answers import nothing_shown
 from agentdesk.connectors.chatwoot.client import ALL, NEWEST_FIRST, ChatwootClient
+from agentdesk.connectors.chatwoot.haul import Haul, highest
 from agentdesk.connectors.chatwoot.speak import CLOSED, Speaker, digest, undelivered
 from agentdesk.connectors.chatwoot.wire import ACTIVITY, Talk, Word, instant
 from agentdesk.connectors.cursors import read_cursor, write_cursor
 from agentdesk.connectors.items import read
 from agentdesk.errors import BadAnswer, Gone
 from agentdesk.model.clock import DAY, MINUTE, SECOND, Clock, Millis
-from agentdesk.model.conversation import RemoteConversation
-from agentdesk.model.customer import Profile
-from agentdesk.model.message import Message
-from agentdesk.model.page import Gap, Page, Reject, Undelivered
+from agentdesk.model.page import Gap, Page, Reject
 from agentdesk.model.text import inert_line
 
 NO_PAGE = 1_000_000
@@ -41,6 +39,8 @@ OPEN = ("open", "pending", "snoozed")
 PHASES = (*OPEN, "missed", CLOSED, "live")
 MISSED_ROUNDS = 20
 TOLD_KEPT = 20_000
+SET: Millis = 5 * SECOND
+"""Clocks that moved apart by more were set, one of them."""
 BACKWARDS: Millis = 2 * MINUTE
 """Ids are handed out in order of time, but for requests that run at once."""
 
@@ -56,6 +56,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     """When we first connected."""
     at: Millis = 0
     """When the last complete look began."""
+    ahead: Millis | None = None
+    """How far the server's clock was ahead of ours then."""
     began: Millis = 0
     """When the present walk through pages began."""
     low: int = 0
@@ -63,33 +65,11 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     marks: dict[int, tuple[str, int]] = {}
     """By conversation: its last change as the server wrote it, and its last message that was handed over."""
     top: tuple[int, Millis] = (0, 0)
-    """The highest message id and its time: a later message with a lower id comes from another database."""
+    """The highest message id and the latest time: a later message with a lower id comes from another database."""
     left: int = 0
     """How many closed conversations the backfill may still bring."""
     done: int = 0
     total: int = 0
-
-
-class Haul:
-    """What one pull has gathered."""
-
-    def __init__(self) -> None:
-        self.messages: dict[str, Message] = {}
-        self.heads: dict[str, RemoteConversation] = {}
-        self.people: dict[str, Profile] = {}
-        self.rejects: list[Reject] = []
-        self.undelivered: dict[str, Undelivered] = {}
-        self.told: dict[int | str, int] = {}
-        self.newest = (0, 0)
-        self.backwards = False
-
-    def page(self) -> Page:
-        """All of it, oldest message first."""
-        return Page(
-            messages=tuple(sorted(self.messages.values(), key=in_order)),
-            conversations=tuple(self.heads.values()), profiles=tuple(self.people.values()),
-            rejects=tuple(self.rejects), undelivered=tuple(self.undelivered.values()),
-        )
 
 
 class Reader:
@@ -155,7 +135,7 @@ class Reader:
         now = self._clock.now()
         self._told = {}
         return await self._backfill(Cursor(
-            phase=OPEN[0], since=now, at=now, began=now,
+            phase=OPEN[0], since=now, at=now, ahead=self._client.http.meter.skew, began=now,
             left=self._config.backfill_items if self._config.backfill > 0 else 0,
         ))
 
@@ -251,6 +231,8 @@ class Reader:
         if self._windows:
             try:
                 talks, bad, _ = await self._client.talks(self._window(max(0, now - cursor.at)))
+                if (jump := self._jump(cursor)) > SET:
+                    talks, bad, _ = await self._client.talks(self._window(max(0, now - cursor.at) + jump))
             except BadAnswer as error:
                 if "larger than" not in error.cause:
                     raise
@@ -276,6 +258,11 @@ class Reader:
         talks, _, _ = await self._client.talks(self._window(max(0, self._client.there(now) - newest)))
         return bool(talks)
 
+    def _jump(self, cursor: Cursor) -> Millis:
+        """How far the server's clock was set forward since the last complete look, seen from ours."""
+        skew = self._client.http.meter.skew
+        return 0 if skew is None or cursor.ahead is None else skew - cursor.ahead
+
     def _window(self, age: Millis) -> dict[str, str | int]:
         return self._params(updated_within=(age + OVERLAP) // SECOND, page=NO_PAGE)
 
@@ -284,7 +271,7 @@ class Reader:
         talks, bad, _ = await self._client.talks(self._params(page=cursor.page))
         if cursor.page == 1 and not (talks or bad) and (cursor.marks or cursor.low):
             raise nothing_shown(self._client.name, "conversations")
-        horizon = self._client.there(cursor.at) - OVERLAP
+        horizon = self._client.there(cursor.at) - max(0, self._jump(cursor)) - OVERLAP
         last = not talks or cursor.page >= LIST_PAGES or (instant(talks[-1].last_activity_at) or 0) < horizon
         return [t for t in talks if (instant(t.last_activity_at) or 0) >= horizon], bad, last
 
@@ -292,7 +279,7 @@ class Reader:
         """A complete look: the next one begins where this one began."""
         began = cursor.began if cursor.phase == "catchup" else now
         if not quiet or began - cursor.at >= ROLL:
-            cursor.at = max(cursor.at, began)
+            cursor.at, cursor.ahead = max(cursor.at, began), self._client.http.meter.skew
             self._forget(cursor)
         cursor.phase, cursor.page, cursor.began = "live", 1, 0
 
@@ -328,14 +315,15 @@ class Reader:
         self._look_back(haul, cursor, words)
         last = max([known[1] if known else 0, *(w.id for w in words)])
         cursor.marks[talk.id] = (talk.stamp, last)
-        cursor.top = max(cursor.top, haul.newest)
 
     def _look_back(self, haul: Haul, cursor: Cursor, words: Sequence[Word]) -> None:
-        """Notice ids that go back while time goes on."""
+        """Notice ids that go back while time goes on, unless a clock was set."""
+        set_anew = abs(self._jump(cursor)) > SET
         for word in words:
             at = instant(word.created_at) or 0
-            haul.backwards = haul.backwards or (word.id < cursor.top[0] and at > cursor.top[1] + BACKWARDS)
-            haul.newest = max(haul.newest, (word.id, at))
+            haul.backwards = haul.backwards or (
+                word.id < cursor.top[0] and at > cursor.top[1] + BACKWARDS and not set_anew)
+            haul.newest = highest(haul.newest, (word.id, at))
 
     def _add(self, haul: Haul, talk: Talk, words: Sequence[Word], new: Sequence[Word]) -> None:
         """Put a conversation and its new messages into the haul."""
@@ -364,6 +352,7 @@ class Reader:
     # small things ---------------------------------------------------------------------------------------------------
 
     def _turned(self, haul: Haul, cursor: Cursor, *, more: bool, backfill: bool = False) -> Page:
+        cursor.top = highest(cursor.top, haul.newest)
         text = write_cursor(cursor)
         self._pending = (text, haul.told)
         page = msgspec.structs.replace(haul.page(), cursor=text, more=more, backfill=backfill)
@@ -388,8 +377,3 @@ class Reader:
 
     def _ours(self, talk: Talk) -> bool:
         return self.watched is None or talk.inbox_id in self.watched
-
-
-def in_order(message: Message) -> tuple[Millis, int, str]:
-    """Oldest first; within one second, which is all that Chatwoot tells, by number."""
-    return message.created_at, int(message.ref.partition("-")[0]), message.ref

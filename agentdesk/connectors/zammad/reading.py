@@ -14,7 +14,7 @@ import msgspec
 
 from agentdesk.config.sources import ZammadSource
 from agentdesk.connectors.answers import nothing_shown
-from agentdesk.connectors.cursors import read_cursor, write_cursor
+from agentdesk.connectors.cursors import going_on, read_cursor, write_cursor
 from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.http import Walk
 from agentdesk.connectors.items import instant
@@ -60,6 +60,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     v: int = 1
     since: int = 0
     """Every change up to here was handed over, but for those that show late."""
+    looked: int = 0
+    """When, by our clock, the last complete look began."""
     seen: dict[int, Seen] = {}
     """Tickets that changed within the overlap before it."""
     phase: str = "live"
@@ -85,6 +87,7 @@ class Reader:
         self._speaker = speaker
         self._clock = clock
         self._quiet = 0
+        self._looked = 0
         self._named = 0
         self._reached: dict[int, int] = {}
         self.watched: frozenset[int] | None = None
@@ -151,7 +154,8 @@ class Reader:
         """First connect: note where the stream stands before reading tickets, so that nothing falls between."""
         newest = await self._client.search(Want(), order="desc", per_page=1)
         at = max((_updated(ticket) for ticket in newest.tickets), default=0)
-        return await self._backfill(Cursor(since=at, began=self._clock.now(), phase="open"))
+        now = self._looked = self._clock.now()
+        return await self._backfill(Cursor(since=at, looked=now, began=now, phase="open"))
 
     async def _backfill(self, cursor: Cursor) -> Page:
         states = self._speaker.states.values()
@@ -201,12 +205,15 @@ class Reader:
 
     async def _live(self, cursor: Cursor, text: str, limit: int) -> tuple[Page | None, str]:
         """What is new; None and why when the server is not the one that the cursor was made on."""
+        now = self._clock.now()
         fresh, found, ended = await self._changed(cursor, limit)
         replaced = await self._replaced(cursor, found)
         if replaced:
             return None, replaced
         rejects = [item for item in found.rejects if item.where not in cursor.bad]
         taken = fresh[:limit]
+        if ended and len(taken) == len(fresh):
+            cursor.looked = self._looked = now
         if not taken and not rejects:
             self._quiet += 1
             return Page(cursor=text), ""
@@ -216,6 +223,8 @@ class Reader:
         page = await self.whole(msgspec.structs.replace(found, tickets=ours, rejects=rejects), cursor.seen)
         moved = [await self._speaker.moved(ticket) for ticket in left]
         cursor.since = max([cursor.since, *(_updated(ticket) for ticket in taken)])
+        if self._client.http.meter.skew is not None:  # a time that has not come there is no place to go on from
+            cursor.since = min(cursor.since, self._client.there(now))
         cursor.bad = [*cursor.bad, *(item.where for item in rejects)][-BAD_KEPT:]
         self._note(cursor, taken)
         more = len(fresh) > len(taken) or not ended
@@ -230,6 +239,12 @@ class Reader:
         walk = Walk(self._client.name, LIST_BUDGET)
         while walk.enter(f"{start} {page}"):
             listing = await self._client.search(Want(updated_from=max(0, start)), page=page)
+            looked = max(cursor.looked, self._looked)
+            earlier = going_on(cursor.since, looked, self._client.http.meter.skew)
+            if earlier < cursor.since:
+                cursor.since, cursor.looked, self._looked = earlier, self._clock.now(), self._clock.now()
+                start, page, fresh, found = earlier - self._overlap, 1, {}, Listing()
+                continue
             _join(found, listing)
             fresh.update((ticket.id, ticket) for ticket in listing.tickets if _is_changed(ticket, cursor.seen))
             if listing.last or len(fresh) > limit:

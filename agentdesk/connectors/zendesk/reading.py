@@ -12,7 +12,7 @@ import msgspec
 
 from agentdesk.config.sources import ZendeskSource
 from agentdesk.connectors.answers import nothing_shown
-from agentdesk.connectors.cursors import read_cursor, write_cursor
+from agentdesk.connectors.cursors import going_on, read_cursor, write_cursor
 from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.items import instant, iso
 from agentdesk.connectors.zendesk.client import SEARCH_PAGES, Changes, Listing, ZendeskClient
@@ -35,6 +35,7 @@ SEEN_KEPT = 800
 EVER = "created>=2000-01-01T00:00:00Z"
 OURS_KEPT = 3_000
 BAD_KEPT = 50
+TOO_RECENT = "StartTimeTooRecent"
 TOO_LARGE = "larger than"
 """Of a ticket whose comments no answer can hold, the rest is shown."""
 
@@ -58,6 +59,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     """Where the export goes on; it begins at ``since``."""
     since: int = 0
     """By the search: every change up to here was handed over, but for those that show late."""
+    looked: int = 0
+    """When, by our clock, the last complete look began."""
     seen: dict[int, Seen] = {}
     """Tickets handed over lately."""
     todo: list[int] = []
@@ -88,6 +91,7 @@ class Reader:
         self._clock = clock
         self.exports = False
         """True when this account may use the export."""
+        self._looked = 0
         self._reached: dict[int, int] = {}
         self.watched: frozenset[int] | None = None
         """Groups by number; None for all."""
@@ -97,7 +101,8 @@ class Reader:
         cursor = read_cursor(text, Cursor)
         if cursor is None:
             now = self._client.there(self._clock.now())
-            return await self._backfill(Cursor(since=now - BEFORE, began=now, phase="open"))
+            self._looked = self._clock.now() - BEFORE
+            return await self._backfill(Cursor(since=now - BEFORE, looked=self._looked, began=now, phase="open"))
         if cursor.phase != "live":
             return await self._backfill(cursor)
         most = max(1, min(limit, TICKETS_PER_PAGE))
@@ -209,14 +214,18 @@ class Reader:
         try:
             return await self._client.export(cursor.after, max(0, cursor.since) // SECOND)
         except Rejected as error:
-            if not cursor.after or "HTTP 403" in error.cause:
+            if "HTTP 403" in error.cause or not (cursor.after or TOO_RECENT in error.cause):
                 raise
-            cursor.after, cursor.since = "", cursor.since - BEFORE
+            now = self._client.there(self._clock.now())  # Zendesk's clock may have been set back
+            cursor.after, cursor.since = "", min(cursor.since, now) - BEFORE
             return await self._client.export("", max(0, cursor.since) // SECOND)
 
     async def _searched(self, cursor: Cursor, text: str, limit: int) -> Page:
         """What changed by the search."""
+        now = self._clock.now()
         fresh, rejects, ended, reached = await self._changed(cursor, limit)
+        if ended and len(fresh) <= limit:
+            cursor.looked = self._looked = now
         new = [item for item in rejects if item.where not in cursor.bad]
         taken = [ticket.id for ticket in fresh[:limit]]
         again = [number for number, seen in cursor.seen.items() if seen.again and number not in taken]
@@ -228,6 +237,8 @@ class Reader:
             lost = Gap(reason="More tickets changed in one second than Zendesk's search shows",
                        since=reached, until=reached + SECOND)
         cursor.since = max([cursor.since, *(_updated(ticket) for ticket in fresh[:limit])])
+        if self._client.http.meter.skew is not None:  # a time that has not come there is no place to go on from
+            cursor.since = min(cursor.since, self._client.there(now))
         page = await self._hand_over(cursor, taken + again[: limit - len(taken)], Changes([], new))
         low = cursor.since - OVERLAP
         cursor.seen = {number: seen for number, seen in cursor.seen.items() if seen.updated >= low}
@@ -242,6 +253,11 @@ class Reader:
         for _ in range(3 * SEARCH_PAGES):
             query = f"updated>={iso(start, millis=False)}"
             changes = await self._client.search(query, sort="updated_at", order="asc", page=page)
+            earlier = going_on(cursor.since, max(cursor.looked, self._looked), self._client.http.meter.skew)
+            if earlier < cursor.since:
+                cursor.since, cursor.looked, self._looked = earlier, self._clock.now(), self._clock.now()
+                start, page, fresh, rejects = max(0, earlier - OVERLAP), 1, {}, []
+                continue
             rejects += [item for item in changes.rejects if item.where not in {known.where for known in rejects}]
             fresh.update((t.id, t) for t in changes.tickets if _is_changed(t, cursor.seen))
             if changes.last or len(fresh) > limit:
@@ -287,7 +303,7 @@ class Reader:
         for ticket in tickets:
             before = cursor.seen.pop(ticket.id, None)
             comment = max(self._reached.pop(ticket.id, 0), before.comment if before else 0)
-            again = now - _updated(ticket) < SAME_SECOND
+            again = abs(now - _updated(ticket)) < SAME_SECOND
             cursor.seen[ticket.id] = Seen(_updated(ticket), _created(ticket), comment, again)
             if self.watched is not None:
                 keeps = self._watches(ticket) and ticket.status not in SOLVED
