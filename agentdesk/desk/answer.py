@@ -46,10 +46,8 @@ class Sent:
 
 def _last_in(db: Db, conversation_id: int) -> Message | None:
     """The customer's last message, which a reply answers."""
-    for stored in reversed(conversations.thread(db, conversation_id, limit=60)):
-        if stored.message.direction is Direction.IN:
-            return stored.message
-    return None
+    found = conversations.last(db, conversation_id, Direction.IN)
+    return None if found is None else found.message
 
 
 def visibilities(desk: Desk, conversation_id: int, kind: OutKind) -> tuple[Visibility, ...]:

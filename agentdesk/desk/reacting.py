@@ -53,9 +53,9 @@ def message_for(desk: Desk, conversation_id: int, message_id: int = 0, *, ours: 
             raise Refused("That message is not one of ours", "Only what was sent from here can be changed from here",
                           "Move the cursor onto a reply of yours")
         return found
-    for stored in reversed(conversations.thread(db, conversation_id, limit=60)):
-        if stored.deleted_at is None and (_is_ours(stored) if ours else stored.message.direction is Direction.IN):
-            return stored
+    last = conversations.last(db, conversation_id, Direction.OUT if ours else Direction.IN, standing=True, ours=ours)
+    if last is not None:
+        return last
     raise Refused("There is no reply of ours here" if ours else "The customer has not written here", "")
 
 

@@ -136,6 +136,15 @@ def message(db: Db, message_id: int) -> StoredMessage:
     return stored_message(row, _earlier_texts(db, [message_id]).get(message_id, ()), marks)
 
 
+def last(db: Db, conversation_id: int, direction: Direction, *, standing: bool = False,
+         ours: bool = False) -> StoredMessage | None:
+    """The newest message of a direction, however much was said since: not deleted, or sent from here, if wished."""
+    found = db.value("SELECT id FROM message WHERE conversation_id = ? AND direction = ? AND ours >= ? "
+                     "AND (deleted_at IS NULL OR NOT ?) ORDER BY created_at DESC, id DESC LIMIT 1", conversation_id,
+                     direction.value, int(ours), int(standing))
+    return None if found is None else message(db, found)
+
+
 def has_unanswered_after(db: Db, conversation_id: int, message_id: int) -> bool:
     """True when the customer wrote after that message and nothing has covered it."""
     return bool(db.value("SELECT EXISTS (SELECT 1 FROM message WHERE conversation_id = ? AND direction = 'in' "

@@ -259,3 +259,13 @@ async def test_the_handle_that_must_stand_before_a_reply_is_counted(world: World
     assert named == plain - len("@jane ")
     by_hand = written(world, number, "@jane@far.example Hello")
     assert answer.room(world.desk, by_hand) == named, "typed by hand it takes the same room"
+
+
+async def test_a_private_word_is_answered_in_private_however_much_was_written_since(world: World) -> None:
+    number = await world.arrive("a")
+    world.desk.store.write_now(lambda db: db.run("UPDATE message SET visibility = 'direct'"))
+    for part in range(70):
+        world.platform.colleague("a", f"Part {part} of a long answer")
+    await world.sync()
+    assert answer.visibilities(world.desk, number, OutKind.REPLY) == (Visibility.DIRECT,)
+    assert answer.open_draft(world.desk, number).visibility is Visibility.DIRECT

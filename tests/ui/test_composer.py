@@ -267,6 +267,33 @@ async def test_a_message_that_comes_in_meanwhile_stops_sending_once(world: World
         assert find.outbox(world.desk)[0].seen_message_id == newest
 
 
+async def test_a_message_that_comes_in_after_the_first_press_stops_sending_too(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, number):
+        await typed(pilot, "It arrives today")
+        await world.arrive("a", "Never mind, it is here")
+        await composer.send()
+        assert "again to send all the same" in foot(composer)
+        await world.arrive("a", "But it is broken")
+        await composer.send()
+        assert find.outbox(world.desk) == []
+        assert "2 new messages came in" in foot(composer)
+        await composer.send()
+        await until(pilot, lambda: not composer.is_open)
+        assert find.outbox(world.desk)[0].seen_message_id == find.thread(world.desk, number)[-1].id
+
+
+async def test_words_that_come_late_are_taken_for_seen_once_they_were_shown(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, number):
+        await typed(pilot, "It arrives today")
+        world.platform.write("a", "Sent before, here after", at=world.clock.now() - HOUR)
+        await world.sync()
+        await composer.send()
+        await composer.send()
+        await until(pilot, lambda: not composer.is_open)
+        newest = max(it.id for it in find.thread(world.desk, number))
+        assert find.outbox(world.desk)[0].seen_message_id == newest
+
+
 @pytest.mark.parametrize(("key", "left"), [("n", True), ("escape", True), ("enter", True), ("y", False)])
 async def test_throwing_away_asks_first(world: World, key: str, left: bool) -> None:
     async with writing(world) as (app, pilot, composer, _):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agentdesk.commands.keymap import Keymap
-from agentdesk.desk import answer, escalate, find
+from agentdesk.desk import answer, escalate, find, inbox
 from agentdesk.errors import DeskError, StoreError
 from agentdesk.model.message import Direction, Visibility
 from agentdesk.model.outgoing import Draft, OutKind
@@ -40,6 +40,8 @@ class DraftKeeper:
         self._stored: Draft | None = None
         self._rescued: Path | None = None
         self._sending = False
+        self._news_told = 0
+        """How many messages that came in were shown when sending was stopped for them."""
         self._to = ""
 
     def begin(self, conversation_id: int, kind: OutKind, visibility: str = "", reply_to: str = "",
@@ -203,12 +205,12 @@ class DraftKeeper:
         draft, accepted = self.draft, self.accepted
         if draft is None:
             return False
-        if self.news():
-            if NEWS not in accepted:
-                self.accepted = accepted | {NEWS}
+        if news := self.news():
+            if NEWS not in accepted or news > self._news_told:
+                self.accepted, self._news_told = accepted | {NEWS}, news
                 return False
-            newest = find.thread(self.desk, draft.conversation_id, limit=1)[-1].id
-            draft = msgspec.structs.replace(draft, seen_message_id=newest)
+            seen = inbox.seen(self.desk, [draft.conversation_id])
+            draft = msgspec.structs.replace(draft, seen_message_id=seen[draft.conversation_id])
         self._sending = True
         try:
             sent = await answer.send(self.desk, draft, accepted, split="too_long" in accepted)
