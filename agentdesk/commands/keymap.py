@@ -53,7 +53,7 @@ DEFAULT: dict[str, dict[str, str]] = {
         "enter": "open", "x": "outbox-cancel", "e": "outbox-edit", "s": "outbox-send-now", "a": "outbox-settle",
     },
     "drafts": {"enter": "open", "x": "discard-draft"},
-    "sources": {"a": "login", "s": "login-again"},
+    "sources": {"a": "login", "s": "login-again", "p": "pause"},
     "search": {"ctrl+l": "redraw", "ctrl+p": "palette"},
     "prompt": {"ctrl+l": "redraw"},
 }

@@ -12,6 +12,7 @@ from agentdesk.ui.screens import base
 
 if TYPE_CHECKING:
     from agentdesk.ui.app import DeskApp
+    from agentdesk.ui.screens.sources import SourcesScreen
 
 LISTS = ("queue", "conversation", "customer", "list", "outbox", "drafts", "ledger", "sources", "help")
 
@@ -21,6 +22,16 @@ def app_of(ctx: Context) -> DeskApp:
     if not isinstance(ctx.front, ScreenFront):
         raise Refused("This needs the screen", "", "Start agentdesk without a command")
     return ctx.front.app
+
+
+def source_under(ctx: Context) -> tuple[SourcesScreen, str]:
+    """The sources screen, and the source under its cursor; Refused when there is none."""
+    from agentdesk.ui.screens.sources import SourcesScreen
+
+    screen = app_of(ctx).screen
+    if not isinstance(screen, SourcesScreen) or not screen.name_selected:
+        raise Refused("There is no source under the cursor", "", "Connect one with a")
+    return screen, screen.name_selected
 
 
 def pane_of(ctx: Context) -> base.Pane:
@@ -206,10 +217,16 @@ async def login(ctx: Context, kind: str = "", name: str = "") -> None:
 @verb("login-again", title="Sign in again", contexts=("sources",), visual=True)
 async def login_again(ctx: Context) -> None:
     """Give the source under the cursor a new token."""
-    kind, _, name = str(getattr(app_of(ctx).screen, "name_selected", "")).partition(":")
-    if not name:
-        raise Refused("There is no source under the cursor", "", "Say which one: login KIND NAME")
+    _, source = source_under(ctx)
+    kind, _, name = source.partition(":")
     await ctx.front.show("connect", kind=kind, name=name)
+
+
+@verb("pause", title="Pause, or go on", contexts=("sources",))
+async def pause(ctx: Context) -> str:
+    """Leave the source under the cursor alone, or let it go on: nothing is fetched from it or sent to it meanwhile."""
+    screen, source = source_under(ctx)
+    return await screen.pause(source)
 
 
 @verb("ledger", title="Ledger", visual=True)
@@ -324,8 +341,6 @@ async def visibility(ctx: Context) -> None:
 async def edit_outside(ctx: Context) -> None:
     """Write in your own editor; the clocks go on meanwhile."""
     await app_of(ctx).main.composer.edit_outside()
-
-
 
 
 @verb("discard-draft", title="Throw away", contexts=("drafts",))

@@ -258,20 +258,11 @@ class Choose(Sheet):
     def press(self, key: str) -> None:
         """Keys that the field leaves: movement and Enter."""
         pane = self.query_one(ChoiceList)
-        match key:
-            case "down" | "ctrl+n" | "tab":
-                pane.move(1)
-            case "up" | "ctrl+p" | "shift+tab":
-                pane.move(-1)
-            case "pagedown":
-                pane.page_by(1)
-            case "pageup":
-                pane.page_by(-1)
-            case "enter":
-                self._narrow_by(self.query_one(Field).value)
-                pane.choose()
-            case _:
-                super().press(key)
+        if key == "enter":
+            self._narrow_by(self.query_one(Field).value)
+            pane.choose()
+        elif not pane.steer({"tab": "down", "shift+tab": "up"}.get(key, key)):
+            super().press(key)
 
 
 class ChoiceList(Blocks):

@@ -158,22 +158,12 @@ class ListScreen(PassingScreen, inherit_bindings=False):
         """While the field has the keys, those that move go to the list."""
         if not self.has_field:
             return
-        pane = self.list
-        match event.key:
-            case "down" | "ctrl+n":
-                pane.move(1)
-            case "up" | "ctrl+p":
-                pane.move(-1)
-            case "pagedown":
-                pane.page_by(1)
-            case "pageup":
-                pane.page_by(-1)
-            case "enter":
-                pane.choose()
-            case "escape":
-                self.dismiss(None)
-            case _:
-                return
+        if event.key == "enter":
+            self.list.choose()
+        elif event.key == "escape":
+            self.dismiss(None)
+        elif not self.list.steer(event.key):
+            return
         event.stop()
         event.prevent_default()
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from textual import events
-
 from agentdesk.commands.registry import quote
 from agentdesk.desk import find
 from agentdesk.model.clock import MINUTE
@@ -52,13 +50,8 @@ class SourcesScreen(ListScreen):
         """Ask this source for news at once."""
         self.desk_app.call_later(self.desk_app.call_verb, f"sync {quote(str(key))}", where="sources")
 
-    def on_key(self, event: events.Key) -> None:
-        """``p`` pauses the source under the cursor, or lets it go on."""
-        if event.key == "p" and self.name_selected:
-            event.stop()
-            self.desk_app.work(self._pause(self.name_selected))
-
-    async def _pause(self, name: str) -> None:
+    async def pause(self, name: str) -> str:
+        """Leave a source alone until further notice, or let it go on."""
         engine = self.desk.connected()
         if next(it.state for it in self._sources if it.name == name) == "paused":
             await engine.resume(name)
@@ -68,7 +61,7 @@ class SourcesScreen(ListScreen):
             words = f"{name} is paused: nothing is fetched or sent until it goes on"
         if self.is_current:
             self.reload()
-        self.desk_app.say("good", words)
+        return words
 
     def heading(self) -> Row:
         """How many there are, and how many have trouble."""

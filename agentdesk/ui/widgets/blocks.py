@@ -156,6 +156,21 @@ class Blocks(Lines, can_focus=True):
         else:
             self.select(index)
 
+    def steer(self, key: str) -> bool:
+        """Move as a key says that the field beside this list leaves to it; False when it says nothing of that."""
+        match key:
+            case "down" | "ctrl+n":
+                self.move(1)
+            case "up" | "ctrl+p":
+                self.move(-1)
+            case "pagedown":
+                self.page_by(1)
+            case "pageup":
+                self.page_by(-1)
+            case _:
+                return False
+        return True
+
     def half(self, count: int) -> None:
         """Scroll by half a window, and bring the cursor along."""
         self._scroll_by(count, max(1, self.size.height // 2))
