@@ -8,7 +8,7 @@ from agentdesk.model.clock import DAY, Millis
 from agentdesk.model.outgoing import OutboxEntry, Outgoing, OutKind, Receipt
 from agentdesk.model.page import Account
 from agentdesk.model.text import inert
-from agentdesk.store import begun, decisions, ledger, tickets
+from agentdesk.store import begun, decisions, ledger, requesters, tickets
 from agentdesk.store.codec import unpack
 from agentdesk.store.db import Db
 from agentdesk.store.where import OWED
@@ -41,6 +41,7 @@ def deliver(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, at: Mil
 def _begin(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, at: Millis, now: Millis) -> None:
     """What we sent began a conversation: a ticket's text is fetched with its ticket, a private message is ours."""
     other = begun.begin(db, entry, out, receipt, now)
+    requesters.settle(db, [] if other is None else [other], now)
     if other is None or out.kind is not OutKind.DM:
         return
     _store(db, entry, out, receipt, at, now, other)

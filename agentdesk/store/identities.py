@@ -133,12 +133,15 @@ def put_back(db: Db, action: str, detail: dict[str, Any], customer_id: int, agen
 
 
 def _move(db: Db, source: str, ref: str, old: int, new: int) -> tuple[int, ...]:
-    """Give an identity to another customer, with the conversations in which it wrote; returns their numbers."""
+    """Give an identity to another customer, with the conversations in which it wrote; returns their numbers.
+
+    Where it was the customer's only one on its source, all of theirs there are its own, also those without its words.
+    """
     db.run("UPDATE identity SET customer_id = ? WHERE source = ? AND ref = ?", new, source, ref)
     ids = tuple(row[0] for row in db.rows(
-        "SELECT c.id FROM conversation AS c WHERE c.customer_id = ? AND c.source = ? AND EXISTS (SELECT 1 "
-        "FROM message AS m WHERE m.conversation_id = c.id AND m.direction = 'in' AND m.author_ref = ?)", old, source,
-        ref))
+        "SELECT c.id FROM conversation AS c WHERE c.customer_id = ?1 AND c.source = ?2 AND (EXISTS (SELECT 1 "
+        "FROM message AS m WHERE m.conversation_id = c.id AND m.direction = 'in' AND m.author_ref = ?3) "
+        "OR NOT EXISTS (SELECT 1 FROM identity WHERE customer_id = ?1 AND source = ?2))", old, source, ref))
     db.many("UPDATE conversation SET customer_id = ?, version = version + 1 WHERE id = ?",
             [(new, each) for each in ids])
     return ids

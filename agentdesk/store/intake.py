@@ -11,7 +11,7 @@ from agentdesk.model.message import Direction, Message
 from agentdesk.model.outgoing import Receipt, SendState
 from agentdesk.model.page import Page
 from agentdesk.model.plan import Applied, Held, HeldMessage, Plan
-from agentdesk.store import effects, heard, outbox, sources, standing, tickets, undelivered
+from agentdesk.store import effects, heard, outbox, requesters, sources, standing, tickets, undelivered
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
 from agentdesk.store.delivery import OWN_REF, crossed
@@ -306,12 +306,16 @@ class _Intake:
         return [row[1] for row in rows]
 
     def tickets(self, changed: Sequence[Head], rulebook: Rulebook) -> tuple[list[int], tickets.Followed]:
-        """Let posts follow their tickets, and end the wait of customers whom a colleague has told."""
+        """Let posts follow their tickets, and end the wait of customers whom a colleague has told.
+
+        The requester of a ticket that we opened is the customer of its post.
+        """
         moved = [number for told in self._plan.conversations if told.merged_into
                  for number in tickets.merged(self._db, self._plan.source, told.ref, told.merged_into, self._now)]
         for head in changed:
             if head.answerers:
                 tickets.told(self._db, head.id, self._now, rule=self._plan.source)
+        moved += requesters.settle(self._db, [head.id for head in changed], self._now)
         return moved, tickets.follow(self._db, [*(head.id for head in changed), *moved], rulebook, self._now)
 
     def arrived_after_all(self) -> tuple[int, ...]:
