@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from agentdesk.model.text import inert_line
@@ -25,19 +25,42 @@ async def raw(response: httpx.Response) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def unpacker(encoding: str) -> Callable[[bytes, int], bytes] | None:
-    """A bounded decompressor for servers that pack although we ask them not to."""
+class Unpacker:
+    """A bounded decompressor; a body may be packed in several pieces, one behind the other."""
+
+    def __init__(self) -> None:
+        self._engine = _engine()
+        self._begun = False
+
+    def __call__(self, chunk: bytes, room: int) -> bytes:
+        """What the next bytes hold, at most ``room``."""
+        found = bytearray()
+        try:
+            while chunk and len(found) < max(1, room):
+                found += self._engine.decompress(chunk, max(1, room) - len(found))
+                self._begun = not self._engine.eof
+                chunk = self._engine.unused_data.lstrip(b"\0")
+                if self._engine.eof:
+                    self._engine = _engine()
+        except zlib.error as error:
+            raise TooMuch("it is packed and damaged") from error
+        return bytes(found)
+
+    def end(self) -> None:
+        """The body is over: TooMuch when it is not over for us."""
+        if self._begun:
+            raise TooMuch("it is packed and ends too early")
+
+
+def unpacker(encoding: str) -> Unpacker | None:
+    """What unpacks the answers of servers that pack although we ask them not to; None where nothing is packed."""
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return None
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise TooMuch(f"it is packed as {inert_line(encoding, limit=40)}, which was not asked for")
-    engine = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    return Unpacker()
 
-    def unpack(chunk: bytes, room: int) -> bytes:
-        try:
-            return engine.decompress(chunk, max(1, room))
-        except zlib.error as error:
-            raise TooMuch("it is packed and damaged") from error
 
-    return unpack
+def _engine() -> zlib._Decompress:
+    return zlib.decompressobj(zlib.MAX_WBITS | 32)

@@ -187,6 +187,7 @@ class Http:
                 raise Rejected(f"{self.name}: the file is larger than {limit // 1024} KiB",
                                remedy="Open it on the platform")
             out.write(data)
+        unpack.end() if unpack else None
 
     async def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], safe: bool) -> Answer:
         import httpx
@@ -231,13 +232,13 @@ class Http:
     async def _read(self, response: httpx.Response) -> bytes:
         """Read the body as it comes over the wire, never more than the limit, also after unpacking."""
         unpack = unpacker(response.headers.get("content-encoding", ""))
-        data = bytearray()
-        packed = 0
+        data, packed = bytearray(), 0
         async for chunk in raw(response):
             packed += len(chunk)
             data += unpack(chunk, self._limit + 1 - len(data)) if unpack else chunk
             if max(packed, len(data)) > self._limit:
                 raise TooMuch(f"the answer is larger than {self._limit // 1024} KiB")
+        unpack.end() if unpack else None
         return bytes(data)
 
     def _unreachable(self, cause: str) -> SourceError:

@@ -95,6 +95,25 @@ async def test_a_file_that_is_too_large_stops_at_the_limit(clock: ManualClock) -
     assert await fetch(net, clock, "/big", limit=2_000) == b"x" * 2_000
 
 
+def packed(data: bytes) -> httpx.Response:
+    return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=Stream(data))
+
+
+async def test_a_packed_file_that_was_cut_is_not_taken_for_whole(clock: ManualClock) -> None:
+    whole = gzip.compress(bytes(range(256)) * 3)
+    net = Net({f"{BASE}/cut": packed(whole[:-9]), f"{BASE}/cut-json": packed(gzip.compress(b"[1, 2]")[:-8])})
+    for link in ("/cut", "/cut-json"):
+        with pytest.raises(Unavailable):
+            await fetch(net, clock, link)
+
+
+async def test_a_file_that_is_packed_in_pieces_comes_whole(clock: ManualClock) -> None:
+    net = Net({f"{BASE}/two": packed(gzip.compress(b"one, ") + gzip.compress(b"two") + bytes(40)),
+               f"{BASE}/none": packed(b"")})
+    assert await fetch(net, clock, "/two") == b"one, two"
+    assert await fetch(net, clock, "/none") == b""
+
+
 async def test_circles_refusals_and_outages_are_said(clock: ManualClock) -> None:
     net = Net({f"{BASE}/round": moved("/round"), f"{BASE}/gone": httpx.Response(404, json={"error": "no file"}),
                f"{BASE}/down": httpx.Response(503)})
