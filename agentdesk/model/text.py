@@ -34,8 +34,7 @@ for _code in range(0xD800, 0xE000):
 _TABLE[0x7F] = "\u2421"
 _TABLE[ord("\n")] = "\n"
 _TABLE[ord("\t")] = "    "
-_TABLE[ord("\r")] = None
-for _code in (0x85, 0x2028, 0x2029):
+for _code in (ord("\r"), 0x85, 0x2028, 0x2029):
     _TABLE[_code] = "\n"
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 for _code in _BIDI:

@@ -19,6 +19,7 @@ from agentdesk.errors import Refused, StoreFull
 from agentdesk.model.clock import HOUR
 from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Draft, OutKind, SendState
+from agentdesk.model.text import MAX_TEXT
 from agentdesk.ui import outside
 from agentdesk.ui.app import DeskApp
 from agentdesk.ui.screens.canned import CannedScreen
@@ -225,6 +226,21 @@ async def test_a_paste_is_cleaned_and_the_difference_told(world: World) -> None:
         await until(pilot, lambda: "Cleaned" in foot(composer))
         for part in ("2 control characters", "hidden direction marks", "1 invisible character"):
             assert part in foot(composer)
+
+
+async def test_a_paste_keeps_its_lines_as_terminals_send_them(world: World) -> None:
+    async with writing(world) as (app, pilot, composer, _):
+        app.post_message(events.Paste("Dear Jane,\r\ryour parcel\r\nis here.\n^AN"))
+        await until(pilot, lambda: composer.editor.text)
+        assert composer.editor.text == "Dear Jane,\n\nyour parcel\nis here.\n^AN"
+        assert "Cleaned" not in foot(composer)
+
+
+async def test_what_a_paste_has_too_much_is_told(world: World) -> None:
+    async with writing(world) as (app, pilot, composer, _):
+        app.post_message(events.Paste("a line of ten\r" * (MAX_TEXT // 14) + "b" * (MAX_TEXT % 14 + 5)))
+        await until(pilot, lambda: len(composer.editor.text) == MAX_TEXT)
+        await until(pilot, lambda: "Cleaned: 5 characters at the end left out" in foot(composer))
 
 
 async def test_a_canned_reply_asks_for_what_is_missing_and_is_text_then(world: World) -> None:

@@ -83,7 +83,7 @@ async def test_a_source_is_connected(world: World, url: str, config: Path, size:
         assert f"{url}/Prefs/AuthTokens.html" in text
         assert "It begins with 1- and is shown once" in text, "what was told is not hidden by the question"
         field = app.screen.query_one(HiddenField)
-        field.post_message(events.Paste(CANARY + "\n"))
+        field.post_message(events.Paste(CANARY + "\rsecond line\r"))
         await until(pilot, lambda: "····" in screen_text(app))
         assert "Canary" not in screen_text(app)
         await pilot.press("enter")

@@ -15,7 +15,7 @@ from textual.strip import Strip
 from textual.widgets import TextArea
 from textual.widgets.text_area import TextAreaTheme
 
-from agentdesk.model.text import hides_direction, inert
+from agentdesk.model.text import MAX_TEXT, hides_direction, inert
 from agentdesk.ui.present import seg
 
 if TYPE_CHECKING:
@@ -136,6 +136,8 @@ def cleaned_words(raw: str) -> str:
     """What ``inert()`` changes in a text, in words; empty when only line ends and tabs."""
     control = sum(1 for char in raw if unicodedata.category(char) == "Cc" and char not in "\n\r\t")
     parts = []
+    if len(raw) > MAX_TEXT:
+        parts.append(f"{len(raw) - MAX_TEXT:,} characters at the end left out")
     if control:
         parts.append(f"{control} control character{'s' if control > 1 else ''} made visible")
     if hides_direction(raw):

@@ -177,7 +177,7 @@ class HiddenField(Field):
         """The first line of what is pasted; no sign of it is changed."""
         event.stop()
         event.prevent_default()
-        self._put(event.text.strip("\r\n").partition("\n")[0].rstrip("\r"))
+        self._put(next(iter(event.text.strip("\r\n").splitlines()), ""))
 
     def _put(self, text: str) -> None:
         room = LONGEST_SECRET - len(self._before) - len(self._after)
