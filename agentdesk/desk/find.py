@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agentdesk.model.source import Quarantined, SourceState
     from agentdesk.store.conversations import Key
     from agentdesk.store.db import Db
-    from agentdesk.store.where import Where
+    from agentdesk.store.where import Where as Where
 
 T = TypeVar("T")
 BOUND = 5_000

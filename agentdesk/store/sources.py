@@ -121,11 +121,6 @@ def gaps(db: Db, name: str | None = None) -> builtins.list[OpenGap]:
             for number, source, reason, since, until, found_at in rows]
 
 
-def close_gap(db: Db, gap_id: int, now: Millis) -> None:
-    """Say that a stretch was fetched after all, or that a person let it be."""
-    db.run("UPDATE gap SET closed_at = coalesce(closed_at, ?) WHERE id = ?", now, gap_id)
-
-
 def quarantined(db: Db, name: str | None = None, limit: int = -1) -> builtins.list[Quarantined]:
     """Items that could not be understood, newest first."""
     rows = db.rows("SELECT id, source, place, reason, raw, found_at FROM quarantine "

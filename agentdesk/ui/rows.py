@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import QueueRow
@@ -10,6 +10,7 @@ from agentdesk.rules.calendar import ALWAYS
 
 if TYPE_CHECKING:
     from agentdesk.desk.desk import Desk
+    from agentdesk.desk.find import Where
 
 Key = tuple[int, int]
 """A row's place in the queue: rank, then id."""
@@ -20,16 +21,16 @@ END: Key = (2**62, 2**62)
 class Rows(Protocol):
     """What the list asks for; every answer is bounded by its limit and comes within a frame."""
 
-    def compile(self, query: str) -> Any:
+    def compile(self, query: str) -> Where:
         """A query made ready for the other calls; UsageError when it cannot be read."""
         ...
 
-    def window(self, where: Any, *, after: Key | None = None, before: Key | None = None,
+    def window(self, where: Where, *, after: Key | None = None, before: Key | None = None,
                limit: int = 200) -> list[QueueRow]:
         """Rows behind or before a place, in queue order."""
         ...
 
-    def around(self, where: Any, conversation_id: int, limit: int = 200) -> list[QueueRow]:
+    def around(self, where: Where, conversation_id: int, limit: int = 200) -> list[QueueRow]:
         """Rows with one conversation among them; empty when it is not in the view."""
         ...
 
@@ -45,20 +46,20 @@ class DeskRows:
         self.desk = desk
         self._closed: dict[tuple[str, Millis], Millis | None] = {}
 
-    def compile(self, query: str) -> Any:
+    def compile(self, query: str) -> Where:
         """A query made ready for the store."""
         from agentdesk.desk import find
 
         return find.compile_view(self.desk, query)
 
-    def window(self, where: Any, *, after: Key | None = None, before: Key | None = None,
+    def window(self, where: Where, *, after: Key | None = None, before: Key | None = None,
                limit: int = 200) -> list[QueueRow]:
         """Rows behind or before a place, in queue order."""
         from agentdesk.desk import find
 
         return find.window(self.desk, where, after=after, before=before, limit=limit)
 
-    def around(self, where: Any, conversation_id: int, limit: int = 200) -> list[QueueRow]:
+    def around(self, where: Where, conversation_id: int, limit: int = 200) -> list[QueueRow]:
         """Rows with one conversation among them; empty when it is not in the view."""
         from agentdesk.desk import find
 

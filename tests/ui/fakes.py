@@ -11,6 +11,7 @@ import msgspec
 from agentdesk.model.clock import HOUR, MINUTE, Millis
 from agentdesk.model.conversation import ClockKind, QueueRow, Severity, State
 from agentdesk.model.text import Inert
+from agentdesk.store.where import Where
 from agentdesk.ui.rows import Key
 
 NOON: Millis = 1_767_225_600_000
@@ -55,13 +56,13 @@ class FakeRows:
         if old is not None:
             self.keys.remove((old.rank, old.id))
 
-    def compile(self, query: str) -> Any:
-        return query
+    def compile(self, query: str) -> Where:
+        return Where(sql=query)
 
-    def _all(self, where: Any) -> list[Key]:
-        return self.keys if not where else [k for k in self.keys if where in self.rows[k[1]].preview]
+    def _all(self, where: Where) -> list[Key]:
+        return [key for key in self.keys if where.sql in self.rows[key[1]].preview]
 
-    def window(self, where: Any, *, after: Key | None = None, before: Key | None = None,
+    def window(self, where: Where, *, after: Key | None = None, before: Key | None = None,
                limit: int = 200) -> list[QueueRow]:
         keys = self._all(where)
         self.asked += 1
@@ -74,7 +75,7 @@ class FakeRows:
         self.most = max(self.most, len(found))
         return [self.rows[number] for _, number in found]
 
-    def around(self, where: Any, conversation_id: int, limit: int = 200) -> list[QueueRow]:
+    def around(self, where: Where, conversation_id: int, limit: int = 200) -> list[QueueRow]:
         one = self.rows.get(conversation_id)
         if one is None or (one.rank, one.id) not in self._all(where):
             return []

@@ -100,7 +100,7 @@ class MainScreen(PaneScreen):
 
     def _load(self, query: str) -> None:
         """Fill the list; a view that takes long to judge is judged in a thread first."""
-        self._slow = query if getattr(self.queue.model.source.compile(query), "slow", False) else ""
+        self._slow = query if self.queue.model.source.compile(query).slow else ""
         if self._slow:
             self._judge()
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.segment import Segment
 from textual import events
@@ -19,6 +19,9 @@ from agentdesk.ui.rows import Rows
 from agentdesk.ui.widgets.queue_model import QueueModel
 from agentdesk.ui.widgets.queue_row import COUNTDOWN_AT, COUNTDOWN_CELLS, Look, countdown, row_parts
 from agentdesk.ui.widgets.runs import Row, Run, flow, keyed, strip
+
+if TYPE_CHECKING:
+    from agentdesk.desk.find import Where
 
 STRIPS = 400
 """Drawn rows kept at most."""
@@ -75,7 +78,7 @@ class QueueList(Lines, can_focus=True):
 
     # -- what is shown ---------------------------------------------------------------------------------------------
 
-    def load(self, query: str, keep: int | None = None, judged: Any = None) -> None:
+    def load(self, query: str, keep: int | None = None, judged: Where | None = None) -> None:
         """Show a view; the cursor stays on ``keep`` when that is in it. UsageError when the query cannot be read."""
         before = self.model.query
         self.model.load(query, keep, judged)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from agentdesk.model.conversation import QueueRow
 from agentdesk.ui.rows import END, Key, Rows
+
+if TYPE_CHECKING:
+    from agentdesk.desk.find import Where
 
 WINDOW = 200
 """Rows asked for at a time."""
@@ -32,8 +35,8 @@ class QueueModel:
     def __init__(self, source: Rows) -> None:
         self.source = source
         self.query = ""
-        self.where: Any = None
-        self.judged: Any = None
+        self.where: Where | None = None
+        self.judged: Where | None = None
         """The view in a form that is quickly read, when it is slow to judge."""
         self.rows: list[QueueRow] = []
         self.cursor = 0
@@ -68,7 +71,7 @@ class QueueModel:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def load(self, query: str, keep: int | None = None, judged: Any = None) -> None:
+    def load(self, query: str, keep: int | None = None, judged: Where | None = None) -> None:
         """Show a view; the cursor stays on ``keep`` when that is in it, else it goes to the top.
 
         UsageError when the query cannot be read; what was shown stays then. ``judged`` is the view in another form,
@@ -126,9 +129,13 @@ class QueueModel:
         moved = {one: row for one in missing if (row := self._find(one)) is not None}
         self._replace({**now, **moved})
 
+    def _rows(self, *, after: Key | None = None, before: Key | None = None, limit: int = WINDOW) -> list[QueueRow]:
+        """Rows behind or before a place; none while no view is shown."""
+        return [] if self.where is None else self.source.window(self.where, after=after, before=before, limit=limit)
+
     def _find(self, conversation_id: int) -> QueueRow | None:
         """The conversation's row as it is now, None when it is not in the view."""
-        rows = self.source.around(self.where, conversation_id, 3)
+        rows = self.source.around(self.where, conversation_id, 3) if self.where is not None else []
         return next((row for row in rows if row.id == conversation_id), None)
 
     def _replace(self, now: dict[int, QueueRow]) -> None:
@@ -172,11 +179,10 @@ class QueueModel:
     def bottom(self) -> None:
         """Go to the last row there is now."""
         if self._after:
-            self.rows = self.source.window(self.where, before=END, limit=WINDOW)
+            self.rows = self._rows(before=END)
             self._after = False
             self._seen(self.rows)
-            self._before = bool(self.rows) and bool(
-                self.source.window(self.where, before=key_of(self.rows[0]), limit=1))
+            self._before = bool(self.rows) and bool(self._rows(before=key_of(self.rows[0]), limit=1))
         self.cursor = max(len(self.rows) - 1, 0)
         self.first = self.cursor - self.body + 1
         self.settle()
@@ -187,7 +193,7 @@ class QueueModel:
             if row.id == conversation_id:
                 self.put(at)
                 return True
-        if self.where is None or self._find(conversation_id) is None:
+        if self._find(conversation_id) is None:
             return False
         self.load(self.query, conversation_id, self.judged)
         return True
@@ -220,13 +226,13 @@ class QueueModel:
     def _grow(self, target: int) -> None:
         """Read windows until ``target`` is held or the queue ends; places shift when rows are put in front."""
         while target >= len(self.rows) - 1 and self._after:
-            more = self.source.window(self.where, after=key_of(self.rows[-1]), limit=WINDOW)
+            more = self._rows(after=key_of(self.rows[-1]))
             self._after = len(more) == WINDOW
             self.rows.extend(more)
             self._seen(more)
             target -= self._trim_head()
         while target <= 0 and self._before:
-            more = self.source.window(self.where, before=key_of(self.rows[0]), limit=WINDOW)
+            more = self._rows(before=key_of(self.rows[0]))
             self._before = len(more) == WINDOW
             self.rows[:0] = more
             self._seen(more)
