@@ -28,6 +28,9 @@ FAR_TLDS = (
 )
 """Top-level domains in other alphabets: links to them count as links too."""
 
+_NO_NAME = r"!'#%&()*+,\\./:;<=>?@\[\]\^{|}~$\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
+"""Besides a space, what stands in no part of a host's name."""
+
 _LIGHT = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
 
 
@@ -46,10 +49,17 @@ def _patterns() -> _Patterns:
     import regex
 
     path = r"(?:/(?:[^\s<>\"?]*[\w/=#&+-])?)?(?:\?[!#-;=?-~]*[a-z0-9_&=#/+-])?"
+    # As Mastodon has it, https://github.com/mastodon/mastodon/blob/main/config/initializers/twitter_regex.rb
+    sign = rf"[^\s{_NO_NAME}_-]"
+    name = rf"(?:{sign}(?:[^\s{_NO_NAME}]*{sign})?\.)*{sign}(?:[^\s{_NO_NAME}_]*{sign})?\."
+    brackets = r"\((?:[^\s<>()?]+|[^\s<>()?]*\([^\s<>()?]+\)[^\s<>()?]*)\)"
+    way = rf"(?:/(?:(?:[^\s<>()?]|{brackets})*(?:[^\s()?!*\"'「」<>;:=,.$%\[\]~&|@]|{brackets}))?)?"
+    asked = r"(?:\?[a-z0-9!?*'();:&=+$/%#\[\]_.,~|@^-]*[a-z0-9_&=#/-])?"
     return _Patterns(
         grapheme=regex.compile(r"\X"),
         url=regex.compile(
-            rf"(?<![\w/@.])https?://(?:[\w](?:[\w-]*\w)?\.)+(?:[a-z]{{2,}}|{FAR_TLDS})(?::\d+)?" + path, regex.I
+            rf"(?<![a-z0-9@＠$#＃])https?://({name}(?:xn--[a-z0-9-]+|[a-z]{{2,}}|{FAR_TLDS}))(?![a-z0-9_@+-])(?::\d+)?"
+            + way + asked, regex.I
         ),
         remote=regex.compile(r"(?<![\w/])@([a-z0-9_]+)@[a-z0-9.-]*[a-z0-9]", regex.I),
         weighed_url=regex.compile(
@@ -213,10 +223,18 @@ def _by_grapheme(text: str, caps: Caps) -> int:
 def _by_grapheme_url(text: str, caps: Caps) -> int:
     """Every link counts the same, and of ``@user@host`` only ``@user`` counts."""
     if "://" in text:
-        text = _patterns().url.sub("x" * caps.url_length, text)
+        text = _patterns().url.sub(lambda match: "x" * caps.url_length if _is_host(match[1]) else match[0], text)
     if "@" in text:
         text = _patterns().remote.sub(r"@\1", text)
     return len(graphemes(text))
+
+
+def _is_host(name: str) -> bool:
+    """True for a name that can be asked for: one in another alphabet has a form in ours that is not too long."""
+    try:
+        return name.isascii() or bool(name.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _by_weight(text: str, caps: Caps) -> int:
@@ -225,6 +243,9 @@ def _by_weight(text: str, caps: Caps) -> int:
     text = unicodedata.normalize("NFC", text)
     if "." in text:
         for match in _patterns().weighed_url.finditer(text):
+            name = match[0].partition("://")[2] or match[0]
+            if not _is_host(name.replace("?", "/").replace(":", "/").partition("/")[0]):
+                continue
             total += _weight(text[at : match.start()]) + caps.url_length
             at = match.end()
     return total + _weight(text[at:])

@@ -20,6 +20,8 @@ _KIND = "app.bsky.richtext.facet#"
 _MENTION = re.compile(r"(?:^|(?<=[\s(]))@([a-zA-Z0-9.-]+)\b")
 _LINK = re.compile(r"(?:^|(?<=[\s(]))(?:https?://\S+|(?P<domain>[a-z][a-z0-9]*(?:\.[a-z0-9]+)+)\S*)", re.IGNORECASE)
 _HANDLE = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
+LONGEST_HANDLE = 253
+_CASHTAG = re.compile(r"(?:^|(?<=[\s(]))\$([A-Za-z][A-Za-z0-9]{0,4})(?=$|[\s.,;:!?)\"'\u2019])")
 _ENDS = ".,;:!?…\"'»”"
 
 
@@ -57,11 +59,12 @@ def mentioned(facets: Any) -> set[str]:
 
 
 def find(text: str) -> list[Span]:
-    """Mentions, links and hashtags in a text that we write."""
+    """Mentions, links, hashtags and the $NAMES of shares in a text that we write."""
     found = [Span(m.start(), m.end(), "mention", m[1].lower()) for m in _MENTION.finditer(text)
-             if _HANDLE.fullmatch(m[1])]
+             if _HANDLE.fullmatch(m[1]) and len(m[1]) <= LONGEST_HANDLE]
     found += filter(None, (_web(m) for m in _LINK.finditer(text)))
     found += _hashtags(text)
+    found += [Span(m.start(), m.end(), "tag", m[0].upper()) for m in _CASHTAG.finditer(text)]
     found.sort()
     return [span for place, span in enumerate(found) if not place or span.start >= found[place - 1].end]
 

@@ -24,7 +24,9 @@ BESIDE = "#"
 LATE: Millis = HOUR
 """A post that its author dates further back than this before it appeared is dated by its appearance."""
 
-_URI = re.compile(r"at://(did:[a-z]+:[A-Za-z0-9._:%-]{1,200})/([A-Za-z][A-Za-z0-9.-]*)/([A-Za-z0-9._~:-]{1,80})")
+_URI = re.compile(r"at://(did:[a-z]+:[A-Za-z0-9._:%-]{1,200})"
+                  r"/([A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z0-9][A-Za-z0-9-]*)+\.[A-Za-z][A-Za-z0-9]*)"
+                  r"/(?!\.{1,2}$)([A-Za-z0-9._~:-]{1,512})")
 _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,200}")
 _TID = re.compile(r"[234567abcdefghij][2-7a-z]{12}")
 _SIGNS = "234567abcdefghijklmnopqrstuvwxyz"
