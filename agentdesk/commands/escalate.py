@@ -92,7 +92,7 @@ def _choice(one: escalate.Ticket) -> Choice:
                   f"{one.label} {one.status}{where}", f"{one.name}: {one.subject}" if one.name else one.subject)
 
 
-@verb(name="link", title="Tie to a ticket …", contexts=LIST, scope="one", online=True)
+@verb(name="link", title="Tie to a ticket …", contexts=LIST, scope="one", online=True, undoable=True)
 async def link(ctx: Context, ticket: str = "", note: bool = True, merge: bool = False) -> str | None:
     """Tie this to a ticket that there is: 1042, or rt#5512; the ticket gets a note with the way back here.
 
@@ -156,7 +156,7 @@ async def _search(ctx: Context, source: str) -> str | None:
     return await ctx.front.choose(f"{len(found) or 'No'} ticket{'' if len(found) == 1 else 's'} at {source}", choices)
 
 
-@verb(name="unlink", title="No longer tied …", contexts=LIST, scope="one")
+@verb(name="unlink", title="No longer tied …", contexts=LIST, scope="one", undoable=True)
 async def unlink(ctx: Context, ticket: int = 0) -> str | None:
     """Take a tie to a ticket away; nothing else changes on either side."""
     ties = find.links(ctx.desk, ctx.one)

@@ -22,7 +22,7 @@ from agentdesk.replies import guards, length, signature, template
 from agentdesk.replies.mention import silent
 from agentdesk.replies.template import Canned, Values
 from agentdesk.rules import letter
-from agentdesk.store import conversations, customers, drafts, links, outbox
+from agentdesk.store import conversations, customers, drafts, links, outbox, ties
 from agentdesk.store import standing as standing_rows
 from agentdesk.store.db import Db
 
@@ -264,9 +264,14 @@ def held(desk: Desk) -> OutboxEntry | None:
     now = desk.now()
     for entry in outbox.list(desk.store.reader, unsettled_only=True, limit=50):
         ours = entry.agent == desk.agent and entry.out is not None
-        if ours and entry.state is SendState.HELD and entry.hold_until > now:
+        if ours and entry.state is SendState.HELD and entry.hold_until > now and not _goes_with_a_tie(desk, entry):
             return entry
     return None
+
+
+def _goes_with_a_tie(desk: Desk, entry: OutboxEntry) -> bool:
+    """True for the note that went to a ticket with a tie: undoing that takes it back."""
+    return entry.kind is OutKind.NOTE and ties.has_note(desk.store.reader, entry.id, entry.created_at)
 
 
 async def cancel(desk: Desk, entry_id: int) -> Draft:

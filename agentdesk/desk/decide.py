@@ -29,6 +29,7 @@ from agentdesk.store import (
     reactions,
     standing,
     tickets,
+    ties,
 )
 from agentdesk.store.db import Db
 from agentdesk.store.reactions import Reaction
@@ -140,7 +141,11 @@ async def undo(desk: Desk) -> str:
         rows = ledger.of_batch(db, last.detail["batch"])
         ids, kept = [], []
         for row in rows:
-            if row.conversation_id is not None:
+            if row.action in ties.ACTIONS:
+                undone = ties.put_back(db, row, desk.agent, now)
+                ids += undone.changed
+                kept += undone.kept
+            elif row.conversation_id is not None:
                 kept += _put_back(db, desk, row.conversation_id, row.detail, now)
                 ids.append(row.conversation_id)
             elif row.customer_id is not None:
@@ -191,7 +196,7 @@ def _put_back(db: Db, desk: Desk, conversation_id: int, detail: dict[str, Any], 
     for entry_id in detail.get("entries", []):
         entry = outbox.get(db, entry_id)
         if entry.state in (SendState.HELD, SendState.QUEUED):
-            outbox.drop_action(db, entry_id, desk.agent, now)
+            outbox.drop(db, entry_id, desk.agent, now)
         elif entry.action is not None and entry.state not in (SendState.REFUSED, SendState.CANCELLED):
             inverse = None if _SAYS.get(entry.action.verb) in since else _inverse(entry.action, before, current)
             inverse = inverse or effects.inverse(db, source, entry.action)

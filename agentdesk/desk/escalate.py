@@ -20,7 +20,7 @@ from agentdesk.replies import guards
 from agentdesk.rules import letter
 from agentdesk.rules.transcript import subject as proposed_subject
 from agentdesk.rules.transcript import transcript
-from agentdesk.store import conversations, customers, drafts, ledger, links, matches, outbox, standing, tickets
+from agentdesk.store import conversations, customers, drafts, ledger, links, matches, outbox, standing, tickets, ties
 from agentdesk.store.db import Db
 
 MESSAGES = 200
@@ -230,12 +230,13 @@ async def link(desk: Desk, conversation_id: int, ticket: str, *, note: bool = Tr
 
     def work(db: Db) -> None:
         link_id = tickets.tie(db, conversation_id, number, desk.agent, now)
-        detail = {"ticket": number, "label": links.label(other.source, other.ref), "link": link_id}
+        detail = {"ticket": number, "label": links.label(other.source, other.ref), "link": link_id,
+                  "batch": uuid.uuid4().hex}
         if out is not None:
             detail["note"] = outbox.freeze(
                 db, number, out, agent=desk.agent, hold_until=now + desk.hold, now=now,
                 seen_message_id=conversations.last_message_id(db, number), source=other.source, keep_draft=True)
-        ledger.write(db, at=now, agent=desk.agent, action="ticket_linked", conversation_id=conversation_id,
+        ledger.write(db, at=now, agent=desk.agent, action=ties.LINKED, conversation_id=conversation_id,
                      source=other.source, detail=detail)
         standing.refresh(db, [conversation_id, number], desk.rulebook, now)
 
@@ -254,10 +255,10 @@ async def unlink(desk: Desk, conversation_id: int, ticket_id: int) -> str:
         one = next((one for one in links.of(db, conversation_id) if one.other_id == ticket_id), None)
         if one is None:
             raise NotFound(f"#{conversation_id} is not tied to #{ticket_id}", "", "The customer pane lists its ties")
-        db.run("UPDATE promise SET kept_at = ? WHERE link_id = ? AND kept_at IS NULL", now, one.id)
-        links.remove(db, one.id)
-        ledger.write(db, at=now, agent=desk.agent, action="ticket_unlinked", conversation_id=conversation_id,
-                     source=one.source, detail={"ticket": ticket_id, "label": one.label})
+        taken = ties.take(db, one.id, now)
+        ledger.write(db, at=now, agent=desk.agent, action=ties.UNLINKED, conversation_id=conversation_id,
+                     source=one.source, detail={"ticket": ticket_id, "label": one.label, "batch": uuid.uuid4().hex,
+                                                "tie": msgspec.to_builtins(taken)})
         standing.refresh(db, [conversation_id, ticket_id], desk.rulebook, now)
         return one.label
 

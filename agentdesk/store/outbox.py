@@ -245,13 +245,17 @@ def cancel(db: Db, entry_id: int, agent: str, now: Millis) -> Draft:
     return draft
 
 
-def drop_action(db: Db, entry_id: int, agent: str, now: Millis) -> None:
-    """Forget an action that has not left; the decision that takes it back is in the ledger already."""
+def drop(db: Db, entry_id: int, agent: str, now: Millis) -> None:
+    """Forget an action, or a note that a step brought along, before it left; the ledger says already who took it back.
+
+    Its text becomes no draft: nobody typed it.
+    """
     entry = get(db, entry_id)
-    if entry.action is None:
+    if entry.kind not in (OutKind.ACTION, OutKind.NOTE):
         raise Refused("This entry is a reply, not an action", "", "Take it back instead")
     _refuse_moving(entry)
     _move(db, entry_id, SendState.CANCELLED, "", "")
+    _mark(db, entry.conversation_id)
 
 
 def release(db: Db, entry_id: int, agent: str, now: Millis, *, seen_message_id: int | None = None) -> OutboxEntry:
