@@ -1,4 +1,4 @@
-"""Verbs that only move things on the screen."""
+"""Verbs that need the screen: what moves on it, what it shows, and the text that is being written."""
 
 from __future__ import annotations
 

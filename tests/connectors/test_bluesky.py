@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from agentdesk.model.message import Direction, Kind, Message, Visibility
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Unsure, Upload, Verb
 from agentdesk.model.page import Page
+from tests.connectors.asking import Answers
 from tests.contract.test_bluesky import BASE, PASSWORD, BlueskyWorld
 from tests.fakes.bluesky import POST
 from tests.fakes.wire import Fault, Line
@@ -1051,29 +1052,6 @@ async def test_every_refusal_has_words_and_a_next_step(
 # signing in ---------------------------------------------------------------------------------------------------------
 
 
-class Answers:
-    """Somebody who answers what they are asked."""
-
-    def __init__(self, *answers: str) -> None:
-        self.answers = list(answers)
-        self.told: list[str] = []
-        self.asked: list[str] = []
-
-    def tell(self, text: str) -> None:
-        self.told.append(text)
-
-    async def text(self, title: str, *, hint: str = "", default: str = "") -> str:
-        self.asked.append(title)
-        return self.answers.pop(0) or default
-
-    async def secret(self, title: str, *, hint: str = "") -> str:
-        self.asked.append(title)
-        return self.answers.pop(0)
-
-    async def choose(self, title: str, choices: Sequence[tuple[str, str]]) -> str:
-        raise AssertionError("nothing is to be chosen")
-
-
 def finder(clock: ManualClock, pages: dict[str, Any]) -> Finder:
     """A finder in a world of these addresses."""
     def answer(request: httpx.Request) -> httpx.Response:
@@ -1097,7 +1075,7 @@ async def test_signing_in_asks_for_the_handle_and_an_app_password(clock: ManualC
     found = await package_sign_in(person, clock)
     assert (found.name, found.settings, found.secret) == (
         "acme", {"handle": "acme.bsky.social"}, "abcd-efgh-ijkl-mnop")
-    assert person.asked == ["Handle", "App password"]
+    assert person.asked == ["Handle", "secret: App password"]
     assert any("bsky.app/settings/app-passwords" in words for words in person.told)
     assert "abcd" not in repr(found)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Sequence
 
 import pytest
 
@@ -12,33 +11,11 @@ from agentdesk.config.sources import MailSource
 from agentdesk.connectors.mail import finding, sign_in
 from agentdesk.connectors.mail.finding import Found, best, servers_of, srv
 from agentdesk.model.clock import ManualClock
-
-
-class Person:
-    """Answers questions in turn; an empty answer takes what is offered."""
-
-    def __init__(self, *answers: str) -> None:
-        self.answers = list(answers)
-        self.told: list[str] = []
-        self.asked: list[str] = []
-
-    def tell(self, text: str) -> None:
-        self.told.append(text)
-
-    async def text(self, title: str, *, hint: str = "", default: str = "") -> str:
-        self.asked.append(title)
-        return self.answers.pop(0) or default
-
-    async def secret(self, title: str, *, hint: str = "") -> str:
-        self.asked.append(title)
-        return self.answers.pop(0)
-
-    async def choose(self, title: str, choices: Sequence[tuple[str, str]]) -> str:
-        return self.answers.pop(0) or choices[0][0]
+from tests.connectors.asking import Answers
 
 
 async def test_a_known_provider_needs_only_the_address_and_the_password(clock: ManualClock) -> None:
-    person = Person("jane.doe@gmail.com", "", "", "", "", "app-password", "")
+    person = Answers("jane.doe@gmail.com", "", "", "", "", "app-password", "")
     found = await sign_in(person, clock)
     assert found.name == "jane"
     assert found.settings == {"address": "jane.doe@gmail.com", "imap": "imap.gmail.com", "smtp": "smtp.gmail.com"}
@@ -56,7 +33,7 @@ async def test_what_is_found_is_offered_and_can_be_changed(
         return Found("mail.provider.test", "mail.provider.test:587")
 
     monkeypatch.setattr("agentdesk.connectors.mail.signin.servers_of", offers)
-    person = Person("nonsense", "Support@Köln.test", "", "bad server", "smtp.other.test", "support", "", "pw",
+    person = Answers("nonsense", "Support@Köln.test", "", "bad server", "smtp.other.test", "support", "", "pw",
                     "Acme\nKöln")
     found = await sign_in(person, clock)
     assert found.settings == {"address": "Support@Köln.test", "imap": "mail.provider.test", "smtp": "smtp.other.test",
@@ -65,7 +42,7 @@ async def test_what_is_found_is_offered_and_can_be_changed(
 
 
 async def test_microsoft_is_signed_in_to_with_a_token(clock: ManualClock) -> None:
-    person = Person("a@outlook.com", "", "", "", "", "token", "")
+    person = Answers("a@outlook.com", "", "", "", "", "token", "")
     assert (await sign_in(person, clock)).settings["auth"] == "oauth2"
 
 

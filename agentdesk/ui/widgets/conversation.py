@@ -1,4 +1,4 @@
-"""The conversation pane: head, thread, and the composer below them while something is written."""
+"""The conversation pane: a head above a thread."""
 
 from __future__ import annotations
 
