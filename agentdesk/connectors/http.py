@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 import agentdesk
 from agentdesk.connectors.answers import Answer, asked_once, describe, failure
 from agentdesk.connectors.body import TooMuch, raw, unpacker
+from agentdesk.connectors.certificates import ssl_context
 from agentdesk.connectors.meter import Meter
 from agentdesk.errors import Ambiguous, BadAnswer, ConfigError, Rejected, SourceError, Unavailable
 from agentdesk.model.clock import Clock
@@ -315,24 +316,6 @@ class Walk:
         self._seen.add(mark)
         self._left -= 1
         return self._left >= 0
-
-
-def ssl_context(ca_file: str, name: str) -> ssl.SSLContext:
-    """The system's certificate authorities, and those in ``ca_file`` besides; checks are never off."""
-    context = ssl.create_default_context()
-    paths = ssl.get_default_verify_paths()
-    if paths.cafile is None and paths.capath is None:
-        import certifi
-
-        context.load_verify_locations(cafile=certifi.where())
-    if ca_file:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"{name}: the certificates in {ca_file} cannot be used", str(error), "Put a PEM file into ca_file:"
-            ) from error
-    return context
 
 
 class _Progress:

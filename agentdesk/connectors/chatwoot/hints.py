@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import agentdesk
 from agentdesk.connectors.answers import describe
-from agentdesk.connectors.http import ssl_context
+from agentdesk.connectors.certificates import ssl_context
 from agentdesk.errors import SourceError, Unavailable
 
 SILENCE_S = 30.0

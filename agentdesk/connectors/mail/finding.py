@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentdesk.connectors.http import ssl_context
+from agentdesk.connectors.certificates import ssl_context
 from agentdesk.connectors.mail.line import Line
 
 ASK_S = 2.0

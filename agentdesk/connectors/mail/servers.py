@@ -7,7 +7,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Literal
 
-from agentdesk.connectors.http import ssl_context
+from agentdesk.connectors.certificates import ssl_context
 from agentdesk.connectors.mail.line import LOCAL, SIGNED_PORTS, UPGRADING, Line
 from agentdesk.errors import ConfigError
 

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 import agentdesk
 from agentdesk.config.sources import MastodonSource
 from agentdesk.connectors.answers import describe
-from agentdesk.connectors.http import Http, ssl_context
+from agentdesk.connectors.certificates import ssl_context
+from agentdesk.connectors.http import Http
 from agentdesk.connectors.stream import lines
 from agentdesk.errors import Unavailable
 from agentdesk.model.clock import SECOND, Clock
