@@ -11,6 +11,7 @@ import click
 
 from agentdesk.bootstrap import Options, connect, disconnect, open_desk
 from agentdesk.cli import output
+from agentdesk.cli.exits import Exit
 from agentdesk.cli.screen import profile_options
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import DeskError, NotFound, Refused, UsageError
@@ -158,13 +159,26 @@ async def deliver(desk: Desk, options: Options, offline: bool) -> list[OutboxEnt
     return waiting
 
 
-def say_unsettled(entries: Sequence[OutboxEntry]) -> None:
-    """Tell what could not be delivered, and why."""
+def came_to(entries: Sequence[OutboxEntry]) -> Exit:
+    """The exit code of a call that left these unsettled: what only waits is no failure."""
     from agentdesk.model.outgoing import SendState
 
+    states = {entry.state for entry in entries}
+    if states & {SendState.REFUSED, SendState.NEEDS_HUMAN}:
+        return Exit.SOURCE
+    return Exit.REFUSED if SendState.STOPPED in states else Exit.OK
+
+
+def say_unsettled(desk: Desk, entries: Sequence[OutboxEntry]) -> None:
+    """Tell what could not be delivered, and why: what holds the entry up, else what is wrong with its source."""
+    from agentdesk.desk import find
+    from agentdesk.model.outgoing import SendState
+
+    sources = {it.name: it for it in find.sources(desk)} if entries else {}
     for entry in entries:
         state = "waits" if entry.state in (SendState.HELD, SendState.QUEUED) else entry.state.value.replace("_", " ")
-        why = f": {entry.title}" if entry.title else ""
-        output.say(f"#{entry.conversation_id} {entry.name}: {entry.kind.value} {state}{why}"
-                   + (f" ({entry.remedy})" if entry.remedy else ""))
+        it = entry if entry.title else sources.get(entry.source, entry)
+        what = entry.action.verb.value.replace("_", " ") if entry.action is not None else entry.kind.value
+        output.say(f"#{entry.conversation_id} {entry.name}: {what} {state}" + (f": {it.title}" if it.title else "")
+                   + (f" ({it.remedy})" if it.remedy else ""))
 

@@ -6,8 +6,9 @@ import click
 
 from agentdesk.bootstrap import Options
 from agentdesk.cli import output
-from agentdesk.cli.session import call, deliver, desk_for, numbers, options_of, run, say_unsettled
+from agentdesk.cli.session import call, came_to, deliver, desk_for, numbers, options_of, run, say_unsettled
 from agentdesk.commands.registry import quote
+from agentdesk.desk import find
 from agentdesk.desk.desk import Desk
 from agentdesk.model.outgoing import OutboxEntry
 
@@ -16,16 +17,23 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 OFFLINE = click.option("--offline", is_flag=True, help="Decide here only; sources hear of it at the next sync.")
 
 
-def _work(ctx: click.Context, line: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> None:
-    """Run one verb, bring its consequences to the sources, and answer."""
+def _work(ctx: click.Context, line: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> int:
+    """Run one verb, bring its consequences to the sources, and answer; what a source refuses was not done."""
     with desk_for(ctx) as desk:
         chosen = numbers(conversations)
+        before = {entry.id: entry for entry in find.outbox(desk)}
         words, left = run(_call(desk, line, chosen, options_of(ctx), offline))
-        say_unsettled(left)
+        mine = [entry for entry in left if before.get(entry.id) != entry
+                and (entry.id not in before or entry.conversation_id in chosen)]
+        say_unsettled(desk, mine)
+        code = came_to(mine)
+        done = "" if code else words or ""
         if as_json:
-            output.as_json({"done": words or "", "conversations": list(chosen)})
-        elif words:
-            output.text(words)
+            output.as_json({"done": done, "conversations": list(chosen),
+                            "outbox": {str(entry.id): entry.state.value for entry in mine}})
+        elif done:
+            output.text(done)
+        return code
 
 
 async def _call(desk: Desk, line: str, selection: tuple[int, ...], options: Options,
@@ -40,9 +48,9 @@ async def _call(desk: Desk, line: str, selection: tuple[int, ...], options: Opti
 @JSON
 @OFFLINE
 @click.pass_context
-def claim(ctx: click.Context, conversations: tuple[str, ...], steal: bool, as_json: bool, offline: bool) -> None:
+def claim(ctx: click.Context, conversations: tuple[str, ...], steal: bool, as_json: bool, offline: bool) -> int:
     """Say that you are on it."""
-    _work(ctx, "claim steal=yes" if steal else "claim", conversations, as_json, offline)
+    return _work(ctx, "claim steal=yes" if steal else "claim", conversations, as_json, offline)
 
 
 @click.command()
@@ -50,9 +58,9 @@ def claim(ctx: click.Context, conversations: tuple[str, ...], steal: bool, as_js
 @JSON
 @OFFLINE
 @click.pass_context
-def release(ctx: click.Context, conversations: tuple[str, ...], as_json: bool, offline: bool) -> None:
+def release(ctx: click.Context, conversations: tuple[str, ...], as_json: bool, offline: bool) -> int:
     """Give your claims back to everybody."""
-    _work(ctx, "release", conversations, as_json, offline)
+    return _work(ctx, "release", conversations, as_json, offline)
 
 
 @click.command()
@@ -61,9 +69,9 @@ def release(ctx: click.Context, conversations: tuple[str, ...], as_json: bool, o
 @JSON
 @OFFLINE
 @click.pass_context
-def assign(ctx: click.Context, agent: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> None:
+def assign(ctx: click.Context, agent: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> int:
     """Hand conversations to a named agent."""
-    _work(ctx, f"assign {quote(agent)}", conversations, as_json, offline)
+    return _work(ctx, f"assign {quote(agent)}", conversations, as_json, offline)
 
 
 @click.command()
@@ -72,9 +80,9 @@ def assign(ctx: click.Context, agent: str, conversations: tuple[str, ...], as_js
 @JSON
 @OFFLINE
 @click.pass_context
-def snooze(ctx: click.Context, until: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> None:
+def snooze(ctx: click.Context, until: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> int:
     """Put conversations aside UNTIL a time such as 2h, "tomorrow 9" or "mon 14:30"."""
-    _work(ctx, f"snooze {quote(until)}", conversations, as_json, offline)
+    return _work(ctx, f"snooze {quote(until)}", conversations, as_json, offline)
 
 
 @click.command()
@@ -87,13 +95,13 @@ def snooze(ctx: click.Context, until: str, conversations: tuple[str, ...], as_js
 @OFFLINE
 @click.pass_context
 def done(ctx: click.Context, how: str, conversations: tuple[str, ...], code: str, reason: str, of: int, as_json: bool,
-         offline: bool) -> None:
+         offline: bool) -> int:
     """Let conversations leave the queue; HOW is answered, praise, not_actionable, duplicate, linked, spam or a code."""
     line = f"done {quote(how)}"
     line += f" code={quote(code)}" if code else ""
     line += f" reason={quote(reason)}" if reason else ""
     line += f" of={of}" if of else ""
-    _work(ctx, line, conversations, as_json, offline)
+    return _work(ctx, line, conversations, as_json, offline)
 
 
 @click.command()
@@ -101,9 +109,9 @@ def done(ctx: click.Context, how: str, conversations: tuple[str, ...], code: str
 @JSON
 @OFFLINE
 @click.pass_context
-def reopen(ctx: click.Context, conversations: tuple[str, ...], as_json: bool, offline: bool) -> None:
+def reopen(ctx: click.Context, conversations: tuple[str, ...], as_json: bool, offline: bool) -> int:
     """Bring conversations back into the queue."""
-    _work(ctx, "reopen", conversations, as_json, offline)
+    return _work(ctx, "reopen", conversations, as_json, offline)
 
 
 @click.command()
@@ -112,10 +120,10 @@ def reopen(ctx: click.Context, conversations: tuple[str, ...], as_json: bool, of
 @JSON
 @OFFLINE
 @click.pass_context
-def tag(ctx: click.Context, tags: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> None:
+def tag(ctx: click.Context, tags: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> int:
     """Add TAGS, comma separated; write =-name to remove one."""
     words = tags.lstrip("=")
-    _work(ctx, f"tag tags={quote(words)}", conversations, as_json, offline)
+    return _work(ctx, f"tag tags={quote(words)}", conversations, as_json, offline)
 
 
 @click.command()
@@ -125,18 +133,18 @@ def tag(ctx: click.Context, tags: str, conversations: tuple[str, ...], as_json: 
 @JSON
 @OFFLINE
 @click.pass_context
-def promise(ctx: click.Context, until: str, words: str, conversation: str, as_json: bool, offline: bool) -> None:
+def promise(ctx: click.Context, until: str, words: str, conversation: str, as_json: bool, offline: bool) -> int:
     """Promise the customer WORDS by a time."""
-    _work(ctx, f"promise {quote(until)} {quote(words)}", (conversation,), as_json, offline)
+    return _work(ctx, f"promise {quote(until)} {quote(words)}", (conversation,), as_json, offline)
 
 
 @click.command()
 @JSON
 @OFFLINE
 @click.pass_context
-def undo(ctx: click.Context, as_json: bool, offline: bool) -> None:
+def undo(ctx: click.Context, as_json: bool, offline: bool) -> int:
     """Take back your last step."""
-    _work(ctx, "undo", (), as_json, offline)
+    return _work(ctx, "undo", (), as_json, offline)
 
 
 @click.command()
@@ -145,6 +153,6 @@ def undo(ctx: click.Context, as_json: bool, offline: bool) -> None:
 @JSON
 @OFFLINE
 @click.pass_context
-def do(ctx: click.Context, line: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> None:
+def do(ctx: click.Context, line: str, conversations: tuple[str, ...], as_json: bool, offline: bool) -> int:
     """Run any verb as typed after `:` on the screen; `agentdesk verbs` lists them."""
-    _work(ctx, line, conversations, as_json, offline)
+    return _work(ctx, line, conversations, as_json, offline)

@@ -10,7 +10,7 @@ import msgspec
 
 from agentdesk.bootstrap import Options
 from agentdesk.cli import output
-from agentdesk.cli.session import deliver, desk_for, numbers, options_of, run, say_unsettled
+from agentdesk.cli.session import came_to, deliver, desk_for, numbers, options_of, run, say_unsettled
 from agentdesk.desk import answer, files
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import Refused, UsageError
@@ -30,12 +30,12 @@ from agentdesk.model.outgoing import OutboxEntry, OutKind
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @click.pass_context
 def reply(ctx: click.Context, conversation: str, text: str | None, visibility: str | None, override: tuple[str, ...],
-          split: bool, paths: tuple[str, ...], alts: tuple[str, ...], offline: bool, as_json: bool) -> None:
+          split: bool, paths: tuple[str, ...], alts: tuple[str, ...], offline: bool, as_json: bool) -> int:
     """Reply to a conversation with the text on stdin."""
     if len(alts) > len(paths):
         raise UsageError("More --alt than --attach", "", "Each --alt describes the file of the --attach at its place")
     said = _Said(OutKind.REPLY, visibility, frozenset(override), split, tuple(zip_longest(paths, alts, fillvalue="")))
-    _write(ctx, conversation, text, said, offline, as_json)
+    return _write(ctx, conversation, text, said, offline, as_json)
 
 
 @click.command()
@@ -44,9 +44,9 @@ def reply(ctx: click.Context, conversation: str, text: str | None, visibility: s
 @click.option("--offline", is_flag=True, help="Queue only; it leaves at the next sync.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @click.pass_context
-def note(ctx: click.Context, conversation: str, text: str | None, offline: bool, as_json: bool) -> None:
+def note(ctx: click.Context, conversation: str, text: str | None, offline: bool, as_json: bool) -> int:
     """Write an internal note with the text on stdin; the customer never sees it."""
-    _write(ctx, conversation, text, _Said(OutKind.NOTE), offline, as_json)
+    return _write(ctx, conversation, text, _Said(OutKind.NOTE), offline, as_json)
 
 
 class _Said(msgspec.Struct, frozen=True):
@@ -60,13 +60,13 @@ class _Said(msgspec.Struct, frozen=True):
     """Paths with what each shows."""
 
 
-def _write(ctx: click.Context, conversation: str, text: str | None, said: _Said, offline: bool, as_json: bool) -> None:
+def _write(ctx: click.Context, conversation: str, text: str | None, said: _Said, offline: bool, as_json: bool) -> int:
     (number,) = numbers([conversation])
     words = sys.stdin.buffer.read().decode(errors="replace") if text is None else text
     with desk_for(ctx) as desk:
         sent, left = run(_send(desk, options_of(ctx), number, words, said, offline))
         mine = {entry.id: entry for entry in left if entry.id in sent}
-        say_unsettled(list(mine.values()))
+        say_unsettled(desk, list(mine.values()))
         states = {str(n): mine[n].state.value if n in mine else "sent" for n in sent}
         if as_json:
             output.as_json({"conversation": number, "entries": states})
@@ -74,6 +74,7 @@ def _write(ctx: click.Context, conversation: str, text: str | None, said: _Said,
             output.text("Sent" if said.kind is OutKind.REPLY else "Noted")
         else:
             output.text("In the outbox")
+        return came_to(list(mine.values()))
 
 
 async def _send(desk: Desk, options: Options, number: int, words: str, said: _Said,

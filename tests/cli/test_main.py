@@ -17,9 +17,9 @@ from agentdesk.cli.main import COMMANDS, main
 from agentdesk.model.clock import SystemClock
 from agentdesk.rules.times import say
 from tests.cli.conftest import Run
-from tests.fakes.mastodon import FakeMastodon
 from tests.fakes.serve import serving
 from tests.fakes.wire import Fault
+from tests.fakes.zammad import FakeZammad
 
 
 def number_of(run: Run, name: str) -> str:
@@ -56,19 +56,74 @@ def test_a_source_that_was_never_asked_is_listed_all_the_same(run: Run, posts: P
     assert "never" in run("sources").out
 
 
-def test_a_source_that_asks_to_wait_is_listed_with_the_time_when_it_is_asked_again(run: Run, tmp_path: Path) -> None:
+def desk_at(tmp_path: Path, kind: str, url: str, token: str) -> Path:
+    """A configuration with one source and its token in a file, which is returned."""
     folder = tmp_path / "home" / "config"
     folder.mkdir(parents=True, mode=0o700)
+    kept = folder / "token"
+    kept.touch(mode=0o600)
+    kept.write_text(token)
+    (folder / "config.yaml").write_text(
+        "agent: {zone: UTC}\n"
+        f'sources:\n  - {{kind: {kind}, name: desk, url: "{url}", token: {{file: {kept}}}}}\n')
+    return kept
+
+
+def test_a_source_that_asks_to_wait_is_listed_with_the_time_when_it_is_asked_again(run: Run, tmp_path: Path) -> None:
     waits = Fault("status", status=429, headers={"Retry-After": "7200"}, times=9)
-    far = FakeMastodon(SystemClock())
+    far = FakeZammad(SystemClock())
     with serving(far.handle, [waits]) as url:
-        (folder / "config.yaml").write_text(
-            f'agent: {{zone: UTC}}\nsources:\n  - {{kind: mastodon, name: acme, url: "{url}", token: {{env: PATH}}}}\n')
+        desk_at(tmp_path, "zammad", url, far.agent1.token)
         assert run("sync").code == Exit.FINDINGS
     (source,) = run("sources", "--json").lines
     (row,) = csv.DictReader(io.StringIO(run("sources", "--format", "csv").out))
     assert (row["state"], "asks to wait 7200 s" in row["trouble"]) == ("retry", True)
     assert row["again"] == say(source["next_try_at"], SystemClock().now(), ZoneInfo("UTC"))
+
+
+def test_what_the_source_refuses_was_not_done_and_is_told_once(run: Run, tmp_path: Path) -> None:
+    far = FakeZammad(SystemClock())
+    taken, free = (far.write("jane@example.test", text) for text in ("Where is it?", "Hello?"))
+    with serving(far.handle) as url:
+        desk_at(tmp_path, "zammad", url, far.agent1.token)
+        run("sync")
+        by_text = {row["preview"]: str(row["id"]) for row in run("queue", "--json").lines}
+        far.tickets[taken].owner = far.agent2.id
+        lost = run("claim", by_text["Where is it?"])
+        assert (lost.code, lost.out) == (Exit.SOURCE, "")
+        assert "claim refused" in lost.err
+        assert "claim steal=yes" in lost.err
+        won = run("claim", by_text["Hello?"])
+        assert (won.code, won.out, "refused" in won.err) == (Exit.OK, "Yours\n", False)
+        assert far.tickets[free].owner == far.agent1.id
+        again = run("claim", by_text["Where is it?"], "--json")
+        assert (again.code, again.lines[0]["done"], list(again.lines[0]["outbox"].values())) == (
+            Exit.SOURCE, "", ["refused"])
+
+
+def test_a_reply_that_the_source_refuses_is_no_success(run: Run, tmp_path: Path) -> None:
+    far = FakeZammad(SystemClock())
+    far.write("jane@example.test", "Where is it?")
+    no = Fault("status", "POST", "/ticket_articles", 422, body=b'{"error": "This address is blocked"}')
+    with serving(far.handle, [no]) as url:
+        desk_at(tmp_path, "zammad", url, far.agent1.token)
+        run("sync")
+        answer = run("reply", number_of(run, "Jane"), stdin="On its way.")
+    assert (answer.code, answer.out) == (Exit.SOURCE, "In the outbox\n")
+    assert "This address is blocked" in answer.err
+
+
+def test_what_waits_says_what_is_wrong_with_its_source(run: Run, tmp_path: Path) -> None:
+    far = FakeZammad(SystemClock())
+    far.write("jane@example.test", "Where is it?")
+    with serving(far.handle) as url:
+        kept = desk_at(tmp_path, "zammad", url, far.agent1.token)
+        run("sync")
+        kept.unlink()
+        answer = run("claim", number_of(run, "Jane"))
+    assert answer.code == Exit.OK
+    assert "claim waits: " in answer.err
+    assert str(kept) in answer.err
 
 
 def test_reply_lands_in_the_out_file_once_signed(run: Run, posts: Path) -> None:

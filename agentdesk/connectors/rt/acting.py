@@ -136,7 +136,7 @@ class Actor:
         name = inert_line(holder, limit=120)
         return Conflict(
             f"{self.name}: {name} has ticket {number}", "Somebody else took it first",
-            "Talk to them, or take it over with claim steal", holder=str(name),
+            "Talk to them, or take it over with claim steal=yes", holder=str(name),
         )
 
     def _changed(self, number: str, field: str, ticket: Mapping[str, Any]) -> Conflict:

@@ -297,7 +297,7 @@ class RtConnector(Connector):
         except Conflict as error:
             raise Rejected(
                 f"{self.name}: {error.holder} has ticket {number}", "Two agents would answer the same customer",
-                "Take it over with claim steal and send again, or set take_on_reply: false",
+                "Take it over with claim steal=yes and send again, or set take_on_reply: false",
             ) from error
 
     async def _post(self, out: Outgoing, number: int) -> Receipt:

@@ -145,7 +145,7 @@ class Actor:
         name = await self._speaker.login(owner)
         return Conflict(
             f"{self.name}: {name} has ticket {number}", "Somebody else took it first",
-            "Talk to them, or take it over with claim steal", holder=name,
+            "Talk to them, or take it over with claim steal=yes", holder=name,
         )
 
     def _refused(self, number: int, what: str, cause: str) -> Rejected:

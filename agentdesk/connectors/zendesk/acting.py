@@ -175,7 +175,7 @@ class Actor:
         name = await self._speaker.agent(agent) or "somebody else"
         return Conflict(
             f"{self.name}: {name} has ticket {number}", "Somebody else took it first",
-            "Talk to them, or take it over with claim steal", holder=name,
+            "Talk to them, or take it over with claim steal=yes", holder=name,
         )
 
     def _changed(self, number: int, what: str) -> Conflict:
