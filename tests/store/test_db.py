@@ -6,6 +6,7 @@ import asyncio
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -18,7 +19,7 @@ from agentdesk.store.db import Db, Store
 from agentdesk.store.trouble import in_words
 
 
-def put(name: str, value: str = "x") -> object:
+def put(name: str, value: str = "x") -> Callable[[Db], int]:
     return lambda db: db.run("INSERT INTO setting VALUES (?, ?)", name, value)
 
 
@@ -35,7 +36,7 @@ def test_everything_is_private_from_its_creation(path: Path, clock: ManualClock,
     before = os.umask(umask)
     try:
         store = Store.open(path, clock)
-        store.write_now(put("a"))  # type: ignore[arg-type]
+        store.write_now(put("a"))
         found = {f.name: mode(f) for f in path.parent.iterdir()}
         store.close()
     finally:
@@ -82,39 +83,39 @@ async def test_an_error_undoes_everything_and_reaches_the_caller(store: Store) -
     with pytest.raises(KeyError, match="mine"):
         store.write_now(work)
     assert names(store) == []
-    await store.write(put("c"))  # type: ignore[arg-type]
+    await store.write(put("c"))
     assert names(store) == ["c"]
 
 
 async def test_a_write_inside_a_write_is_refused_instead_of_waiting_for_ever(store: Store) -> None:
-    await store.write(put("a"))  # type: ignore[arg-type]
+    await store.write(put("a"))
     with pytest.raises(StoreError, match="inside a write"):
-        await store.write(lambda db: store.write_now(put("b")))  # type: ignore[arg-type]
+        await store.write(lambda db: store.write_now(put("b")))
 
 
 async def test_a_cancelled_wait_before_its_turn_changes_nothing(store: Store) -> None:
     gate = threading.Event()
     first = asyncio.ensure_future(store.write(lambda db: gate.wait(5)))
-    second = asyncio.ensure_future(store.write(put("late")))  # type: ignore[arg-type]
+    second = asyncio.ensure_future(store.write(put("late")))
     await asyncio.sleep(0.01)
     second.cancel()
     with pytest.raises(asyncio.CancelledError):
         await second
     gate.set()
     await first
-    await store.write(put("after"))  # type: ignore[arg-type]
+    await store.write(put("after"))
     assert names(store) == ["after"]
 
 
 async def test_closing_finishes_what_was_asked_for(path: Path, clock: ManualClock) -> None:
     store = Store.open(path, clock)
-    pending = [asyncio.ensure_future(store.write(put(f"n{n:02}"))) for n in range(20)]  # type: ignore[arg-type]
+    pending = [asyncio.ensure_future(store.write(put(f"n{n:02}"))) for n in range(20)]
     await asyncio.sleep(0)
     store.close()
     store.close()
     await asyncio.gather(*pending)
     with pytest.raises(StoreError, match="closed"):
-        await store.write(put("x"))  # type: ignore[arg-type]
+        await store.write(put("x"))
     again = Store.open(path, clock)
     assert len(names(again)) == 20
     again.close()
@@ -123,12 +124,12 @@ async def test_closing_finishes_what_was_asked_for(path: Path, clock: ManualCloc
 def test_another_process_is_seen_once_and_we_are_not(path: Path, clock: ManualClock) -> None:
     one, two = Store.open(path, clock), Store.open(path, clock)
     try:
-        one.write_now(put("a"))  # type: ignore[arg-type]
+        one.write_now(put("a"))
         assert not one.seen_elsewhere()
         assert two.seen_elsewhere()
         assert not two.seen_elsewhere()
-        two.write_now(put("b"))  # type: ignore[arg-type]
-        one.write_now(put("c"))  # type: ignore[arg-type]
+        two.write_now(put("b"))
+        one.write_now(put("c"))
         assert one.seen_elsewhere()
         assert not one.seen_elsewhere()
         assert names(one) == names(two) == ["a", "b", "c"]
@@ -141,17 +142,17 @@ def test_a_reader_that_only_reads_sees_others_too(path: Path, clock: ManualClock
     store = Store.open(path, clock)
     looker = Store.open(path, clock, read_only=True)
     assert not looker.seen_elsewhere()
-    store.write_now(put("a"))  # type: ignore[arg-type]
+    store.write_now(put("a"))
     assert looker.seen_elsewhere()
     assert names(looker) == ["a"]
     with pytest.raises(StoreReadOnly):
-        looker.write_now(put("b"))  # type: ignore[arg-type]
+        looker.write_now(put("b"))
     looker.close()
     store.close()
 
 
 def test_a_thread_reads_with_its_own_connection(store: Store) -> None:
-    store.write_now(put("a"))  # type: ignore[arg-type]
+    store.write_now(put("a"))
     found: list[object] = []
 
     def read() -> None:
@@ -266,10 +267,10 @@ def test_a_busy_file_is_told_in_words(store: Store, path: Path) -> None:
     assert store._writer is not None
     store._writer.connection.set_busy_timeout(1)
     with pytest.raises(StoreError, match="in use"):
-        store.write_now(put("a"))  # type: ignore[arg-type]
+        store.write_now(put("a"))
     other.execute("ROLLBACK")
     other.close()
-    store.write_now(put("a"))  # type: ignore[arg-type]
+    store.write_now(put("a"))
 
 
 MOUNTS = """\
@@ -297,7 +298,7 @@ def test_on_a_network_disk_there_is_no_shared_log_and_a_warning(path: Path, cloc
     monkeypatch.setattr(files, "network_mount", lambda folder: "nfs4")
     store = Store.open(path, clock)
     assert "network disk (nfs4)" in store.warnings[0]
-    store.write_now(put("a"))  # type: ignore[arg-type]
+    store.write_now(put("a"))
     assert names(store) == ["a"]
     assert store._writer is not None
     assert store._writer.value("PRAGMA journal_mode") == "truncate"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentdesk.store import ledger
-from agentdesk.store.db import Store
+from agentdesk.store.db import Db, Store
 
 
 def write(store: Store, at: int, action: str = "claimed", agent: str = "ann", **more: object) -> str:
@@ -73,9 +73,9 @@ def test_a_period_is_read_in_order_of_time(store: Store) -> None:
 
 
 def test_long_periods_are_read_in_parts(store: Store) -> None:
-    def work(db: object) -> None:
+    def work(db: Db) -> None:
         for number in range(2_100):
-            ledger.write(db, at=number // 700, agent="a", action="x")  # type: ignore[arg-type]
+            ledger.write(db, at=number // 700, agent="a", action="x")
 
     store.write_now(work)
     assert [e.id for e in ledger.rows(store.reader, 0, 10)] == list(range(1, 2_101))
