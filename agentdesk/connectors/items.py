@@ -13,7 +13,7 @@ from agentdesk.errors import Rejected
 from agentdesk.model.clock import Millis
 from agentdesk.model.page import Reject
 
-MAX_DEPTH = 8
+MAX_DEPTH = 32
 
 T = TypeVar("T")
 

@@ -1101,6 +1101,7 @@ async def test_attachments_are_listed_and_fetched_without_the_token_elsewhere(wo
 
 
 async def test_canned_responses_and_macros_come_with_what_they_do(world: ChatwootWorld) -> None:
+    world.server.nonsense = "a canned response that is none"
     world.server.canned = [
         {"id": 1, "account_id": 3, "short_code": "delay", "content": "Sorry {{contact.first_name}},\nit is late."},
         {"id": 2, "short_code": "", "content": "plain"}, {"id": "x"}]

@@ -297,6 +297,20 @@ async def test_history_and_search_bring_whole_conversations(world: MastodonWorld
     assert (await world.connector.find("nothing like it")).messages == ()
 
 
+@pytest.mark.parametrize("software", ["mastodon", "gotosocial"])
+async def test_what_a_customer_wrote_is_found_behind_what_others_wrote_since(clock: ManualClock, software: str) -> None:
+    world = MastodonWorld(clock, software)
+    world.says("parcel 4411 is lost")
+    for number in range(70):
+        world.clock.advance(MINUTE)
+        world.says(f"hello {number}", who=world.far.person(f"other{number}", "other.example"))
+    page = await world.connector.history(world.jane.id)
+    assert [m.text for m in page.messages] == ["parcel 4411 is lost"]
+    asked = [params for _, path, params in world.far.requests if path.endswith("/notifications")]
+    assert (len(asked) == 1) is (software == "mastodon")
+    await world.connector.close()
+
+
 async def test_a_file_is_fetched_also_from_where_the_server_keeps_its_files(world: MastodonWorld) -> None:
     for address, shows in (("https://social.example/system/x.png", True), ("https://cdn.example/x.png", False)):
         out = io.BytesIO()

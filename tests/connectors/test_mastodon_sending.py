@@ -70,6 +70,7 @@ def test_an_account_of_the_servers_own_is_named_in_short() -> None:
 async def test_a_reply_is_never_wider_than_what_it_answers(
     world: MastodonWorld, theirs: str, ours: Visibility, widest: str, becomes: str
 ) -> None:
+    world.far.nonsense = "a circle nobody knows" if theirs == "mystery" else ""
     world.connector = world.connect(visibility=widest)
     thread = world.says("hello", visibility=theirs)
     await world.connector.send(out(world, thread, visibility=ours))

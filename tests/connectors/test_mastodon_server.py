@@ -22,6 +22,7 @@ from agentdesk.model.clock import ManualClock
 from tests.connectors.asking import Answers
 from tests.contract.test_mastodon import MastodonWorld
 from tests.fakes.mastodon import FakeMastodon
+from tests.fakes.mastodon_shapes import POLICY
 from tests.fakes.wire import Fault, Line
 from tests.servers.loopback import Call, Loopback
 
@@ -99,7 +100,8 @@ async def test_an_instance_that_says_nonsense_is_still_a_server(world: MastodonW
 
 async def test_a_policy_that_hides_customers_is_said(world: MastodonWorld) -> None:
     assert (await world.connector.verify()).warnings == ()
-    world.far.policy = {"for_not_following": "drop", "for_new_accounts": "filter", "for_private_mentions": "accept"}
+    hides = {"for_not_following": "drop", "for_new_accounts": "filter", "for_private_mentions": "accept"}
+    world.far.policy = {**POLICY, **hides}
     warnings = (await world.connector.verify()).warnings
     assert ["drops" in warning for warning in warnings] == [True, False]
     assert "whom the account does not follow" in warnings[0]

@@ -86,6 +86,7 @@ class MastodonWorld(World):
 
     async def hostile(self, text: str) -> None:
         small = text[:5_000]
+        self.far.nonsense = "a kind of file that is none"
         eve = self.far.person("eve", "evil.example", small)
         eve.note = f"<p>{text}</p>"
         eve.fields = [{"name": small, "value": small, "verified_at": "2026-01-01T00:00:00Z"}]
@@ -97,6 +98,7 @@ class MastodonWorld(World):
         self.far.post(eve, "@acme x", content=f"<p>{text}</p><a href='{small}'>{small}</a>", to=post.id)
 
     async def garbage(self) -> None:
+        self.far.nonsense = "a notification that is none"
         post = self.far.post(self.jane, "x")
         self.far.ring("mention", post, broken=True)
 

@@ -20,6 +20,7 @@ from agentdesk.model.clock import Clock
 from tests.fakes import chatwoot_shapes as shapes
 from tests.fakes.chatwoot_form import form, without_files
 from tests.fakes.chatwoot_liquid import rendered
+from tests.specs.check import described
 
 PER_PAGE, TAIL = 25, 20
 IN, OUT, ACTIVITY, TEMPLATE = 0, 1, 2, 3
@@ -120,6 +121,10 @@ class Refusal(Exception):
 
 class FakeChatwoot:
     """The server: world controls above, requests below."""
+
+    described_by = "chatwoot"
+    nonsense = ""
+    """Why it answers what no server would, while it does."""
 
     def __init__(self, clock: Clock, site: str = "https://chat.example") -> None:
         self.clock = clock
@@ -229,6 +234,7 @@ class FakeChatwoot:
 
     # requests -------------------------------------------------------------------------------------------------------
 
+    @described
     def handle(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Reply:
         """Answer one request, checked on both sides against the public shapes."""
         parts = urlsplit(url)
@@ -299,7 +305,9 @@ class FakeChatwoot:
 
     def _profile(self, **_: Any) -> dict[str, Any]:
         account = {"id": ACCOUNT, "name": "Acme", "role": self.who.role, "availability": "online"}
-        return {**self._agent(self.who), "access_token": self.who.token, "pubsub_token": f"pub-{self.who.id}",
+        own = {name: value for name, value in self._agent(self.who).items()
+               if name not in ("availability_status", "auto_offline", "thumbnail")}
+        return {**own, "access_token": self.who.token, "pubsub_token": f"pub-{self.who.id}",
                 "account_id": ACCOUNT, "accounts": [account]}
 
     def _list(self, params: dict[str, str], **_: Any) -> dict[str, Any]:
@@ -351,7 +359,7 @@ class FakeChatwoot:
         it = self._load(number)
         rows = [w for w in self.words if w.talk == it.id and w.id < int(params.get("before", 1 << 60))]
         rows = sorted(rows, key=lambda w: (w.created_at, w.id))[-TAIL:]
-        return {"meta": {"labels": it.labels, "contact": self._contact(self.contacts[it.contact])},
+        return {"meta": {"labels": it.labels, "contact": self._person(self.contacts[it.contact])},
                 "payload": [self._word(w) for w in rows]}
 
     def _write(self, number: str, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -445,7 +453,7 @@ class FakeChatwoot:
     def _talk(self, it: Talk) -> dict[str, Any]:
         said = [w for w in self.words if w.talk == it.id]
         spoken = [w for w in said if w.kind != ACTIVITY]
-        meta = {"sender": self._contact(self.contacts[it.contact]), "hmac_verified": False,
+        meta = {"sender": self._contact(self.contacts[it.contact], alone=False), "hmac_verified": False,
                 "channel": self.inboxes[it.inbox]["channel_type"]}
         if it.assignee:
             meta["assignee"] = self._agent(self.agents[it.assignee])
@@ -479,12 +487,14 @@ class FakeChatwoot:
         return self._word(w) if w.broken else {**self._word(w), "updated_at": "2026-01-01T00:00:00.000Z",
                                                "processed_message_content": w.content, "sentiment": {}}
 
-    def _contact(self, c: Contact) -> dict[str, Any]:
+    def _contact(self, c: Contact, *, alone: bool = True) -> dict[str, Any]:
+        """With the inboxes it is known in; not where it stands inside a conversation."""
+        inboxes = [{"source_id": source, "inbox": {"id": inbox}} for inbox, source in c.sources.items()]
         return {
             "id": c.id, "name": c.name, "email": c.email, "phone_number": c.phone_number, "identifier": c.identifier,
             "additional_attributes": c.additional, "custom_attributes": {}, "blocked": c.blocked, "thumbnail": "",
             "created_at": int(c.created_at), "availability_status": "offline",
-            "contact_inboxes": [{"source_id": source, "inbox": {"id": inbox}} for inbox, source in c.sources.items()],
+            **({"contact_inboxes": inboxes} if alone else {}),
         }
 
     def _person(self, c: Contact) -> dict[str, Any]:

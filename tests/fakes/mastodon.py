@@ -22,6 +22,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import regex
 
 from agentdesk.model.clock import Clock
+from tests.fakes import mastodon_shapes as shapes
+from tests.specs.check import described
 
 DOMAIN = "social.example"
 VERSIONS = {"mastodon": "4.4.2", "gotosocial": "0.19.0", "pleroma": "2.9.0", "akkoma": "3.13.0", "snac": "2.75",
@@ -119,6 +121,9 @@ class Answer:
 class FakeMastodon:
     """The server: world controls above, requests below."""
 
+    nonsense = ""
+    """Why it answers what no server would, while it does."""
+
     def __init__(self, clock: Clock, software: str = "mastodon") -> None:
         self.clock = clock
         self.software = software
@@ -135,8 +140,8 @@ class FakeMastodon:
         self.codes: dict[str, dict[str, str]] = {}
         self.requests: list[tuple[str, str, dict[str, list[str]]]] = []
         self.bodies: list[dict[str, Any]] = []
-        self.policy: dict[str, Any] | None = {"for_not_following": "accept", "for_new_accounts": "accept"}
-        self.scopes: list[str] | None = ["read", "write"]
+        self.policy: dict[str, Any] | None = None if software == "gotosocial" else shapes.POLICY
+        self.scopes: list[str] | None = None if software == "gotosocial" else ["read", "write"]
         self.retry_bug = False
         self.asks_first = False
         """True while others' replies to us wait for our approval, where the software has such a thing."""
@@ -224,8 +229,19 @@ class FakeMastodon:
         at = datetime.fromtimestamp(self.clock.now() / 1_000, UTC)
         return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
+    @property
+    def mastodon(self) -> bool:
+        """True but for GoToSocial, which says less of some things."""
+        return self.software != "gotosocial"
+
+    @property
+    def described_by(self) -> str:
+        """Whose description it is held to: those without one of their own follow Mastodon's."""
+        return "mastodon" if self.mastodon else "gotosocial"
+
     # requests -------------------------------------------------------------------------------------------------------
 
+    @described
     def handle(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Answer:
         """Answer one request."""
         parts = urlsplit(url)
@@ -291,7 +307,8 @@ class FakeMastodon:
             (r"/api/v1/interaction_requests/([^/]+)", "GET", False, self._wish),
             (r"/api/v1/interaction_requests/([^/]+)/(authorize|reject)", "POST", False, self._decide),
             (r"/api/v1/notifications", "GET", False, self._notifications),
-            (r"/api/v1/accounts/verify_credentials", "GET", False, lambda **_: Answer(200, self.account(self.who))),
+            (r"/api/v1/accounts/verify_credentials", "GET", False,
+             lambda **_: Answer(200, {**self.account(self.who), **shapes.own(mastodon=self.mastodon)})),
             (r"/api/v1/accounts/relationships", "GET", False, self._relationships),
             (r"/api/v1/accounts/lookup", "GET", False, self._lookup),
             (r"/api/v1/accounts/([^/]+)", "GET", False, self._account),
@@ -323,24 +340,22 @@ class FakeMastodon:
     def _instance(self, version: str, **_: Any) -> Answer:
         if version == "v2" and self.software == "snac":
             return Answer(404, headers={"content-type": "text/html"}, raw=b"<h1>404 Not Found (snac/2.75)</h1>")
-        limits = {"statuses": {"max_characters": self.max_chars, "characters_reserved_per_url": 23,
-                               "max_media_attachments": 4},
-                  "media_attachments": {"image_size_limit": 16_777_216, "description_limit": 1_500},
-                  "urls": {"streaming": self.stream_url}}
-        return Answer(200, {"domain" if version == "v2" else "uri": DOMAIN, "version": VERSIONS.get(self.software, "1"),
-                            "configuration": limits})
+        limits = {"max_characters": self.max_chars, "characters_reserved_per_url": 23, "max_media_attachments": 4}
+        return Answer(200, shapes.instance(version, DOMAIN, VERSIONS.get(self.software, "1"), limits, self.stream_url,
+                                           mastodon=self.mastodon))
 
     def _oauth_facts(self, **_: Any) -> Answer:
         if not self.pkce:
             return Answer(404, {"error": "Not Found"})
-        return Answer(200, {"code_challenge_methods_supported": ["S256"]})
+        return Answer(200, shapes.OAUTH_FACTS)
 
     def _register(self, data: dict[str, str], **_: Any) -> Answer:
         if not self.fine_scopes and ":" in data["scopes"]:
             return Answer(422, {"error": "Validation failed: scopes doesn't match configured on the server."})
         app = {"client_id": f"app{len(self.apps)}", "client_secret": "app-secret-0123456789", **data}
         self.apps[app["client_id"]] = app
-        return Answer(200, app)
+        return Answer(200, {**shapes.APP, "name": app["client_name"], "client_id": app["client_id"],
+                            "client_secret": app["client_secret"], "scopes": app["scopes"].split()})
 
     def allow(self, url: str, who: Person) -> str:
         """The account's owner opens the address and allows it; returns the code that the page shows."""
@@ -364,10 +379,13 @@ class FakeMastodon:
             digest = hashlib.sha256(data.get("code_verifier", "").encode()).digest()
             if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != asked["code_challenge"]:
                 return Answer(400, {"error": "invalid_grant"})
-        return Answer(200, {"access_token": asked["token"], "token_type": "Bearer", "scope": asked["scope"]})
+        return Answer(200, {"access_token": asked["token"], "token_type": "Bearer", "scope": asked["scope"],
+                            "created_at": self.clock.now() // 1_000})
 
     def _app(self, **_: Any) -> Answer:
-        return Answer(200, {"name": "agentdesk", **({"scopes": self.scopes} if self.scopes is not None else {})})
+        if not self.mastodon:
+            return Answer(404, {"error": "Not Found"})
+        return Answer(200, {**shapes.APP, **({"scopes": self.scopes} if self.scopes is not None else {})})
 
     def _policy(self, **_: Any) -> Answer:
         return Answer(200, self.policy) if self.policy is not None else Answer(404, {"error": "Not Found"})
@@ -379,14 +397,14 @@ class FakeMastodon:
         return {"id": one.id, "username": one.username, "acct": one.acct, "display_name": one.display_name,
                 "note": one.note, "url": one.url, "bot": False, "locked": False, "fields": one.fields,
                 "created_at": "2025-01-01T00:00:00.000Z", "followers_count": one.followers, "following_count": 3,
-                "statuses_count": 44, "last_status_at": None, "avatar": "https://cdn.example/a.png"}
+                "statuses_count": 44, "last_status_at": None, **shapes.account(one.url, mastodon=self.mastodon)}
 
     def _account(self, ref: str, **_: Any) -> Answer:
         one = self.people.get(ref)
         return Answer(200, self.account(one)) if one else Answer(404, {"error": "Record not found"})
 
     def _relationships(self, params: dict[str, list[str]], **_: Any) -> Answer:
-        return Answer(200, [{"id": ref, "following": ref in self.follows, "blocked_by": False, "blocking": False}
+        return Answer(200, [{**shapes.NEITHER, "id": ref, "following": ref in self.follows}
                             for ref in params.get("id[]", [])])
 
     def _lookup(self, params: dict[str, list[str]], **_: Any) -> Answer:
@@ -397,7 +415,7 @@ class FakeMastodon:
         if ref not in self.people:
             return Answer(404, {"error": "Record not found"})
         self.follows.add(ref) if verb == "follow" else self.follows.discard(ref)
-        return Answer(200, {"id": ref, "following": verb == "follow"})
+        return Answer(200, {**shapes.NEITHER, "id": ref, "following": verb == "follow"})
 
     # statuses -------------------------------------------------------------------------------------------------------
 
@@ -417,8 +435,9 @@ class FakeMastodon:
             "spoiler_text": post.spoiler, "visibility": post.visibility, "language": post.language, "url": url,
             "uri": url, "content": self.content(post) + self._note(post) * noted,
             "edited_at": post.edited or None, "reblog": None,
-            "account": self.account(author), "poll": post.poll, "tags": [{"name": t} for t in TAG.findall(post.text)],
-            "media_attachments": [self.media[ref] for ref in post.media],
+            "account": self.account(author), "poll": post.poll, **shapes.COUNTS,
+            "tags": [{"name": t, "url": f"https://{DOMAIN}/tags/{t}"} for t in TAG.findall(post.text)],
+            "media_attachments": [self._shown_file(ref) for ref in post.media],
             "mentions": [{"id": "0" if self.software == "snac" else ref, "username": who.username, "acct": who.acct,
                           "url": who.url} for ref in post.mentions for who in (self.people[ref],)],
         }
@@ -467,6 +486,7 @@ class FakeMastodon:
 
     def _notifications(self, params: dict[str, list[str]], **_: Any) -> Answer:
         wanted, who = params.get("types[]"), params.get("account_id", [""])[0]
+        who = "" if self.software in ("gotosocial", "snac") else who  # they know no such question
         items = [(bell.id, self._bell(bell)) for bell in self.bells
                  if (not wanted or bell.kind in wanted or self.software == "snac")
                  and (not who or self.posts[bell.post].author == who)
@@ -477,7 +497,8 @@ class FakeMastodon:
         if bell.broken:
             return {"id": bell.id, "type": "mention", "created_at": bell.created, "status": {"id": {"no": "id"}}}
         post = self.posts[bell.post]
-        return {"id": bell.id, "type": bell.kind, "created_at": bell.created,
+        group = {"group_key": f"ungrouped-{bell.id}"} if self.mastodon else {}
+        return {"id": bell.id, "type": bell.kind, "created_at": bell.created, **group,
                 "account": self.account(self.people[post.author]), "status": self.status(post)}
 
     def _statuses_of(self, ref: str, params: dict[str, list[str]], **_: Any) -> Answer:
@@ -623,13 +644,13 @@ class FakeMastodon:
         alt = re.search(rb'name="description"\r\n\r\n(.*?)\r\n--', raw, re.S)
         number = self.new_id()
         self.media[number] = {"id": number, "type": "image", "url": f"https://cdn.example/{number}.png",
-                              "description": alt[1].decode() if alt else None, "wait": self.slow_media, "raw": raw}
-        shown = {name: value for name, value in self.media[number].items() if name not in ("wait", "raw")}
-        self.media[number]["raw"] = None
+                              "description": alt[1].decode() if alt else None, "wait": self.slow_media}
         if self.slow_media:
             self.media[number]["url"] = None
-            return Answer(202, {**shown, "url": None})
-        return Answer(200, shown)
+        return Answer(202 if self.slow_media else 200, self._shown_file(number))
+
+    def _shown_file(self, ref: str) -> dict[str, Any]:
+        return {name: value for name, value in self.media[ref].items() if name != "wait"}
 
     def _media(self, ref: str, **_: Any) -> Answer:
         media = self.media.get(ref)
@@ -637,9 +658,9 @@ class FakeMastodon:
             return Answer(404, {"error": "Record not found"})
         media["wait"] -= 1
         if media["wait"] > 0:
-            return Answer(206, {"id": ref, "url": None})
+            return Answer(206, self._shown_file(ref))
         media["url"] = f"https://cdn.example/{ref}.png"
-        return Answer(200, {"id": ref, "url": media["url"]})
+        return Answer(200, self._shown_file(ref))
 
     def _search(self, params: dict[str, list[str]], **_: Any) -> Answer:
         words = params["q"][0].strip('"').lower()

@@ -16,12 +16,22 @@ WITHOUT = {
 """Fakes of those that publish nothing a machine could read."""
 
 NODEINFO = "of every fediverse server, described at https://nodeinfo.diaspora.software"
+FEDIVERSE = {
+    r"GET /\.well-known/nodeinfo": NODEINFO,
+    r"GET /nodeinfo/2\.0": NODEINFO,
+    r"GET (/system)?/x\.png": "a file",
+}
 CHATWOOT = "https://github.com/chatwoot/chatwoot/tree/develop/"
+GOTOSOCIAL = "https://codeberg.org/superseriousbusiness/gotosocial/src/branch/main/"
 ZENDESK = "https://developer.zendesk.com/api-reference/"
 
 UNDESCRIBED: dict[str, dict[str, str]] = {
-    "mastodon": {},
-    "gotosocial": {},
+    "mastodon": FEDIVERSE,
+    "gotosocial": {
+        **FEDIVERSE,
+        r"GET /api/v1/apps/verify_credentials": "asked of every server; this one has none and answers 404",
+        r"GET /api/v[12]/notifications/policy": "asked of every server; this one has none and answers 404",
+    },
     "bluesky": {},
     "chatwoot": {
         r"GET /api": CHATWOOT + "app/controllers/api_controller.rb",
@@ -76,6 +86,20 @@ def ref(kind: str) -> Json:
 
 TEXT, NUMBER, COUNT, ANY = {"type": ["string", "null"]}, {"type": ["number", "null"]}, {"type": "integer"}, {}
 OBJECT: Json = {"type": "object"}
+
+
+def _mastodon() -> Iterator[Amendment]:
+    create = "https://github.com/mastodon/mastodon/blob/main/app/controllers/api/v1/statuses_controller.rb"
+    names = {"type": "array", "items": {"type": "string"}}
+    for kind in ("TextStatus", "MediaStatus", "PollStatus"):
+        yield from fields(kind, {"allowed_mentions": names}, create)
+
+
+def _gotosocial() -> Iterator[Amendment]:
+    family = "Mastodon's; this server takes no notice of it"
+    yield from asked("GET /api/v1/notifications", {"include_filtered": {"type": "boolean"}, "account_id": TEXT}, family)
+    yield from answer("GET /api/v1/statuses/{id}/source", ref("statusSource"),
+                      GOTOSOCIAL + "internal/processing/status/get.go: one, no list")
 
 
 def _chatwoot() -> Iterator[Amendment]:
@@ -183,4 +207,5 @@ def _zendesk() -> Iterator[Amendment]:
 
 
 AMENDED: dict[str, tuple[Amendment, ...]] = {
-    "mastodon": (), "gotosocial": (), "bluesky": (), "chatwoot": tuple(_chatwoot()), "zendesk": tuple(_zendesk())}
+    "mastodon": tuple(_mastodon()), "gotosocial": tuple(_gotosocial()), "bluesky": (),
+    "chatwoot": tuple(_chatwoot()), "zendesk": tuple(_zendesk())}

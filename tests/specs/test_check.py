@@ -12,7 +12,7 @@ import pytest
 
 from agentdesk.model.clock import ManualClock
 from tests.fakes.bluesky import FakeBluesky
-from tests.specs.amended import AMENDED, UNDESCRIBED
+from tests.specs.amended import AMENDED, UNDESCRIBED, WITHOUT
 from tests.specs.check import STRAYS, amended, described, spec
 
 HERE = Path(__file__).parent
@@ -78,7 +78,7 @@ def test_what_is_one_of_several_is_held_to_the_one_it_says_it_is() -> None:
     ("POST", TALK + "/messages", b'{"private": true}', JSON, "sends $: 'content' is a required property"),
     ("POST", TALK + "/messages", b'--x\r\nContent-Disposition: form-data; name="privat"\r\n', PARTS, "sends privat"),
     ("POST", TALK + "/toggle_status", b"state=open", FORM, "sends $"),
-    ("DELETE", TALK + "/messages/7", b"{}", JSON, "sends a body, and takes none"),
+    ("DELETE", TALK + "/messages/7", b'{"id": 7}', JSON, "sends a body, and takes none"),
 ])
 def test_a_request_that_the_server_does_not_know_is_told(method: str, url: str, body: bytes, headers: dict[str, str],
                                                          wanted: str) -> None:
@@ -154,3 +154,9 @@ def test_every_exception_is_one(name: str) -> None:
         assert change.why
     known = [re.sub(r"\{\w+\}", "1", route) for route in amended(name)["routes"]]
     assert [route for route in UNDESCRIBED[name] if any(re.fullmatch(route, each) for each in known)] == []
+
+def test_every_fake_server_is_held_to_a_description_or_said_to_have_none() -> None:
+    fakes = {path.stem: path.read_text(encoding="utf-8") for path in (HERE.parent / "fakes").glob("*.py")}
+    loose = [name for name, text in fakes.items() if re.search(r"^    def handle\(", text, re.MULTILINE)
+             and not re.search(r"@described\n    def handle\(", text)]
+    assert sorted(loose) == sorted(WITHOUT)

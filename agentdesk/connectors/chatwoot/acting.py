@@ -137,7 +137,7 @@ class Actor:
             return
         if word.sender is None or word.sender.id != self.me or word.sender.type == "contact":
             raise Rejected(f"{self.name}: message {ref} is not yours", remedy="Only your own can be deleted from here")
-        await self._client.change(f"/conversations/{number}/messages/{ref}", {}, "DELETE")
+        await self._client.change(f"/conversations/{number}/messages/{ref}", None, "DELETE")
 
     async def _give(self, number: int, agent: int) -> None:
         """Set the assignee; 0 is nobody, as in Chatwoot's own interface."""

@@ -62,9 +62,9 @@ class ChatwootClient:
         """Read one resource of the account, or of the server where ``path`` begins with /api or /auth."""
         return (await self._call("GET", path, params=params, safe=True)).json(self.name)
 
-    async def change(self, path: str, data: Mapping[str, Any], method: str = "POST") -> Any:
+    async def change(self, path: str, data: Mapping[str, Any] | None, method: str = "POST") -> Any:
         """Change something that may be changed twice."""
-        answer = await self._call(method, path, json=dict(data), safe=True)
+        answer = await self._call(method, path, json=None if data is None else dict(data), safe=True)
         return answer.json(self.name) if answer.body.strip() else None
 
     async def post(self, path: str, *, json: Any = None, content: bytes | None = None, kind: str = "") -> Answer:

@@ -279,12 +279,21 @@ class Reader:
         gathered.add(message, head(message.conversation_ref, customer, None), None)
 
     async def mentions_of(self, customer: str, limit: int) -> list[Status]:
-        """What a person wrote to us lately, the newest first."""
+        """What a person wrote to us lately, the newest first; some servers list everybody's, then it is looked for."""
         pairs: Pairs = [*ASKED, ("account_id", customer), ("limit", max(1, min(limit, PAGE)))]
-        page = await self._client.listing("/api/v1/notifications", pairs)
-        notices, _ = read(page.items, Notice, "notification")
-        return [notice.status for notice in notices if notice.type == "mention" and notice.status is not None
-                and notice.status.account.ref == customer]
+        found: dict[str, Status] = {}
+        older = ""
+        for _ in range(WALK):
+            behind: Pairs = [("max_id", older)] if older else []
+            page = await self._client.listing("/api/v1/notifications", [*pairs, *behind])
+            notices, _ = read(page.items, Notice, "notification")
+            theirs = [notice.status for notice in notices if notice.type == "mention" and notice.status is not None
+                      and notice.status.account.ref == customer]
+            found |= {status.ref: status for status in theirs}
+            if len(found) >= limit or len(theirs) == len(page.items) or page.older in ("", older):
+                break
+            older = page.older
+        return list(found.values())[:limit]
 
 
 _OWN: Pairs = [("exclude_reblogs", "true")]

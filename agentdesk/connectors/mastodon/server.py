@@ -22,6 +22,8 @@ LAG_S = 30
 """A server may still be busy with a request whose line broke; before this an absent reply proves nothing."""
 WIDTHS = ("public", "unlisted", "followers", "direct")
 USUAL_CHARS = 500
+USUAL_ALT = 1_500
+"""The longest description of a file where a server does not say it: all before Mastodon 4.4, and the first form."""
 _POLL_S = 30
 
 
@@ -71,7 +73,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     url_chars: int = 23
     max_files: int = 4
     max_file_bytes: int | None = None
-    max_alt: int | None = None
+    max_alt: int = USUAL_ALT
 
     @property
     def family(self) -> Family:
@@ -131,7 +133,7 @@ def _server(software: str, version: str, facts: dict[str, Any], host: str) -> Se
         max_chars=_size(statuses.get("max_characters")) or _size(facts.get("max_toot_chars")) or usual,
         url_chars=_size(statuses.get("characters_reserved_per_url")) or 23,
         max_files=_size(statuses.get("max_media_attachments")) or 4,
-        max_file_bytes=_size(media.get("image_size_limit")), max_alt=_size(media.get("description_limit")),
+        max_file_bytes=_size(media.get("image_size_limit")), max_alt=_size(media.get("description_limit")) or USUAL_ALT,
     )
 
 
