@@ -119,7 +119,7 @@ def _message(desk: Desk, stored: StoredMessage) -> list[str]:
     it = stored.message
     gone = stored.deleted_at is not None
     marks = [m for m, on in (("waits for approval", it.pending and not gone), ("edited", it.edited_at is not None),
-                             ("deleted", gone)) if on]
+                             ("deleted", gone), (f"not delivered: {stored.undelivered}", stored.undelivered)) if on]
     head = f"{say(it.created_at, desk.now(), desk.zone)}  {it.author.name or it.author.handle}  {it.direction.value} · "
     head += " · ".join([it.visibility.value, *marks])
     files = [f"  [{a.name} {a.size or '?'} bytes]" for a in it.attachments]

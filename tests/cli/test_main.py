@@ -113,6 +113,22 @@ def test_a_reply_that_the_source_refuses_is_no_success(run: Run, tmp_path: Path)
     assert "This address is blocked" in answer.err
 
 
+def test_an_answer_that_was_not_delivered_says_so_where_it_is_read(run: Run, tmp_path: Path) -> None:
+    far = FakeZammad(SystemClock())
+    far.write("jane@example.test", "Where is it?")
+    with serving(far.handle) as url:
+        desk_at(tmp_path, "zammad", url, far.agent1.token)
+        run("sync")
+        number = number_of(run, "Jane")
+        assert run("reply", number, stdin="On its way.").code == Exit.OK
+        ours = far.articles[-1]
+        ours.preferences |= {"delivery_status": "fail", "delivery_status_message": "550 no such user"}
+        far.add(1, far.agent1.id, "Unable to send email", sender="System", internal=True,
+                preferences={"delivery_article_id_related": ours.id, "delivery_message": True})
+        run("sync")
+    assert "out · direct · not delivered: 550 no such user" in run("show", number).out
+
+
 def test_what_waits_says_what_is_wrong_with_its_source(run: Run, tmp_path: Path) -> None:
     far = FakeZammad(SystemClock())
     far.write("jane@example.test", "Where is it?")
