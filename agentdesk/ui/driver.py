@@ -83,6 +83,11 @@ def quiet_driver() -> type[Driver] | None:
             if before is not None and self.attrs_before is not None:
                 self.attrs_before = before
 
+        def stop_application_mode(self) -> None:
+            """Give the terminal back, with a plain pen: the frames leave it with the last one they used."""
+            self.write("\x1b[m")
+            super().stop_application_mode()  # type: ignore[no-untyped-call]
+
         def run_input_thread(self) -> None:
             """Hand keys on until the end: bytes that are no UTF-8 are shown as such, a terminal that went is told."""
             parser, pastes = XTermParser(self._debug), Pastes()

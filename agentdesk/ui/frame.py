@@ -8,7 +8,9 @@ terminal may measure a letter differently than we do (joined emoji, marks), the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from rich.cells import split_graphemes
@@ -18,24 +20,18 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
+from agentdesk.ui.pens import PLAIN, Pen, turn
+
 GAP = 5
 """So many unchanged cells of the same pen are written again rather than stepped over."""
+FEW = 200
+"""So many runs of letters are put into the order that takes fewest bytes; a whole frame is written from the top."""
 _SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
 _ATTRIBUTES = (("bold", "1"), ("dim", "2"), ("italic", "3"), ("underline", "4"), ("blink", "5"), ("blink2", "6"),
                ("reverse", "7"), ("conceal", "8"), ("strike", "9"), ("underline2", "21"), ("frame", "51"),
                ("encircle", "52"), ("overline", "53"))
 
 
-class Pen(NamedTuple):
-    """How letters are written: attributes and colours as the terminal takes them."""
-
-    attributes: tuple[str, ...] = ()
-    ink: str = "39"
-    ground: str = "49"
-    link: str = ""
-
-
-PLAIN = Pen()
 _SEEN_ON_BLANKS = frozenset({"4", "7", "9", "21", "51", "52", "53"})
 """Attributes that show on a cell without a letter."""
 
@@ -68,11 +64,14 @@ class Frame:
         self._plain: dict[Pen, _Plain] = {}
         self._unsure: set[int] = set()
         """Rows with a cell that terminals may measure differently."""
+        self._held: Pen | None = None
+        """The pen that the terminal was left with; None when that is not known."""
 
     def reset(self) -> None:
         """Forget what the terminal shows: the next frame is written whole."""
         self._rows = []
         self._unsure.clear()
+        self._held = None
 
     def forget_pens(self) -> None:
         """The colours are others now."""
@@ -86,7 +85,7 @@ class Frame:
         if system is not self._system:
             self._system = system
             self._pens.clear()
-        out = _Writer()
+        out = _Writer(self._held or PLAIN)
         if isinstance(update, LayoutUpdate):
             width = update.region.right
             self._fit(width, update.region.bottom)
@@ -105,7 +104,13 @@ class Frame:
         else:
             self.reset()
             return update.render_segments(console)
-        return out.finish()
+        if not out.runs:
+            return ""
+        written, pen = out.finish()
+        if self._held is None:
+            written = "\x1b[m" + written
+        self._held = pen
+        return written
 
     def _fit(self, width: int, height: int) -> None:
         """Make the picture this large; what is new is unknown."""
@@ -229,29 +234,41 @@ class _Plain(dict[str, Cell]):
         return made
 
 
-class _Writer:
-    """Collects cells into as few bytes as it can."""
+@dataclass(slots=True)
+class _Run:
+    """Letters side by side, written with one pen."""
 
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-        self.pen = PLAIN
-        self.x = -1
-        self.y = -1
+    y: int
+    x: int
+    pen: Pen
+    end: int
+    text: list[str] = field(default_factory=list)
+    open: bool = True
+    """True while the terminal's cursor surely stands at its end."""
+
+
+class _Writer:
+    """Collects cells into as few bytes as it can, for a terminal that was left with some pen."""
+
+    def __init__(self, held: Pen) -> None:
+        self.runs: list[_Run] = []
+        self._held = held
+        self._sure = True
 
     def put(self, y: int, x: int, cell: Cell, row: Row, width: int) -> None:
         """Write one cell; the right half of a wide letter is written with its left one."""
         if not cell.text:
             return
-        self._go(y, x, row)
+        self._reach(y, x, row)
+        run = self.runs[-1] if self.runs else None
         pen = self._pen_for(cell)
-        if pen != self.pen:
-            self.parts.append(turn(self.pen, pen))
-            self.pen = pen
-        self.parts.append(cell.text)
-        if cell.unsure or x + 2 >= width:
-            self.y = -1
-        else:
-            self.x = x + (2 if _wide(cell.text) else 1)
+        if run is None or not run.open or (run.y, run.end, run.pen) != (y, x, pen):
+            run = _Run(y, x, pen, x)
+            self.runs.append(run)
+        run.text.append(cell.text)
+        run.end = x + (2 if _wide(cell.text) else 1)
+        run.open = not cell.unsure and run.end < width
+        self._sure = self._sure and not cell.unsure
 
     def put_all(self, y: int, places: list[int], row: Row, width: int) -> None:
         """Write the cells at these places of a row in which all letters are sure; neighbours in one pen at once."""
@@ -261,75 +278,76 @@ class _Writer:
             if x < done or cell is None:
                 continue
             self.put(y, x, cell, row, width)
-            if self.y < 0 or self.x != x + 1:
+            run = self.runs[-1]
+            if not run.open or run.end != x + 1:
                 continue
-            pen, run = self.pen, []
+            pen = run.pen
             shows_on_blanks = pen.link or not _SEEN_ON_BLANKS.isdisjoint(pen.attributes)
             for other in places[place:]:
                 cell = row[other]
-                if other != self.x or other + 2 >= width or cell is None or not cell.text or _wide(cell.text):
+                if other != run.end or other + 1 >= width or cell is None or not cell.text or _wide(cell.text):
                     break
                 if cell.pen != pen and (shows_on_blanks or cell.pen.ink or cell.pen.ground != pen.ground):
                     break
-                run.append(cell.text)
-                self.x += 1
-            self.parts.append("".join(run))
-            done = self.x
+                run.text.append(cell.text)
+                run.end += 1
+            done = run.end
 
     def _pen_for(self, cell: Cell) -> Pen:
         """The cell's pen; for a blank one, whatever is nearest to the pen in hand."""
         if cell.pen.ink:
             return cell.pen
-        held = self.pen
+        held = self.runs[-1].pen if self.runs else self._held
         if held.link or not _SEEN_ON_BLANKS.isdisjoint(held.attributes):
             return Pen((), held.ink, cell.pen.ground)
         return held if held.ground == cell.pen.ground else held._replace(ground=cell.pen.ground)
 
-    def _go(self, y: int, x: int, row: Row) -> None:
-        """Get the terminal's cursor to a cell, over a few unchanged ones by writing them again."""
-        if y == self.y and x == self.x:
+    def _reach(self, y: int, x: int, row: Row) -> None:
+        """Get the last run to end at a cell, over a few unchanged ones by writing them again."""
+        run = self.runs[-1] if self.runs else None
+        if run is None or not run.open or run.y != y or not 0 < x - run.end <= GAP:
             return
-        if y == self.y and 0 < x - self.x <= GAP:
-            between = row[self.x:x]
-            if all(cell is not None and cell.text and self._pen_for(cell) == self.pen and not cell.unsure
-                   and cell.text.isascii() for cell in between):
-                self.parts.append("".join(cell.text for cell in between if cell is not None))
-                self.x, self.y = x, y
-                return
-        if y == self.y and x > self.x:
-            step = x - self.x
-            self.parts.append(f"\x1b[{step}C" if step > 1 else "\x1b[C")
-        else:
-            self.parts.append(f"\x1b[{y + 1};{x + 1}H" if x else f"\x1b[{y + 1}H")
-        self.x, self.y = x, y
+        between = [cell for cell in row[run.end:x] if cell is not None and cell.text and not cell.unsure]
+        if len(between) == x - run.end and all(self._pen_for(cell) == run.pen and cell.text.isascii()
+                                               for cell in between):
+            run.text.extend(cell.text for cell in between)
+            run.end = x
 
-    def finish(self) -> str:
-        """All that was collected, with the pen laid down."""
-        if self.pen != PLAIN:
-            self.parts.append(turn(self.pen, PLAIN))
-        return "".join(self.parts)
+    def finish(self) -> tuple[str, Pen]:
+        """All that was collected, and the pen that the terminal is left with.
+
+        What is written with one pen comes together where that is shorter; never where terminals may measure a letter
+        otherwise, because then what stands behind it must come after it, nor where a cell is written twice.
+        """
+        found = _sequence(self.runs, self._held)
+        if self._sure and len(self.runs) <= FEW and not self._twice():
+            order = {self._held: 0}
+            for run in self.runs:
+                order.setdefault(run.pen, len(order))
+            found = min(found, _sequence(sorted(self.runs, key=lambda run: order[run.pen]), self._held),
+                        key=lambda one: len(one[0]))
+        return found
+
+    def _twice(self) -> bool:
+        """True when a cell is written more than once."""
+        ordered = sorted(self.runs, key=lambda run: (run.y, run.x))
+        return any(a.y == b.y and a.end > b.x for a, b in pairwise(ordered))
 
 
-def turn(old: Pen, new: Pen) -> str:
-    """The shortest sequence from one pen to another."""
-    link = "" if old.link == new.link else f"\x1b]8;;{new.link}\x1b\\"
-    if new[:3] == PLAIN[:3]:
-        return f"{link}\x1b[m" if old[:3] != PLAIN[:3] else link
-    codes: list[str] = []
-    ink, ground, attributes = old.ink, old.ground, old.attributes
-    if not set(attributes) <= set(new.attributes):
-        if set(attributes) - set(new.attributes) <= {"1", "2"} and not {"1", "2"} & set(new.attributes):
-            codes.append("22")
-            attributes = tuple(code for code in attributes if code not in ("1", "2"))
-        else:
-            codes.append("0")
-            ink, ground, attributes = PLAIN.ink, PLAIN.ground, ()
-    codes.extend(code for code in new.attributes if code not in attributes)
-    if new.ink != ink:
-        codes.append(new.ink)
-    if new.ground != ground:
-        codes.append(new.ground)
-    return f"{link}\x1b[{';'.join(codes)}m" if codes else link
+def _sequence(runs: Sequence[_Run], pen: Pen) -> tuple[str, Pen]:
+    """Runs one after the other, and the pen in hand then."""
+    parts: list[str] = []
+    y = x = -1
+    for run in runs:
+        if run.y == y and run.x > x:
+            parts.append(f"\x1b[{run.x - x}C" if run.x - x > 1 else "\x1b[C")
+        elif (run.y, run.x) != (y, x):
+            parts.append(f"\x1b[{run.y + 1};{run.x + 1}H" if run.x else f"\x1b[{run.y + 1}H")
+        parts.append(turn(pen, run.pen))
+        parts.extend(run.text)
+        pen = run.pen
+        y, x = (run.y, run.end) if run.open else (-1, -1)
+    return "".join(parts), pen
 
 
 def _unsure(letter: str, size: int) -> bool:

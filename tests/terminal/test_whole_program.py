@@ -8,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pyte
+
 from tests.terminal.harness import Terminal
 
 BRIEFLY = {"AGENTDESK_HOLD": "2s"}
@@ -67,6 +69,8 @@ def test_answer_leave_and_come_back(tmp_path: Path) -> None:
         assert terminal.ended() == 0
         assert not terminal.alternate
         assert terminal.modes() == terminal.modes_before
+        assert terminal.text
+        assert terminal.screen.cursor.attrs == pyte.Screen(1, 1).cursor.attrs, "a pen is left behind"
     assert look_up(home, "SELECT state, unsent FROM conversation WHERE id = ?", number) == [("waiting", 0)]
     assert look_up(home, "SELECT count(*) FROM message WHERE ours = 1 AND text LIKE ?", f"{ANSWER}%") == [(1,)]
 

@@ -125,7 +125,10 @@ class Part(NamedTuple):
 
 
 def row_parts(row: QueueRow, look: Look, clock: tuple[str, str], *, cursor: bool, marked: bool) -> list[Part]:
-    """The row from left to right; its cells add up to the width at most."""
+    """The row from left to right; its cells add up to the width at most.
+
+    Words on a lit row are all as bright: that shows where the cursor is, and costs a slow line the fewest pens.
+    """
     glyphs = look.palette.glyphs
     under = "cursor" if cursor and look.cursor == "row" else "base"
     sign, sign_ink = severity(row, glyphs)
@@ -135,6 +138,7 @@ def row_parts(row: QueueRow, look: Look, clock: tuple[str, str], *, cursor: bool
     tail = marks(row, look.agent, glyphs)
     tail_cells = sum(width(part) for part, _ in tail)
     room = look.width - (COUNTDOWN_AT + COUNTDOWN_CELLS + 1 + name + 3) - (tail_cells + 2 if tail else 1)
+    lit = under == "cursor"
     bar_ink = "dim" if not look.focused else "accent" if look.cursor == "row" else "bright"
     parts = [
         Part(glyphs.bar if cursor else " ", bar_ink, under, cursor),
@@ -143,10 +147,11 @@ def row_parts(row: QueueRow, look: Look, clock: tuple[str, str], *, cursor: bool
         Part(text, clock_ink, under, clock_ink in ("late", "soon")),
         Part(" ", "text", under),
         Part(line(row.name, name, tail=glyphs.ellipsis), "bright" if fresh or cursor else "text", under, cursor),
-        Part(f" {line(row.letter, 1)} ", "accent", under),
+        Part(f" {line(row.letter, 1)} ", "bright" if lit else "accent", under),
     ]
     if room > 0:
-        parts.append(Part(line(row.preview, room, tail=glyphs.ellipsis), "text" if fresh else "dim", under))
+        parts.append(Part(line(row.preview, room, tail=glyphs.ellipsis),
+                          "bright" if lit else "text" if fresh else "dim", under))
     parts.append(Part(" ", "text", under))
     parts.extend(Part(part, ink, under) for part, ink in tail)
     if tail:
