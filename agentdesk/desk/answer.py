@@ -144,12 +144,25 @@ def _check_can_reply(desk: Desk, it: Conversation) -> None:
 
 
 async def save(desk: Desk, draft: Draft) -> int:
-    """Store the draft as it is now; returns the instant of the commit. An empty one is forgotten."""
-    if not draft.text.strip() and not draft.uploads:
-        await discard(desk, draft)
-        return desk.now()
-    now = desk.now()
-    await desk.store.write(lambda db: drafts.save(db, draft, now))
+    """Store the draft as it is now; returns the instant of the commit. An empty one is forgotten.
+
+    Refused where other words were stored in its place since it was read, in another window: one of the two would be
+    lost.
+    """
+    now, holds = desk.now(), bool(draft.text.strip() or draft.uploads)
+
+    def work(db: Db) -> None:
+        if drafts.other_words(db, draft):
+            raise Refused("This draft is written in another window too", "Other words were stored in its place since",
+                          "Copy what is yours, or go on there: what was stored last is kept")
+        if holds:
+            drafts.save(db, draft, now)
+        else:
+            drafts.drop(db, draft.conversation_id, draft.agent, draft.kind)
+
+    await desk.store.write(work)
+    if not holds:
+        desk.emit(Changed(conversation_ids=(draft.conversation_id,)))
     return now
 
 

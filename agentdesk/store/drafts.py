@@ -51,6 +51,15 @@ def get(db: Db, conversation_id: int, agent: str, kind: OutKind) -> Draft | None
         return _draft(row)
 
 
+def other_words(db: Db, draft: Draft) -> str:
+    """What is stored in the place of this draft and would be lost with it: words that it was not begun from."""
+    row = db.row("SELECT text, saved_at FROM draft WHERE conversation_id = ? AND agent = ? AND kind = ?",
+                 draft.conversation_id, draft.agent, draft.kind.value)
+    if row is None or row[1] == draft.saved_at or row[0] == storable(draft.text):
+        return ""
+    return str(row[0])
+
+
 def all(db: Db, agent: str | None = None) -> builtins.list[Draft]:  # noqa: A001 - drafts.all reads well
     """The drafts of one agent, or of everybody, newest first; damaged ones are ``damaged``'s to tell."""
     with reading(db.path):

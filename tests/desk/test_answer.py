@@ -261,6 +261,22 @@ async def test_the_handle_that_must_stand_before_a_reply_is_counted(world: World
     assert answer.room(world.desk, by_hand) == named, "typed by hand it takes the same room"
 
 
+async def test_two_windows_that_write_one_draft_never_lose_words(world: World) -> None:
+    number = await world.arrive("a")
+    here = there = answer.open_draft(world.desk, number)
+    here = msgspec.structs.replace(here, text="Written here")
+    here = msgspec.structs.replace(here, saved_at=await answer.save(world.desk, here))
+    world.clock.advance(SECOND)
+    for text in ("Written there", ""):
+        with pytest.raises(Refused, match="another window"):
+            await answer.save(world.desk, msgspec.structs.replace(there, text=text))
+    assert [draft.text for draft in find.drafts(world.desk)] == ["Written here"]
+    await answer.save(world.desk, msgspec.structs.replace(here, text="Written here, and more"))
+    there = answer.open_draft(world.desk, number)
+    await answer.save(world.desk, msgspec.structs.replace(there, text="Read anew, then changed"))
+    assert [draft.text for draft in find.drafts(world.desk)] == ["Read anew, then changed"]
+
+
 async def test_a_private_word_is_answered_in_private_however_much_was_written_since(world: World) -> None:
     number = await world.arrive("a")
     world.desk.store.write_now(lambda db: db.run("UPDATE message SET visibility = 'direct'"))

@@ -348,6 +348,21 @@ async def test_a_full_disk_leaves_the_text_on_the_screen_and_a_copy_beside(
         assert not copy.exists()
 
 
+async def test_words_of_another_window_are_not_written_over(world: World) -> None:
+    async with writing(world) as (_, pilot, composer, number):
+        await typed(pilot, "Here")
+        await composer.flush()
+        other = answer.open_draft(world.desk, number)
+        world.clock.advance(1)
+        await answer.save(world.desk, msgspec.structs.replace(other, text="Here, and there"))
+        await typed(pilot, "!")
+        await composer.flush()
+        assert "written in another window" in foot(composer)
+        assert [draft.text for draft in find.drafts(world.desk)] == ["Here, and there"]
+        copy = world.desk.store.path.parent / "rescue" / f"draft-{number}-reply.txt"
+        assert copy.read_text() == "Here!"
+
+
 async def test_leaving_stores_what_was_typed_in_the_last_moment(world: World) -> None:
     async with writing(world) as (app, pilot, _, _):
         await typed(pilot, "Last words")

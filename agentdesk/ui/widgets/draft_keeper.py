@@ -10,7 +10,7 @@ import msgspec
 
 from agentdesk.commands.keymap import Keymap
 from agentdesk.desk import answer, escalate, find, inbox
-from agentdesk.errors import DeskError, StoreError
+from agentdesk.errors import DeskError
 from agentdesk.model.message import Direction, Visibility
 from agentdesk.model.outgoing import Draft, OutKind
 from agentdesk.paths import make_private, places, write_private
@@ -104,16 +104,15 @@ class DraftKeeper:
         if draft is None or self._sending or not self.unsaved:
             return
         try:
-            await answer.save(self.desk, draft)
-        except StoreError as error:
+            at = await answer.save(self.desk, draft)
+        except DeskError as error:
             self.trouble = Note(f"not saved: {error.title}", await self._rescue(draft, error.remedy), "late")
             return
-        except DeskError as error:
-            self.trouble = Note(f"not saved: {error.title}", error.remedy, "late")
-            return
         self.trouble = None
-        if self.draft is not None and self.draft.conversation_id == draft.conversation_id:
-            self._stored = draft
+        now = self.draft
+        if now is not None and (now.conversation_id, now.kind) == (draft.conversation_id, draft.kind):
+            self._stored = msgspec.structs.replace(draft, saved_at=at)
+            self.draft = msgspec.structs.replace(now, saved_at=at)
         if self._rescued is not None:
             await asyncio.to_thread(self._rescued.unlink, missing_ok=True)
             self._rescued = None
