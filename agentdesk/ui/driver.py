@@ -86,7 +86,7 @@ def quiet_driver() -> type[Driver] | None:
         def stop_application_mode(self) -> None:
             """Give the terminal back, with a plain pen: the frames leave it with the last one they used."""
             self.write("\x1b[m")
-            super().stop_application_mode()  # type: ignore[no-untyped-call]
+            super().stop_application_mode()
 
         def run_input_thread(self) -> None:
             """Hand keys on until the end: bytes that are no UTF-8 are shown as such, a terminal that went is told."""
