@@ -78,6 +78,23 @@ def test_arrivals_are_counted_and_never_inserted() -> None:
     assert it.fresh == set()
 
 
+@pytest.mark.parametrize(("rank", "at", "cursor"), [(0, 0, 19), (0, 0, 5), (NOON * 2, 100, 5), (NOON * 2, 100, 60)])
+def test_what_is_new_comes_into_sight_beside_the_cursor(rank: int, at: int, cursor: int) -> None:
+    it = model(100)
+    it.move(cursor)
+    source = it.source
+    assert isinstance(source, FakeRows)
+    source.put(row(500, rank=rank))
+    it.refetch({500})
+    it.show_new()
+    assert it.current_id == cursor + 1
+    assert it.first <= it.cursor < it.first + it.body
+    assert it.rows[at].id == 500
+    reachable = abs(at - it.cursor) < it.body
+    assert (500 in {one.id for one in it.in_sight()}) == reachable
+    assert it.fresh == set()
+
+
 def test_an_arrival_far_beyond_the_window_is_counted_too() -> None:
     it = model(1000)
     source = it.source
@@ -181,7 +198,7 @@ class Walk(RuleBasedStateMachine):
     @rule()
     def reload(self) -> None:
         before = self.it.current_id
-        self.it.reload()
+        self.it.show_new()
         if before in self.source.rows:
             assert self.it.current_id == before
 

@@ -89,7 +89,7 @@ class QueueList(Lines, can_focus=True):
 
     def reload(self) -> None:
         """Show what has arrived; the cursor stays on its conversation."""
-        self.model.reload()
+        self.model.show_new()
         self._show()
 
     def refetch(self, ids: Iterable[int] = ()) -> None:

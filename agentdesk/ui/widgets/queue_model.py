@@ -101,6 +101,15 @@ class QueueModel:
         if self.where is not None:
             self.load(self.query, self.current_id, self.judged)
 
+    def show_new(self) -> None:
+        """Read the view anew and bring what has arrived into sight, the first of it first; the cursor stays in sight."""
+        fresh, self.fresh = self.fresh, set()
+        self.reload()
+        at = next((at for at, row in enumerate(self.rows) if row.id in fresh), None)
+        if at is not None:
+            low, high = max(self.cursor - self.body + 1, 0), self.cursor
+            self.first = min(max(min(self.first, at), at - self.body + 1, low), high)
+
     def refetch(self, ids: Iterable[int] = ()) -> None:
         """Take in that conversations (none named: any) look different; nothing is inserted and nothing moves."""
         if self.where is None:
