@@ -165,7 +165,10 @@ def search(ctx: click.Context, words: tuple[str, ...], limit: int, style: str) -
     """Find messages by their words, newest first."""
     with desk_for(ctx) as desk:
         hits = run(find.search(desk, " ".join(words), limit=limit))
-        rows: list[dict[str, object]] = [output.plain(hit) for hit in hits]
+        rows: list[dict[str, object]] = [
+            {"number": hit.conversation_id, "at": say(hit.created_at, desk.now(), desk.zone), "author": hit.author,
+             "direction": hit.direction.value, "source": hit.source, "state": hit.state, "text": hit.snippet}
+            for hit in hits]
         _write(style, hits, rows, "Nothing found")
 
 

@@ -47,6 +47,9 @@ def test_every_view_of_one_conversation(run: Run, posts: Path) -> None:
     assert customer["customer"]["name"] == "Jane Doe"
     assert [hit["conversation_id"] for hit in run("search", "insulin", "--json").lines] == [
         int(number_of(run, "kim"))]
+    (found,) = csv.DictReader(io.StringIO(run("search", "insulin", "--format", "csv").out))
+    assert (found["number"], found["author"], found["direction"]) == (number_of(run, "kim"), "kim", "in")
+    assert found["at"].endswith("09:20"), "a time that a person can read"
     assert run("ledger", number, "--json").lines == []
     assert run("sources", "--json").lines[0]["state"] == "ok"
 
