@@ -93,6 +93,8 @@ async def _send(desk: Desk, options: Options, number: int, words: str, said: _Sa
         fresh = await files.attach(desk, fresh, path, alt)
     sent = await answer.send(desk, fresh, said.override, split=said.split, hold=0)
     if sent.warnings:
+        long = any(w.code == "too_long" for w in sent.warnings)
+        flags = ["--split"] * long + [f"--override {w.code}" for w in sent.warnings if w.code != "too_long"]
         raise Refused("Not sent: " + "; ".join(w.text for w in sent.warnings), "A guard warns",
-                      " ".join(f"--override {w.code}" for w in sent.warnings) + " sends it all the same")
+                      " ".join(flags) + (" sends it as a thread" if long else " sends it all the same"))
     return sent.entry_ids, await deliver(desk, options, offline)

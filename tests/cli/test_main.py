@@ -17,6 +17,7 @@ from agentdesk.cli.main import COMMANDS, main
 from agentdesk.model.clock import SystemClock
 from agentdesk.rules.times import say
 from tests.cli.conftest import Run
+from tests.fakes.mastodon import FakeMastodon
 from tests.fakes.serve import serving
 from tests.fakes.wire import Fault
 from tests.fakes.zammad import FakeZammad
@@ -177,6 +178,22 @@ def test_a_guard_refuses_until_overridden(run: Run, posts: Path) -> None:
     assert "--override" in refused.err
     code = refused.err.split("--override ")[1].split()[0]
     assert run("reply", number, "--override", code, stdin="Ring 020 7946 0958").code == Exit.OK
+
+
+def test_what_is_too_long_can_go_as_a_thread(run: Run, tmp_path: Path) -> None:
+    far = FakeMastodon(SystemClock())
+    far.post(far.person("jane", "far.example", "Jane Doe"), "@acme Where is it?")
+    text = "word " * 150 + "Ring 020 7946 0958"
+    with serving(far.handle) as url:
+        desk_at(tmp_path, "mastodon", url, far.us.token)
+        run("sync")
+        number = number_of(run, "Jane Doe")
+        refused = run("reply", number, stdin=text)
+        assert refused.code == Exit.REFUSED
+        flags = refused.err.split("next: ")[1].split(" sends it as a thread")[0].split()
+        assert flags[0] == "--split"
+        assert run("reply", number, *flags, stdin=text).code == Exit.OK
+    assert len([post for post in far.posts.values() if post.author == far.us.id]) == 2
 
 
 def test_done_undo_and_the_ledger(run: Run, posts: Path) -> None:
