@@ -48,6 +48,9 @@ class Cell(NamedTuple):
     """True when terminals may differ about how wide this is."""
 
 
+_SIGNS = str.maketrans("·…↑↓←→–—•“”‘’", "-.^v<>--*\"\"''")
+"""What stands for our own signs, and for the usual quotes, where a terminal has plain characters only."""
+
 Row = list[Cell | None]
 """None where we do not know what the terminal shows."""
 
@@ -55,7 +58,9 @@ Row = list[Cell | None]
 class Frame:
     """The picture of the terminal, and the writer of what differs from it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ascii_signs: bool = False) -> None:
+        """``ascii_signs``: dots, arrows and the like are written as plain characters of the same width."""
+        self._ascii_signs = ascii_signs
         self._rows: list[Row] = []
         self._pens: dict[Style | None, Pen] = {}
         self._blanks: dict[Pen, Cell] = {}
@@ -163,6 +168,8 @@ class Frame:
                 self.forget_pens()
             pen = self._pens[style] = self._pen(style)
         blank = self._blank(pen)
+        if self._ascii_signs and not text.isascii():
+            text = text.translate(_SIGNS)
         if text.isascii() or _PLAIN_TEXT.fullmatch(text):
             plain = self._plain.get(pen)
             if plain is None:

@@ -37,7 +37,7 @@ class LookApp(App[int], inherit_bindings=False):
         self.theme_trouble = ""
         """What is wrong with the theme that was asked for; the dark one is shown instead."""
         self._themes = themes
-        self._frame = Frame() if settings.repaint == "changed" else None
+        self._frame = Frame(ascii_signs=settings.ascii) if settings.repaint == "changed" else None
         self.terminal_before: list[Any] | None = None
         """The terminal's settings from before our first frame, which it gets back; None where Textual finds them."""
         super().__init__(driver_class=quiet_driver())

@@ -160,6 +160,12 @@ def test_one_letter_costs_one_letter() -> None:
     assert written == "\x1b[4;7H4"
 
 
+def test_a_terminal_of_plain_characters_gets_plain_signs_and_peoples_own_letters() -> None:
+    frame, out, terminal = Frame(ascii_signs=True), console(), Terminal()
+    terminal.feed(frame.update(layout([fit([("↑↓ move · “Zoë” 伊藤…", 2)]) for _ in range(HEIGHT)]), out))
+    assert terminal.screen.display[0].rstrip() == '^v move - "Zoë" 伊藤.'
+
+
 def test_after_a_reset_everything_is_written_again() -> None:
     frame, out = Frame(), console()
     update = layout([fit([("abc", 2)]) for _ in range(HEIGHT)])

@@ -102,7 +102,7 @@ class QueueModel:
             self.load(self.query, self.current_id, self.judged)
 
     def show_new(self) -> None:
-        """Read the view anew and bring what has arrived into sight, the first of it first; the cursor stays in sight."""
+        """Read the view anew and bring the first of what has arrived into sight, as far as the cursor stays there."""
         fresh, self.fresh = self.fresh, set()
         self.reload()
         at = next((at for at, row in enumerate(self.rows) if row.id in fresh), None)
