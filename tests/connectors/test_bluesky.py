@@ -35,6 +35,7 @@ from agentdesk.model.message import Direction, Kind, Message, Visibility
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Unsure, Upload, Verb
 from agentdesk.model.page import Page
 from tests.connectors.asking import Answers
+from tests.connectors.exchange import drain
 from tests.contract.test_bluesky import BASE, PASSWORD, BlueskyWorld
 from tests.fakes.bluesky import POST
 from tests.fakes.wire import Fault, Line
@@ -46,18 +47,6 @@ async def world(clock: ManualClock) -> AsyncIterator[BlueskyWorld]:
     made.net.lag = 0
     yield made
     await made.connector.close()
-
-
-async def drain(connector: BlueskyConnector, cursor: str | None = None) -> tuple[list[Page], str]:
-    pages = []
-    for _ in range(100):
-        page = await connector.pull(cursor)
-        pages.append(page)
-        assert page.cursor
-        cursor = page.cursor
-        if not page.more:
-            return pages, cursor
-    raise AssertionError("pulling never ends")
 
 
 def said(pages: list[Page]) -> list[Message]:

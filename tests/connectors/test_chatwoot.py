@@ -39,12 +39,13 @@ from agentdesk.errors import (
 )
 from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from agentdesk.model.conversation import ClockKind, RemoteConversation
-from agentdesk.model.message import Direction, Kind, Message, Visibility
+from agentdesk.model.message import Direction, Kind, Visibility
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Unsure, Upload, Verb
 from agentdesk.model.page import Page
 from agentdesk.replies import template
 from agentdesk.testing.wire import Fault
 from tests.connectors.asking import Answers
+from tests.connectors.exchange import act, drain, out, texts, told
 from tests.contract.test_chatwoot import ChatwootWorld
 from tests.fakes.chatwoot import ACTIVITY, TEMPLATE, Reply
 from tests.fakes.chatwoot_liquid import rendered
@@ -60,41 +61,13 @@ async def world(clock: ManualClock) -> AsyncIterator[ChatwootWorld]:
     await world.connector.close()
 
 
-async def drain(world: ChatwootWorld, cursor: str | None = None, limit: int = 100) -> tuple[list[Page], str]:
-    pages: list[Page] = []
-    for _ in range(300):
-        pages.append(await world.connector.pull(cursor, limit))
-        cursor = pages[-1].cursor
-        assert cursor is not None
-        if not pages[-1].more:
-            return pages, cursor
-    raise AssertionError("pulling never ends")
-
-
-def told(pages: list[Page]) -> list[Message]:
-    return [m for page in pages for m in page.messages]
-
-
-def texts(pages: list[Page]) -> list[str]:
-    return [m.text for m in told(pages)]
-
-
 def head(pages: list[Page], number: int) -> RemoteConversation:
     return [c for page in pages for c in page.conversations if c.ref == str(number)][-1]
-
-
-def out(talk: int, text: str = "hello", client_id: str = "c1", kind: OutKind = OutKind.REPLY, **more: Any) -> Outgoing:
-    return Outgoing(client_id=client_id, conversation_ref=str(talk), kind=kind, text=text,
-                    visibility=Visibility.DIRECT, **more)
 
 
 def ticket(client_id: str = "t1", **more: Any) -> Outgoing:
     settings = {"customer_name": "Mia Berg", "customer_handle": "@mia@social.example", "subject": "Lost parcel", **more}
     return out(77, "Mia wrote: where is it?", client_id, OutKind.TICKET, created_at=1_767_225_600_000, **settings)
-
-
-def act(talk: int, verb: Verb, value: str = "", **more: str) -> Action:
-    return Action(verb=verb, conversation_ref=str(talk), value=value, **more)
 
 
 # the shapes ---------------------------------------------------------------------------------------------------------
@@ -220,7 +193,7 @@ async def test_no_inbox_wrong_account_and_bots_are_refused_in_words(world: Chatw
 async def test_a_proxy_that_drops_headers_with_underscores_is_worked_around(world: ChatwootWorld) -> None:
     world.server.drops_underscores = True
     world.server.writes("hello")
-    assert texts((await drain(world))[0]) == ["hello"]
+    assert texts((await drain(world.connector))[0]) == ["hello"]
     assert all("api_access_token" not in request.headers for request in world.line.seen[1:])
     world.expire_token()
     with pytest.raises(AuthError):
@@ -262,7 +235,7 @@ async def test_first_connect_brings_all_that_is_open_and_what_was_closed_lately(
     server.talks[forgotten + 35].status = "pending"
     server.talks[forgotten + 36].status = "snoozed"
     world.connector = world.connect(backfill_items=25)
-    pages, _ = await drain(world)
+    pages, _ = await drain(world.connector)
     found = texts(pages)
     assert sum(text.startswith("open") for text in found) == 61
     assert sum(text.startswith("closed") for text in found) == 25
@@ -283,9 +256,9 @@ async def test_what_slips_between_the_pages_is_still_brought(world: ChatwootWorl
     first = await world.connector.pull(None)
     for number in (58, 59, 60):
         server.set_status(number, "resolved", "Bo")
-    rest, cursor = await drain(world, first.cursor)
+    rest, cursor = await drain(world.connector, first.cursor)
     assert {f"open {n}" for n in range(60)} <= set(texts([first, *rest]))
-    assert texts((await drain(world, cursor))[0]) == []
+    assert texts((await drain(world.connector, cursor))[0]) == []
 
 
 async def test_nothing_falls_between_backfill_and_news(world: ChatwootWorld) -> None:
@@ -295,8 +268,8 @@ async def test_nothing_falls_between_backfill_and_news(world: ChatwootWorld) -> 
     world.clock.advance(SECOND)
     world.server.writes("written during the backfill", talk=3)
     new = world.server.writes("opened during the backfill", email="bo@example.test")
-    rest, cursor = await drain(world, page.cursor)
-    news, _ = await drain(world, cursor)
+    rest, cursor = await drain(world.connector, page.cursor)
+    news, _ = await drain(world.connector, cursor)
     assert {"written during the backfill", "opened during the backfill"} <= set(texts([page, *rest, *news]))
     assert [m.conversation_ref for m in told(news) if m.text.startswith("opened")] == [str(new)]
     assert not any(p.backfill for p in news)
@@ -306,15 +279,15 @@ async def test_only_the_named_inboxes_are_watched(world: ChatwootWorld) -> None:
     world.connector = world.connect(inboxes=("Mail", "Desk"))
     for inbox in (1, 2, 4):
         world.server.writes(f"in {inbox}", inbox=inbox, email=f"c{inbox}@example.test")
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert sorted(texts(pages)) == ["in 2", "in 4"]
     world.clock.advance(SECOND)
     for talk in (1, 2, 3):
         world.server.writes("more", talk=talk)
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert sorted(m.conversation_ref for m in told(pages)) == ["2", "3"]
     world.connector = world.connect(inboxes=("Mail",))
-    await drain(world)
+    await drain(world.connector)
     lists = [r.url.params for r in world.line.seen if r.url.path.endswith("/conversations")]
     assert lists[-1]["inbox_id"] == "2"
 
@@ -324,11 +297,11 @@ async def test_only_the_named_inboxes_are_watched(world: ChatwootWorld) -> None:
 
 async def test_a_quiet_pull_is_one_call(world: ChatwootWorld) -> None:
     world.server.writes("hello")
-    _, cursor = await drain(world)
-    _, cursor = await drain(world, cursor)
+    _, cursor = await drain(world.connector)
+    _, cursor = await drain(world.connector, cursor)
     world.clock.advance(MINUTE)
     world.server.requests.clear()
-    pages, after = await drain(world, cursor)
+    pages, after = await drain(world.connector, cursor)
     assert (texts(pages), after) == ([], cursor)
     assert len(world.server.requests) == 1
 
@@ -346,31 +319,31 @@ async def test_a_server_whose_clock_is_off_loses_nothing(clock: ManualClock, ahe
         there.advance(length)
 
     world.server.writes("before")
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert (texts(pages), pages[0].backfill) == (["before"], True)
     for number in range(4):
         later(HOUR)
         world.server.writes(f"after {number}", email=f"c{number}@example.test")
-        pages, cursor = await drain(world, cursor)
+        pages, cursor = await drain(world.connector, cursor)
         assert (texts(pages), pages[0].backfill) == ([f"after {number}"], False)
         later(MINUTE)
         world.server.requests.clear()
-        pages, cursor = await drain(world, cursor)
+        pages, cursor = await drain(world.connector, cursor)
         assert (texts(pages), len(world.server.requests)) == ([], 1)
     later(3 * DAY)
     world.server.writes("much later")
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert texts(pages) == ["much later"]
     await world.connector.close()
 
 
 async def test_more_than_twenty_messages_at_once_come_whole(world: ChatwootWorld) -> None:
     talk = world.server.writes("first")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     for number in range(75):
         world.clock.advance(SECOND)
         world.server.writes(f"more {number}", talk=talk)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert texts(pages) == [f"more {number}" for number in range(75)]
     page = await world.connector.thread(str(talk))
     assert [m.text for m in page.messages] == ["first", *(f"more {number}" for number in range(75))]
@@ -393,23 +366,23 @@ async def test_messages_whose_ids_and_times_disagree_are_not_lost(world: Chatwoo
 async def test_a_long_absence_is_walked_in_pages(world: ChatwootWorld) -> None:
     for number in range(5):
         world.server.writes(f"before {number}")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.clock.advance(5 * DAY)
     for number in range(70):
         world.server.writes(f"while away {number}", email=f"c{number}@example.test")
         world.clock.advance(MINUTE)
     world.server.requests.clear()
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert sorted(texts(pages)) == sorted(f"while away {number}" for number in range(70))
     assert world.server.requests.count(("GET", "/conversations")) == 3 + 1
     world.clock.advance(SECOND)
     world.server.writes("back again", talk=1)
-    assert texts((await drain(world, cursor))[0]) == ["before 0", "back again"]
+    assert texts((await drain(world.connector, cursor))[0]) == ["before 0", "back again"]
 
 
 async def test_a_list_that_is_too_large_is_walked_in_pages(world: ChatwootWorld) -> None:
     world.server.writes("before")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.clock.advance(MINUTE)
     world.server.writes("x" * 3_000, email="bo@example.test")
     world.connector._client.http._limit = 20_000
@@ -420,35 +393,35 @@ async def test_a_list_that_is_too_large_is_walked_in_pages(world: ChatwootWorld)
             return Reply(200, raw=b" " * 30_000)
         return real(method, url, headers, body)
 
-    await drain(world, cursor)
+    await drain(world.connector, cursor)
     world.line.handler = large
     world.server.writes("after", talk=1)
-    assert "after" in texts((await drain(world, cursor))[0])
+    assert "after" in texts((await drain(world.connector, cursor))[0])
 
 
 async def test_ids_that_begin_again_are_a_gap(world: ChatwootWorld) -> None:
     world.server.writes("before")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     await world.gap()
     world.server.writes("another database")
     page = await world.connector.pull(cursor)
     assert page.gap
-    assert "another database" in texts([page, *(await drain(world, page.cursor))[0]])
+    assert "another database" in texts([page, *(await drain(world.connector, page.cursor))[0]])
 
 
 async def test_the_cursor_stays_small(world: ChatwootWorld) -> None:
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     for number in range(120):
         world.server.writes(f"post {number}", email=f"c{number}@example.test")
         world.clock.advance(SECOND)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert len(texts(pages)) == 120
     assert len(cursor) < 10_000
     world.clock.advance(2 * HOUR)
-    _, cursor = await drain(world, cursor)
+    _, cursor = await drain(world.connector, cursor)
     assert json.loads(cursor).get("marks", {}) == {}
     world.server.writes("again", talk=5)
-    assert "again" in texts((await drain(world, cursor))[0])
+    assert "again" in texts((await drain(world.connector, cursor))[0])
 
 
 @pytest.mark.parametrize("cursor", ["", "nonsense", "{}x", '{"v": 2}', '{"marks": 7}'])
@@ -463,7 +436,7 @@ async def test_a_page_that_was_lost_is_told_again(world: ChatwootWorld) -> None:
     """What was deleted is told once more when the page that said so was never stored."""
     talk = world.server.writes("hello")
     word = world.server.says(8, talk, "a slip")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.server.delete(word)
     for _ in range(2):
         page = await world.connector.pull(cursor)
@@ -487,7 +460,7 @@ async def test_who_speaks_for_whom(world: ChatwootWorld) -> None:
     server.add(talk, TEMPLATE, "Thanks for writing")
     server.add(talk, 1, "from the channel's own app", source_id="mid.1")
     server.set_status(talk, "resolved", "system due to 15 days of inactivity")
-    pages, _ = await drain(world)
+    pages, _ = await drain(world.connector)
     assert [(m.text, m.direction, m.visibility) for m in told(pages)] == [
         ("question", Direction.IN, Visibility.DIRECT), ("ours", Direction.OUT, Visibility.DIRECT),
         ("a colleague's", Direction.OUT, Visibility.DIRECT), ("among us", Direction.NOTE, Visibility.INTERNAL),
@@ -505,7 +478,7 @@ async def test_what_is_written_in_one_second_keeps_its_order(world: ChatwootWorl
     for number in range(1, 12):
         world.server.writes(f"word {number}", talk=talk)
     expected = [f"word {number}" for number in range(12)]
-    assert texts((await drain(world))[0]) == expected
+    assert texts((await drain(world.connector))[0]) == expected
     assert texts([await world.connector.thread(str(talk))]) == expected
     assert texts([await world.connector.history("21")]) == expected
 
@@ -519,10 +492,10 @@ async def test_a_text_at_the_limit_goes(world: ChatwootWorld) -> None:
 
 async def test_a_conversation_that_the_server_closes_says_who_did(world: ChatwootWorld) -> None:
     talk = world.server.writes("hello")
-    _, cursor = await drain(world)
-    assert head((await drain(world))[0], talk).closed is False
+    _, cursor = await drain(world.connector)
+    assert head((await drain(world.connector))[0], talk).closed is False
     world.server.set_status(talk, "resolved", "system due to 15 days of inactivity")
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     it = head(pages, talk)
     assert (texts(pages), it.closed, it.status) == ([], True, "resolved")
     assert it.fields["last event"] == "Conversation was marked resolved by system due to 15 days of inactivity"
@@ -535,7 +508,7 @@ async def test_a_head_says_what_chatwoot_knows(world: ChatwootWorld) -> None:
     it.additional, it.custom = {"mail_subject": "Order 4411"}, {"order": "AC-1", "vip": True, "odd": [1]}
     it.labels, it.priority, it.assignee, it.team = ["late", "refund"], "urgent", 8, 5
     it.status, it.snoozed_until = "snoozed", "2026-01-02T08:00:00.000Z"
-    found = head((await drain(world))[0], talk)
+    found = head((await drain(world.connector))[0], talk)
     assert (found.subject, found.tags, found.priority, found.assignee) == (
         "Order 4411", ("late", "refund"), "urgent", "Bo Agent")
     assert found.queue == "Mail"
@@ -565,12 +538,12 @@ async def test_surveys_and_forms_bring_the_customers_words(world: ChatwootWorld)
     talk = server.writes("hello")
     survey = server.add(talk, TEMPLATE, "How was it?", content_type="input_csat")
     form = server.add(talk, TEMPLATE, "", content_type="form", attributes={"items": [{"title": "Order"}]})
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.clock.advance(MINUTE)
     survey.attributes = {"submitted_values": {"csat_survey_response": {"rating": 1, "feedback_message": "Too slow"}}}
     form.attributes = {**form.attributes, "submitted_values": [{"title": "Order", "value": "4411"}]}
     server.touch(talk)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     said = {m.ref: m for m in told(pages)}
     answer = said[f"{survey.id}-answer"]
     assert (answer.text, answer.rating, answer.direction, answer.kind) == ("Too slow", 1, Direction.IN, Kind.REVIEW)
@@ -580,7 +553,7 @@ async def test_surveys_and_forms_bring_the_customers_words(world: ChatwootWorld)
     for stars, direction in ((3, Direction.IN), (5, Direction.NOTE)):
         survey.attributes = {"submitted_values": {"csat_survey_response": {"rating": stars}}}
         server.touch(talk)
-        pages, cursor = await drain(world, cursor)
+        pages, cursor = await drain(world.connector, cursor)
         found = next(m for m in told(pages) if m.ref == f"{survey.id}-answer")
         assert (found.text, found.direction) == (f"(rated {stars} of 5)", direction)
 
@@ -588,11 +561,11 @@ async def test_surveys_and_forms_bring_the_customers_words(world: ChatwootWorld)
 async def test_a_reply_that_the_channel_refuses_later_is_shown(world: ChatwootWorld) -> None:
     talk = world.server.writes("hello", inbox=5)
     await world.connector.send(out(talk, "an answer"))
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     word = world.server.words[-1]
     word.status, word.attributes = "failed", {"external_error": "(#131047) Re-engagement message"}
     world.server.touch(talk)
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert [(m.ref, m.text) for m in told(pages) if m.direction is Direction.NOTE] == [
         (f"{word.id}-failed", "This was not delivered: (#131047) Re-engagement message")]
     told_so = [(one.ref, one.reason) for page in pages for one in page.undelivered]
@@ -604,21 +577,21 @@ async def test_only_an_answer_can_fail_to_reach_the_customer(world: ChatwootWorl
     world.server.words[-1].status = "failed"
     await world.connector.send(out(talk, "between us", kind=OutKind.NOTE))
     world.server.words[-1].status = "failed"
-    pages, _ = await drain(world)
+    pages, _ = await drain(world.connector)
     assert [one for page in pages for one in page.undelivered] == []
 
 
 async def test_an_edit_and_a_deletion_are_noticed(world: ChatwootWorld) -> None:
     talk = world.server.writes("hello")
     word = world.server.words[-1]
-    _, cursor = await drain(world)
-    _, cursor = await drain(world, cursor)
+    _, cursor = await drain(world.connector)
+    _, cursor = await drain(world.connector, cursor)
     word.content = "hello, edited"
     world.server.touch(talk)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert [(m.ref, m.text) for m in told(pages)] == [(str(word.id), "hello, edited")]
     world.server.delete(word)
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert [(m.ref, m.text, m.deleted) for m in told(pages)] == [(str(word.id), "", True)]
 
 
@@ -765,7 +738,7 @@ async def test_too_many_messages_wait_and_other_refusals_are_final(world: Chatwo
 
 
 async def test_rack_attack_says_later_in_plain_text(world: ChatwootWorld) -> None:
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.line.faults.append(Fault("status", status=429, headers={"content-type": "text/plain"}, body=b"Retry later\n"))
     with pytest.raises(RateLimited) as caught:
         await world.connector.pull(cursor)
@@ -775,7 +748,7 @@ async def test_rack_attack_says_later_in_plain_text(world: ChatwootWorld) -> Non
 
 async def test_an_inbox_that_was_taken_from_us_is_not_a_dead_token(world: ChatwootWorld) -> None:
     talk = world.server.writes("hello")
-    await drain(world)
+    await drain(world.connector)
     world.server.agents[7].inboxes = (2,)
     with pytest.raises(Gone):
         await world.connector.thread(str(talk))
@@ -1072,7 +1045,7 @@ async def test_attachments_are_listed_and_fetched_without_the_token_elsewhere(wo
              {"id": 1, "file_type": "location", "coordinates_lat": 52.5, "coordinates_long": 13.4, "data_url": None},
              {"id": 2, "file_type": "file", "data_url": "javascript:alert(1)", "file_size": "big"}]
     server.writes(None, files=files)
-    (message,) = told((await drain(world))[0])
+    (message,) = told((await drain(world.connector))[0])
     assert [(a.name, a.mime, a.size, a.alt) for a in message.attachments] == [
         ("label one.pdf", "", 1234, ""), ("v.ogg", "audio/*", 10, "where is it"), ("location 52.5, 13.4", "", None, ""),
         ("file", "", None, "")]
@@ -1128,7 +1101,7 @@ async def test_canned_responses_and_macros_come_with_what_they_do(world: Chatwoo
 @pytest.mark.parametrize("body", [b"null", b"[]", b'{"data": null}', b'{"data": {"payload": {}}}', b"<html>", b"",
                                   b'{"data": {"payload": null}}', b"\xff\xfe"])
 async def test_lists_that_are_none_are_bad_answers(world: ChatwootWorld, body: bytes) -> None:
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     for path in ("/conversations", "/inboxes"):
         world.line.faults.append(Fault("status", path=path, status=200, body=body, times=2))
         with pytest.raises((BadAnswer, AuthError)):
@@ -1152,11 +1125,11 @@ async def test_odd_heads_and_messages_are_set_aside_alone(world: ChatwootWorld) 
         return reply
 
     world.line.handler = odd
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert texts(pages) == ["good one"]
     where = [r.where for page in pages for r in page.rejects]
     assert {"conversation 9", "conversation ?", "message 5", "message 6", "message 7", "message x"} <= set(where)
-    assert [r for page in (await drain(world, cursor))[0] for r in page.rejects] == []
+    assert [r for page in (await drain(world.connector, cursor))[0] for r in page.rejects] == []
 
 
 async def test_messages_that_never_end_are_bounded(world: ChatwootWorld) -> None:

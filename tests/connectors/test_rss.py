@@ -14,7 +14,7 @@ from agentdesk.connectors.rss import connect, sign_in
 from agentdesk.connectors.rss.connector import MOST_SEEN, RssConnector
 from agentdesk.errors import BadAnswer, ConfigError, Gone, RateLimited, Rejected, Unavailable
 from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
-from agentdesk.model.page import Page
+from tests.connectors.exchange import drain, texts
 from tests.fakes.rss import FakeHosts, Feed, FeedAnswer
 from tests.fakes.wire import Fault, Line
 
@@ -48,22 +48,6 @@ async def wild(clock: ManualClock) -> AsyncIterator[Wild]:
     yield made
     for connector in made.open:
         await connector.close()
-
-
-async def drain(connector: RssConnector, cursor: str | None = None, limit: int = 100) -> tuple[list[Page], str | None]:
-    """Pull until there is no more."""
-    pages = []
-    for _ in range(100):
-        page = await connector.pull(cursor, limit)
-        pages.append(page)
-        cursor = page.cursor
-        if not page.more:
-            return pages, cursor
-    raise AssertionError("it never ends")
-
-
-def texts(pages: list[Page]) -> list[str]:
-    return [str(message.text) for page in pages for message in page.messages]
 
 
 async def test_an_entry_is_heard_and_cannot_be_answered(wild: Wild) -> None:

@@ -18,7 +18,7 @@ from agentdesk.model.capability import SendStrength
 from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from agentdesk.model.message import Direction, Message, Visibility
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Unsure, Verb
-from agentdesk.model.page import Page
+from tests.connectors.exchange import act, drain, out, texts
 from tests.contract.test_rt import RtWorld
 from tests.fakes.rt import Reply
 from tests.fakes.serve import serving
@@ -32,24 +32,6 @@ async def world(clock: ManualClock) -> AsyncIterator[RtWorld]:
     world = RtWorld(clock)
     yield world
     await world.connector.close()
-
-
-async def drain(world: RtWorld, cursor: str | None = None) -> tuple[list[Page], str]:
-    pages: list[Page] = []
-    while True:
-        pages.append(await world.connector.pull(cursor))
-        cursor = pages[-1].cursor
-        assert cursor is not None
-        if not pages[-1].more:
-            return pages, cursor
-
-
-def texts(pages: list[Page]) -> list[str]:
-    return [m.text for page in pages for m in page.messages]
-
-
-def answer(ref: str, text: str = "hello", client_id: str = "c1", kind: OutKind = OutKind.REPLY) -> Outgoing:
-    return Outgoing(client_id=client_id, conversation_ref=ref, kind=kind, text=text, visibility=Visibility.DIRECT)
 
 
 # the shapes ---------------------------------------------------------------------------------------------------------
@@ -139,25 +121,25 @@ def test_the_registry_needs_a_token_and_an_address_that_keeps_it(clock: ManualCl
 
 async def test_rows_hidden_from_us_are_not_the_end_of_the_list(world: RtWorld) -> None:
     first = world.rt.mail(JANE, "first")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     for _ in range(30):
         world.rt.row("EmailRecord", first, "RT_System", hidden=True)
     for number in range(130):
         world.rt.row("Comment", first, "agent2", hidden=number % 13 != 0)
     world.rt.mail(JANE, "behind the hidden ones", ticket=first)
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert "behind the hidden ones" in texts(pages)
 
 
 async def test_a_whole_page_of_hidden_rows_delays_but_does_not_lose(world: RtWorld) -> None:
     first = world.rt.mail(JANE, "first")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     for _ in range(250):
         world.rt.row("Comment", first, "agent2", hidden=True)
     world.rt.mail(JANE, "far behind", ticket=first)
     found: list[str] = []
     for _ in range(15):
-        pages, cursor = await drain(world, cursor)
+        pages, cursor = await drain(world.connector, cursor)
         found += texts(pages)
     assert found == ["far behind"]
 
@@ -165,33 +147,33 @@ async def test_a_whole_page_of_hidden_rows_delays_but_does_not_lose(world: RtWor
 async def test_ids_that_turn_up_late_are_still_read(world: RtWorld) -> None:
     """Two requests at once: the higher id can be seen before the lower one is committed."""
     first = world.rt.mail(JANE, "first")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     late = world.rt.row("Correspond", first, JANE)
     world.rt.part(late, "text/plain", "committed late")
     held = world.rt.rows.pop()
     world.rt.mail(JANE, "committed early", ticket=first)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert texts(pages) == ["committed early"]
     world.clock.advance(30 * SECOND)
     world.rt.rows.append(held)
     world.rt.mail(JANE, "later still", ticket=first)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert texts(pages) == ["committed late", "later still"]
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert texts(pages) == []
 
 
 async def test_the_cursor_stays_small_in_a_busy_hour(world: RtWorld) -> None:
     first = world.rt.mail(JANE, "first")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     for number in range(900):
         world.rt.mail(JANE, f"post {number}", ticket=first)
         world.clock.advance(SECOND // 10)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert texts(pages) == [f"post {number}" for number in range(900)]
     assert len(cursor) < 3_000
     world.clock.advance(10 * MINUTE)
-    _, cursor = await drain(world, cursor)
+    _, cursor = await drain(world.connector, cursor)
     assert len(json.loads(cursor).get("seen", [])) == 0
 
 
@@ -207,7 +189,7 @@ async def test_first_connect_brings_all_open_tickets_and_lately_closed_ones(worl
         world.rt.mail(JANE, f"open {number}")
         world.clock.advance(SECOND)
     world.connector = world.connect(backfill_items=25)
-    pages, _ = await drain(world)
+    pages, _ = await drain(world.connector)
     found = texts(pages)
     assert sum(text.startswith("open") for text in found) == 50
     assert sum(text.startswith("closed") for text in found) == 25
@@ -225,8 +207,8 @@ async def test_nothing_falls_between_backfill_and_stream(world: RtWorld) -> None
     during = world.rt.mail(JANE, "written during the backfill", ticket=3)
     new = world.rt.mail("bo@example.test", "opened during the backfill")
     assert page.more
-    pages, _ = await drain(world, page.cursor)
-    pages_after, _ = await drain(world, pages[-1].cursor)
+    pages, _ = await drain(world.connector, page.cursor)
+    pages_after, _ = await drain(world.connector, pages[-1].cursor)
     found = [page, *pages, *pages_after]
     assert {"written during the backfill", "opened during the backfill"} <= set(texts(found))
     assert {str(during), str(new)} <= {m.conversation_ref for p in found for m in p.messages}
@@ -235,91 +217,91 @@ async def test_nothing_falls_between_backfill_and_stream(world: RtWorld) -> None
 async def test_a_restored_database_is_a_gap_and_read_anew(world: RtWorld) -> None:
     for number in range(5):
         world.rt.mail(JANE, f"before {number}")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.rt.rows = world.rt.rows[:2]
     world.rt.tickets = {1: world.rt.tickets[1]}
     await world.restart()
     page = await world.connector.pull(cursor)
     assert page.gap
     assert page.backfill
-    assert (await drain(world, page.cursor))[0][-1].gap is None
+    assert (await drain(world.connector, page.cursor))[0][-1].gap is None
 
 
 async def test_numbers_that_were_given_out_anew_are_noticed(world: RtWorld) -> None:
     """A backup was put back, and the same ids were used again for other things."""
     world.rt.mail(JANE, "before")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.rt.rows, world.rt._next_row = world.rt.rows[:-1], world.rt.rows[-2].id
     world.rt.parts.pop()
     world.clock.advance(MINUTE)
     world.rt.mail(JANE, "after", ticket=1)
     page = await world.connector.pull(cursor)
     assert page.gap
-    assert "after" in texts([page, *(await drain(world, page.cursor))[0]])
+    assert "after" in texts([page, *(await drain(world.connector, page.cursor))[0]])
 
 
 async def test_a_database_set_back_while_nothing_happens_is_noticed_too(world: RtWorld) -> None:
     for number in range(5):
         world.rt.mail(JANE, f"before {number}")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.clock.advance(DAY)
-    _, cursor = await drain(world, cursor)
+    _, cursor = await drain(world.connector, cursor)
     assert "seen" not in json.loads(cursor)
     world.rt.rows = world.rt.rows[:2]
     world.rt.tickets = {1: world.rt.tickets[1]}
-    gaps = [(await drain(world, cursor))[0][0].gap for _ in range(12)]
+    gaps = [(await drain(world.connector, cursor))[0][0].gap for _ in range(12)]
     assert any(gaps)
 
 
 async def test_a_newest_ticket_that_went_out_of_sight_is_no_gap(world: RtWorld) -> None:
     world.rt.mail(JANE, "stays")
     ticket = world.rt.mail(JANE, "goes")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.rt.tickets[ticket].queue = 5
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert (texts(pages), pages[0].gap) == ([], None)
     world.rt.mail(JANE, "more", ticket=1)
-    assert texts((await drain(world, cursor))[0]) == ["more"]
+    assert texts((await drain(world.connector, cursor))[0]) == ["more"]
 
 
 async def test_many_tickets_cost_few_calls(world: RtWorld) -> None:
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     for number in range(40):
         world.rt.mail(f"c{number}@example.test", f"post {number}")
     world.rt.requests.clear()
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert len(texts(pages)) == 40
     assert len(world.rt.requests) < 15
 
 
 async def test_a_quiet_pull_is_one_or_two_calls(world: RtWorld) -> None:
     world.rt.mail(JANE, "hello")
-    _, cursor = await drain(world)
-    _, cursor = await drain(world, cursor)
+    _, cursor = await drain(world.connector)
+    _, cursor = await drain(world.connector, cursor)
     world.clock.advance(HOUR := 60 * MINUTE)
-    _, cursor = await drain(world, cursor)
+    _, cursor = await drain(world.connector, cursor)
     world.clock.advance(HOUR)
     world.rt.requests.clear()
-    await drain(world, cursor)
+    await drain(world.connector, cursor)
     assert len(world.rt.requests) == 1
 
 
 async def test_tickets_that_move_in_come_with_their_past_and_those_that_leave_are_locked(world: RtWorld) -> None:
     ticket = world.rt.mail(JANE, "asked in billing", queue=4)
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.rt.move(ticket, 3)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert texts(pages) == ["asked in billing"]
     world.rt.move(ticket, 4)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     (head,) = pages[0].conversations
     assert (head.ref, head.queue) == (str(ticket), "Billing")
     assert "Billing" in head.locked_reason
     world.rt.mail(JANE, "more in billing", ticket=ticket)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert texts(pages) == []
     world.rt.move(ticket, 3)
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert texts(pages) == ["asked in billing", "more in billing"]
     assert pages[0].conversations[0].locked_reason == ""
 
@@ -328,46 +310,46 @@ async def test_a_long_forgotten_ticket_that_speaks_again_comes_whole(world: RtWo
     ticket = world.rt.mail(JANE, "a year ago")
     world.rt.tickets[ticket].status = "resolved"
     world.clock.advance(365 * DAY)
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert texts(pages) == []
     world.rt.mail(JANE, "it is back", ticket=ticket)
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert texts(pages) == ["a year ago", "it is back"]
     assert pages[0].conversations[0].closed is False
 
 
 async def test_merged_tickets_lead_to_the_one_they_became(world: RtWorld) -> None:
     old, new = world.rt.mail(JANE, "first"), world.rt.mail("bo@example.test", "second")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.rt.merge(old, new)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     heads = {head.ref: head for page in pages for head in page.conversations}
     assert heads[str(old)].closed
     assert str(new) in heads[str(old)].locked_reason
     world.rt.row("Correspond", old, JANE)
     world.rt.part(world.rt.rows[-1].id, "text/plain", "to the old number")
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert [(m.conversation_ref, m.text) for p in pages for m in p.messages] == [(str(new), "to the old number")]
     await world.restart()
     page = await world.connector.thread(str(old))
     assert {m.conversation_ref for m in page.messages} == {str(new)}
     with pytest.raises(Rejected):
-        await world.connector.send(answer(str(old)))
+        await world.connector.send(out(str(old)))
 
 
 async def test_tickets_merged_in_a_circle_do_not_hang(world: RtWorld) -> None:
     first, second = world.rt.mail(JANE, "a"), world.rt.mail(JANE, "b")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     for old, new in ((first, second), (second, first)):
         world.rt.row("AddLink", old, "agent2", field="MergedInto", new=f"fsck.com-rt://x/ticket/{new}")
-    await asyncio.wait_for(drain(world, cursor), 10)
+    await asyncio.wait_for(drain(world.connector, cursor), 10)
 
 
 # who speaks ---------------------------------------------------------------------------------------------------------
 
 
 async def said(world: RtWorld) -> list[tuple[str, Direction]]:
-    pages, _ = await drain(world)
+    pages, _ = await drain(world.connector)
     return [(m.text, m.direction) for page in pages for m in page.messages]
 
 
@@ -392,7 +374,7 @@ async def test_who_speaks_for_whom(world: RtWorld) -> None:
 async def test_a_ticket_that_an_agent_opens_for_a_customer_waits_for_an_answer(world: RtWorld) -> None:
     ticket = world.rt.mail("agent2", "she called: parcel missing")
     world.rt.tickets[ticket].requestors = [JANE]
-    pages, _ = await drain(world)
+    pages, _ = await drain(world.connector)
     assert pages[0].messages[0].direction is Direction.IN
     assert pages[0].conversations[0].customer_ref == JANE
 
@@ -400,7 +382,7 @@ async def test_a_ticket_that_an_agent_opens_for_a_customer_waits_for_an_answer(w
 async def test_a_ticket_without_requestor_belongs_to_who_made_it(world: RtWorld) -> None:
     ticket = world.rt.mail(JANE, "hello")
     world.rt.tickets[ticket].requestors = []
-    pages, _ = await drain(world)
+    pages, _ = await drain(world.connector)
     assert pages[0].conversations[0].customer_ref == JANE
 
 
@@ -408,7 +390,7 @@ async def test_each_colleague_is_looked_up_once(world: RtWorld) -> None:
     ticket = world.rt.mail(JANE, "question")
     for number in range(10):
         world.rt.write("agent2", ticket, f"answer {number}")
-    await drain(world)
+    await drain(world.connector)
     assert sum(path == "/user/agent2" for _, path in world.rt.requests) == 1
 
 
@@ -424,7 +406,7 @@ async def test_html_and_files(world: RtWorld) -> None:
     huge = world.rt.row("Correspond", ticket, JANE)
     world.rt.part(huge, "text/plain", "x", size=3_000_000)
     world.rt.row("Correspond", ticket, JANE)
-    pages, _ = await drain(world)
+    pages, _ = await drain(world.connector)
     messages: list[Message] = [m for page in pages for m in page.messages]
     assert [m.text for m in messages] == [
         "Where is it?", "the plain one", "(a text of 2929 KiB: open the ticket in RT to read it)", ""]
@@ -436,7 +418,7 @@ async def test_own_statuses_are_asked_about_once(world: RtWorld) -> None:
     for number in range(3):
         ticket = world.rt.mail(JANE, f"post {number}")
         world.rt.tickets[ticket].status = "awaiting depot"
-    pages, _ = await drain(world)
+    pages, _ = await drain(world.connector)
     assert {head.status for page in pages for head in page.conversations} <= {"awaiting depot"}
 
 
@@ -445,16 +427,16 @@ async def test_own_statuses_are_asked_about_once(world: RtWorld) -> None:
 
 async def test_the_key_is_sent_and_asked_for_first(world: RtWorld) -> None:
     ticket = str(world.rt.mail(JANE, "question"))
-    await world.connector.send(answer(ticket))
+    await world.connector.send(out(ticket))
     assert [row.key for row in world.rt.rows if row.kind == "Correspond"] == ["c1"]
     world.rt.requests.clear()
-    await world.connector.send(answer(ticket))
+    await world.connector.send(out(ticket))
     assert "POST" not in {method for method, _ in world.rt.requests}
 
 
 async def test_no_reply_carries_if_match(world: RtWorld) -> None:
     ticket = str(world.rt.mail(JANE, "question"))
-    await world.connector.send(answer(ticket))
+    await world.connector.send(out(ticket))
     posts = [request for request in world.line.seen if request.method == "POST"]
     assert posts
     assert all("if-match" not in request.headers for request in posts)
@@ -467,12 +449,12 @@ async def test_a_reply_to_a_colleagues_ticket_is_refused_unless_configured(world
     ticket = world.rt.mail(JANE, "question")
     world.rt.give(ticket, "agent2")
     with pytest.raises(Rejected) as caught:
-        await world.connector.send(answer(str(ticket)))
+        await world.connector.send(out(str(ticket)))
     assert not isinstance(caught.value, Conflict)
     assert "agent2" in caught.value.title
     assert world.rt.copies("hello") == 0
-    await world.connector.send(answer(str(ticket), "a note is no answer", kind=OutKind.NOTE))
-    await world.connect(take_on_reply=False).send(answer(str(ticket), "over their head", "c2"))
+    await world.connector.send(out(str(ticket), "a note is no answer", kind=OutKind.NOTE))
+    await world.connect(take_on_reply=False).send(out(str(ticket), "over their head", "c2"))
     assert world.rt.copies("over their head") == 1
 
 
@@ -481,10 +463,10 @@ async def test_a_reply_to_a_colleagues_ticket_is_refused_unless_configured(world
 async def test_whatever_comes_instead_of_a_confirmation_is_ambiguous(world: RtWorld, fault: Fault) -> None:
     ticket = str(world.rt.mail(JANE, "question"))
     world.line.faults.append(fault)
-    out, started = answer(ticket), world.clock.now()
+    reply, started = out(ticket), world.clock.now()
     with pytest.raises(Ambiguous):
-        await world.connector.send(out)
-    assert isinstance(await world.connector.reconcile(out, started), Found)
+        await world.connector.send(reply)
+    assert isinstance(await world.connector.reconcile(reply, started), Found)
 
 
 async def test_trouble_before_the_reply_leaves_proves_that_it_did_not(world: RtWorld) -> None:
@@ -494,7 +476,7 @@ async def test_trouble_before_the_reply_leaves_proves_that_it_did_not(world: RtW
         for kind in ("cut", "refuse"):
             world.line.faults.append(Fault(kind, path=path))
             with pytest.raises(Unavailable):
-                await world.connector.send(answer(ticket))
+                await world.connector.send(out(ticket))
             world.rt.tickets[int(ticket)].owner = "Nobody"
     assert world.rt.copies("hello") == 0
 
@@ -502,12 +484,12 @@ async def test_trouble_before_the_reply_leaves_proves_that_it_did_not(world: RtW
 async def test_a_key_that_was_not_written_yet_is_found_by_its_text(world: RtWorld) -> None:
     """RT writes the field just after the transaction."""
     ticket = str(world.rt.mail(JANE, "question"))
-    out, started = answer(ticket, "Hello  Jane,\nwe look."), world.clock.now()
+    reply, started = out(ticket, "Hello  Jane,\nwe look."), world.clock.now()
     world.line.faults.append(Fault("cut", "POST"))
     with pytest.raises(Ambiguous):
-        await world.connector.send(out)
+        await world.connector.send(reply)
     world.rt.rows[-1].key = ""
-    assert isinstance(await world.connector.reconcile(out, started), Found)
+    assert isinstance(await world.connector.reconcile(reply, started), Found)
 
 
 async def test_a_clock_of_ours_that_is_ahead_hides_nothing(clock: ManualClock) -> None:
@@ -515,9 +497,9 @@ async def test_a_clock_of_ours_that_is_ahead_hides_nothing(clock: ManualClock) -
     ticket = str(world.rt.mail(JANE, "question"))
     world.line.faults.append(Fault("cut", "POST"))
     with pytest.raises(Ambiguous):
-        await world.connector.send(answer(ticket))
+        await world.connector.send(out(ticket))
     world.connector._client.http.meter.skew = -6 * HOUR
-    assert isinstance(await world.connector.reconcile(answer(ticket), clock.now() + 6 * HOUR), Found)
+    assert isinstance(await world.connector.reconcile(out(ticket), clock.now() + 6 * HOUR), Found)
     await world.connector.close()
 
 
@@ -530,33 +512,29 @@ async def test_another_agents_or_older_same_words_are_not_ours(clock: ManualCloc
     world.rt.write("agent1", ticket, "hello", "Comment")
     started = world.clock.now()
     world.clock.advance(2 * MINUTE)
-    assert await world.connector.reconcile(answer(str(ticket)), started) == Absent()
+    assert await world.connector.reconcile(out(str(ticket)), started) == Absent()
     await world.connector.close()
 
 
 async def test_absence_needs_time_and_sight(world: RtWorld) -> None:
     ticket = world.rt.mail(JANE, "question")
     started = world.clock.now()
-    assert isinstance(await world.connector.reconcile(answer(str(ticket)), started), Unsure)
+    assert isinstance(await world.connector.reconcile(out(str(ticket)), started), Unsure)
     world.clock.advance(61 * SECOND)
-    assert await world.connector.reconcile(answer(str(ticket)), started) == Absent()
+    assert await world.connector.reconcile(out(str(ticket)), started) == Absent()
     world.rt.tickets[ticket].queue = 5
-    assert not isinstance(await world.connector.reconcile(answer(str(ticket)), started), Absent)
+    assert not isinstance(await world.connector.reconcile(out(str(ticket)), started), Absent)
 
 
 async def test_a_refusal_with_400_is_final(world: RtWorld) -> None:
     ticket = str(world.rt.mail(JANE, "question"))
     world.line.faults.append(Fault("status", "POST", status=400, body=b'{"message": "Permission Denied"}'))
     with pytest.raises(Rejected) as caught:
-        await world.connector.send(answer(ticket))
+        await world.connector.send(out(ticket))
     assert "Permission Denied" in caught.value.cause
 
 
 # acting -------------------------------------------------------------------------------------------------------------
-
-
-def act(ref: int, verb: Verb, value: str = "") -> Action:
-    return Action(verb=verb, conversation_ref=str(ref), value=value)
 
 
 async def test_a_refusal_inside_http_200_is_a_refusal(world: RtWorld) -> None:
@@ -626,7 +604,7 @@ async def test_tags_of_others_are_kept(world: RtWorld) -> None:
 async def test_refs_that_are_no_ticket_numbers_reach_no_server(world: RtWorld, ref: str) -> None:
     await world.connector.verify()
     world.rt.requests.clear()
-    for work in (world.connector.thread(ref), world.connector.send(answer(ref)),
+    for work in (world.connector.thread(ref), world.connector.send(out(ref)),
                  world.connector.act(Action(verb=Verb.CLAIM, conversation_ref=ref))):
         with pytest.raises(Rejected):
             await work
@@ -647,7 +625,7 @@ async def test_people_with_odd_names_are_looked_up_safely(world: RtWorld) -> Non
     "body", [b"null", b"[]", b'{"items": null}', b'{"items": {}}', b"<html>", b"", b'{"items": 7}']
 )
 async def test_lists_that_are_none_are_bad_answers(world: RtWorld, body: bytes) -> None:
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.line.faults.append(Fault("status", path="/transactions", status=200, body=body))
     with pytest.raises(BadAnswer):
         await world.connector.pull(cursor)
@@ -678,7 +656,7 @@ async def test_a_list_that_repeats_its_last_page_ends(world: RtWorld) -> None:
         return real(method, url.replace("page=2", "page=1"), headers, body)  # type: ignore[return-value]
 
     world.line.handler = clamped
-    pages, _ = await drain(world)
+    pages, _ = await drain(world.connector)
     assert texts(pages) == ["hello"]
 
 
@@ -690,18 +668,18 @@ async def test_over_a_real_socket_as_well(clock: ManualClock) -> None:
         source = RtSource(name="support", url=url, client_id_field="External ID")
         connector = create(source, clock=clock, token=lambda: "1-28-aaa")
         assert [m.text for m in (await connector.pull(None)).messages] == ["hello"]
-        out, started = answer("1", "once"), clock.now()
+        reply, started = out("1", "once"), clock.now()
         faults.append(Fault("cut", "POST"))
         with pytest.raises(Ambiguous):
-            await connector.send(out)
-        assert isinstance(await connector.reconcile(out, started), Found)
+            await connector.send(reply)
+        assert isinstance(await connector.reconcile(reply, started), Found)
         await connector.close()
     assert fake.rt.copies("once") == 1
 
 
 async def test_a_bare_zero_is_a_reply_too(world: RtWorld) -> None:
     ticket = world.rt.mail(JANE, "how many parcels?")
-    await world.connector.send(answer(str(ticket), "0"))
+    await world.connector.send(out(str(ticket), "0"))
     assert world.rt.copies("0") == 1
 
 

@@ -32,13 +32,13 @@ from agentdesk.errors import (
     WindowClosed,
 )
 from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
-from agentdesk.model.conversation import ClockKind, RemoteConversation
+from agentdesk.model.conversation import ClockKind
 from agentdesk.model.message import Direction, Visibility
-from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Unsure, Upload, Verb
-from agentdesk.model.page import Page
+from agentdesk.model.outgoing import Absent, Found, Outgoing, OutKind, Unsure, Upload, Verb
 from agentdesk.replies import template
 from agentdesk.testing.wire import Fault
 from tests.connectors.asking import Answers
+from tests.connectors.exchange import act, drain, heads, out, texts
 from tests.contract.test_zammad import JANE, ZammadWorld
 from tests.fakes.zammad import Reply
 
@@ -48,35 +48,6 @@ async def world(clock: ManualClock) -> AsyncIterator[ZammadWorld]:
     world = ZammadWorld(clock)
     yield world
     await world.connector.close()
-
-
-async def drain(world: ZammadWorld, cursor: str | None = None, limit: int = 100) -> tuple[list[Page], str]:
-    pages: list[Page] = []
-    while True:
-        pages.append(await world.connector.pull(cursor, limit))
-        cursor = pages[-1].cursor
-        assert cursor is not None
-        if not pages[-1].more:
-            return pages, cursor
-
-
-def texts(pages: list[Page]) -> list[str]:
-    return [m.text for page in pages for m in page.messages]
-
-
-def heads(pages: list[Page]) -> dict[str, RemoteConversation]:
-    return {head.ref: head for page in pages for head in page.conversations}
-
-
-def out(
-    ref: object, text: str = "hello", client_id: str = "c1", kind: OutKind = OutKind.REPLY, **more: Any
-) -> Outgoing:
-    return Outgoing(client_id=client_id, conversation_ref=str(ref), kind=kind, text=text,
-                    visibility=Visibility.DIRECT, **more)
-
-
-def act(ref: object, verb: Verb, value: str = "") -> Action:
-    return Action(verb=verb, conversation_ref=str(ref), value=value)
 
 
 def upload(path: Path, content: bytes = b"file content") -> Upload:
@@ -152,12 +123,12 @@ async def test_a_mail_that_zammad_gave_up_is_an_undelivered_answer(world: Zammad
     number = z.write(JANE, "hello")
     failed = {"delivery_status": "fail", "delivery_status_message": "550 no such\x07 user", "delivery_retry": 2}
     article = z.add(number, z.agent1.id, "answer", preferences=failed)
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert [one for page in pages for one in page.undelivered] == [], "Zammad tries again by itself"
     world.clock.advance(SECOND)
     z.add(number, z.agent1.id, "Unable to send email", sender="System", internal=True,
           preferences={"delivery_article_id_related": article.id, "delivery_message": True})
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert [(one.ref, one.reason) for page in pages for one in page.undelivered] == [
         (str(article.id), "550 no such␇ user")]
 
@@ -165,10 +136,10 @@ async def test_a_mail_that_zammad_gave_up_is_an_undelivered_answer(world: Zammad
 async def test_a_merged_ticket_is_closed_and_cannot_be_answered(world: ZammadWorld) -> None:
     z = world.zammad
     one, two = z.write(JANE, "one"), z.write(JANE, "two")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.clock.advance(SECOND)
     z.merge(one, two)
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     head = heads(pages)[str(one)]
     assert (head.status, head.closed) == ("merged", True)
     assert "merged" in head.locked_reason
@@ -181,13 +152,13 @@ async def test_what_the_server_closes_by_itself_is_told(world: ZammadWorld) -> N
     number = z.write(JANE, "one")
     z.tickets[number].state = 7
     z.tickets[number].extra["pending_time"] = "2026-01-01T01:00:00.000Z"
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert heads(pages)["1"].closed is False
     assert heads(pages)["1"].fields["pending_until"] == "2026-01-01T01:00:00.000Z"
     world.clock.advance(HOUR)
     z.tickets[number].state = 4
     z.touch(number)
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert (heads(pages)["1"].status, heads(pages)["1"].closed, texts(pages)) == ("closed", True, [])
 
 
@@ -198,21 +169,21 @@ async def test_many_tickets_of_one_instant_all_come(world: ZammadWorld) -> None:
     z = world.zammad
     for number in range(130):
         z.write(f"c{number}@example.test", f"post {number}")
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert len(set(texts(pages))) == 130
     world.clock.advance(SECOND)
     for number in list(z.tickets):
         z.add(number, z.agent2.id, f"sorry {number}")
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert len(set(texts(pages))) == 130
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert texts(pages) == []
 
 
 async def test_a_ticket_that_moves_to_the_end_pushes_none_over_the_edge(world: ZammadWorld) -> None:
     z = world.zammad
     z.write(JANE, "first")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     for number in range(120):
         world.clock.advance(MINUTE)
         z.write(JANE, f"post {number}")
@@ -227,7 +198,7 @@ async def test_a_ticket_that_moves_to_the_end_pushes_none_over_the_edge(world: Z
         return answer
 
     world.line.handler = restless
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert {f"post {number}" for number in range(120)} <= set(texts(pages))
 
 
@@ -236,7 +207,7 @@ async def test_the_search_index_may_run_behind(clock: ManualClock) -> None:
     z = world.zammad
     z.write(JANE, "one")
     assert "runs behind" in (await world.connector.verify()).warnings[0]
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     z.index_lag = True
     clock.advance(MINUTE)
     z.write(JANE, "late to be seen")
@@ -245,13 +216,13 @@ async def test_the_search_index_may_run_behind(clock: ManualClock) -> None:
     late = dict(z.index)
     z.write(JANE, "seen at once")
     z.index = {**late, 3: z.index[3]}
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert texts(pages) == ["seen at once"]
     clock.advance(2 * MINUTE)
     z.reindex()
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert texts(pages) == ["late to be seen"]
-    assert texts((await drain(world, cursor))[0]) == []
+    assert texts((await drain(world.connector, cursor))[0]) == []
     await world.connector.close()
 
 
@@ -261,11 +232,11 @@ async def test_an_old_ticket_that_comes_back_comes_whole(world: ZammadWorld) -> 
     z.tickets[number].state = 4
     world.clock.advance(30 * DAY)
     z.write("other@example.test", "today")
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert texts(pages) == ["today"]
     world.clock.advance(HOUR)
     z.write(JANE, "again", ticket=number)
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert texts(pages) == ["long ago", "again"]
     assert not any(page.backfill for page in pages)
 
@@ -277,13 +248,13 @@ async def test_the_backfill_keeps_to_its_limits(world: ZammadWorld) -> None:
         world.clock.advance(MINUTE)
     still = [z.write(JANE, f"open {number}") for number in range(25)]
     world.connector = world.connect(backfill_items=7)
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert sum(text.startswith("open") for text in texts(pages)) == len(still)
     assert sorted(text for text in texts(pages) if text.startswith("closed")) == [f"closed {n}" for n in range(23, 30)]
     assert all(page.backfill for page in pages)
-    assert texts((await drain(world, cursor))[0]) == []
+    assert texts((await drain(world.connector, cursor))[0]) == []
     world.connector = world.connect(backfill=0)
-    assert not any(text.startswith("closed") for text in texts((await drain(world))[0]))
+    assert not any(text.startswith("closed") for text in texts((await drain(world.connector))[0]))
 
 
 async def test_only_watched_groups_and_what_leaves_them(world: ZammadWorld) -> None:
@@ -291,18 +262,18 @@ async def test_only_watched_groups_and_what_leaves_them(world: ZammadWorld) -> N
     mine, theirs = z.write(JANE, "for users"), z.write(JANE, "for billing", group=2)
     world.connector = world.connect(groups=("users", "Nosuch"))
     assert (await world.connector.verify()).scopes == ("Users",)
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert texts(pages) == ["for users"]
     world.clock.advance(DAY)
     z.tickets[mine].group = 2
     z.touch(mine)
     z.touch(theirs)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert {ref: "not watched" in head.locked_reason for ref, head in heads(pages).items()} == {str(mine): True}
     world.clock.advance(SECOND)
     z.tickets[theirs].group = 1
     z.touch(theirs)
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert texts(pages) == ["for billing"]
     with pytest.raises(AuthError, match="no group"):
         await world.connect(groups=("Secret",)).verify()
@@ -314,13 +285,13 @@ async def test_a_server_that_was_set_back_is_a_gap_and_is_read_again(world: Zamm
     kept = z.tickets[number].updated
     world.clock.advance(DAY)
     z.write(JANE, "today", ticket=number)
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     z.articles.pop()
     z.tickets[number].updated = kept
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert "earlier state" in next(page.gap.reason for page in pages if page.gap)
     assert texts(pages) == ["yesterday"]
-    assert not any(page.gap for page in (await drain(world, cursor))[0])
+    assert not any(page.gap for page in (await drain(world.connector, cursor))[0])
 
 
 async def test_tickets_that_are_deleted_are_no_gap(world: ZammadWorld) -> None:
@@ -328,7 +299,7 @@ async def test_tickets_that_are_deleted_are_no_gap(world: ZammadWorld) -> None:
     z.write(JANE, "stays")
     world.clock.advance(DAY)
     spam = z.write(JANE, "spam")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     del z.tickets[spam]
     page = await world.connector.pull(cursor)
     assert page.gap is None
@@ -338,12 +309,12 @@ async def test_tickets_that_are_deleted_are_no_gap(world: ZammadWorld) -> None:
 @pytest.mark.parametrize("cursor", ["", "nonsense", "[]", '{"v": 2}', '{"v": 1, "seen": 7}'])
 async def test_a_cursor_that_cannot_be_read_means_a_full_walk(world: ZammadWorld, cursor: str) -> None:
     world.zammad.write(JANE, "hello")
-    assert "hello" in texts((await drain(world, cursor))[0])
+    assert "hello" in texts((await drain(world.connector, cursor))[0])
 
 
 async def test_a_hidden_or_deleted_ticket_is_gone(world: ZammadWorld) -> None:
     number = world.zammad.write(JANE, "secret", group=5)
-    assert texts((await drain(world))[0]) == []
+    assert texts((await drain(world.connector))[0]) == []
     for ref in (str(number), "99"):
         with pytest.raises(Gone):
             await world.connector.thread(ref)
@@ -368,7 +339,7 @@ async def test_older_forms_of_the_list_are_read(world: ZammadWorld, old: str) ->
 
     world.line.handler = older
     world.zammad.write(JANE, "hello", name="Jane Doe")
-    pages, _ = await drain(world)
+    pages, _ = await drain(world.connector)
     assert [m.author.name for page in pages for m in page.messages] == ["Jane Doe"]
     assert heads(pages)["1"].status == "new"
 
@@ -376,7 +347,7 @@ async def test_older_forms_of_the_list_are_read(world: ZammadWorld, old: str) ->
 @pytest.mark.parametrize("answer", [b"", b"null", b"7", b'"x"', b"<html>", b'{"assets": 7, "record_ids": {}}'])
 async def test_nonsense_for_a_list_is_said_or_empty_but_never_a_crash(world: ZammadWorld, answer: bytes) -> None:
     world.zammad.write(JANE, "hello")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     for path in ("/tickets/search", "/ticket_articles/by_ticket/1", "/tickets/1"):
         world.line.faults = [Fault("status", status=200, path=path, body=answer, times=9)]
         with suppress(BadAnswer, Gone):
@@ -386,7 +357,7 @@ async def test_nonsense_for_a_list_is_said_or_empty_but_never_a_crash(world: Zam
 
 async def test_a_list_without_end_is_left_for_the_next_pull(world: ZammadWorld) -> None:
     number = world.zammad.write(JANE, "hello")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     row = world.zammad._row(world.zammad.tickets[number])
     same = {"record_ids": [number] * 100, "assets": {"Ticket": {str(number): row}}, "total_count": 10**9}
     world.line.faults = [Fault("status", status=200, path="/tickets/search", times=10**6,
@@ -796,11 +767,11 @@ async def test_a_server_in_trouble_is_not_taken_for_one_without_conditions(world
 
 async def test_a_group_made_later_gets_its_name(world: ZammadWorld) -> None:
     world.zammad.write(JANE, "one")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.zammad.groups[9], world.zammad.addresses[9] = "Depot", 4
     world.clock.advance(HOUR)
     number = world.zammad.write(JANE, "two", group=9)
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert heads(pages)[str(number)].queue == "Depot"
 
 

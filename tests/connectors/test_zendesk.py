@@ -30,13 +30,13 @@ from agentdesk.errors import (
     WindowClosed,
 )
 from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
-from agentdesk.model.conversation import ClockKind, RemoteConversation
+from agentdesk.model.conversation import ClockKind
 from agentdesk.model.message import Direction, Visibility
-from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Unsure, Upload, Verb
-from agentdesk.model.page import Page
+from agentdesk.model.outgoing import Absent, Found, Outgoing, OutKind, Unsure, Upload, Verb
 from agentdesk.replies import template
 from agentdesk.testing.wire import Fault
 from tests.connectors.asking import Answers
+from tests.connectors.exchange import act, drain, heads, out, texts
 from tests.contract.test_zendesk import BASE, JANE, ZendeskWorld
 from tests.fakes.zendesk import Reply
 
@@ -55,35 +55,6 @@ async def searching(clock: ManualClock) -> AsyncIterator[ZendeskWorld]:
     world = ZendeskWorld(clock, BO)
     yield world
     await world.connector.close()
-
-
-async def drain(world: ZendeskWorld, cursor: str | None = None, limit: int = 100) -> tuple[list[Page], str]:
-    pages: list[Page] = []
-    while True:
-        pages.append(await world.connector.pull(cursor, limit))
-        cursor = pages[-1].cursor
-        assert cursor is not None
-        if not pages[-1].more:
-            return pages, cursor
-
-
-def texts(pages: list[Page]) -> list[str]:
-    return [m.text for page in pages for m in page.messages]
-
-
-def heads(pages: list[Page]) -> dict[str, RemoteConversation]:
-    return {head.ref: head for page in pages for head in page.conversations}
-
-
-def out(
-    ref: object, text: str = "hello", client_id: str = "c1", kind: OutKind = OutKind.REPLY, **more: Any
-) -> Outgoing:
-    return Outgoing(client_id=client_id, conversation_ref=str(ref), kind=kind, text=text,
-                    visibility=Visibility.DIRECT, **more)
-
-
-def act(ref: object, verb: Verb, value: str = "") -> Action:
-    return Action(verb=verb, conversation_ref=str(ref), value=value)
 
 
 # who speaks ---------------------------------------------------------------------------------------------------------
@@ -148,16 +119,16 @@ async def test_a_ticket_says_what_zendesk_knows(world: ZendeskWorld) -> None:
 async def test_what_zendesk_closes_by_itself_is_told(world: ZendeskWorld) -> None:
     z = world.zendesk
     number = z.write(JANE, "one")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.clock.advance(HOUR)
     z.tickets[number].status = "solved"
     z.touch(number)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert (heads(pages)["1"].status, heads(pages)["1"].closed, texts(pages)) == ("solved", True, [])
     world.clock.advance(4 * DAY)
     z.tickets[number].status = "closed"
     z.touch(number)
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert (heads(pages)["1"].status, heads(pages)["1"].locked_reason) == ("closed", "")
 
 
@@ -179,35 +150,35 @@ async def test_the_export_leaves_out_the_last_minute_and_loses_nothing(world: Ze
     z = world.zendesk
     z.delay_s = 60
     z.write(JANE, "one")
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert texts(pages) == ["one"]
     world.clock.advance(10 * SECOND)
     z.write("bo@example.test", "two")
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert texts(pages) == []
     world.clock.advance(MINUTE)
     z.write("cy@example.test", "three")
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert texts(pages) == ["two"]
     world.clock.advance(2 * MINUTE)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert texts(pages) == ["three"]
 
 
 async def test_two_changes_in_one_second_are_both_seen(searching: ZendeskWorld) -> None:
     z = searching.zendesk
     number = z.write(JANE, "one")
-    _, cursor = await drain(searching)
+    _, cursor = await drain(searching.connector)
     searching.clock.advance(MINUTE)
     z.write(JANE, "two", ticket=number)
-    pages, cursor = await drain(searching, cursor)
+    pages, cursor = await drain(searching.connector, cursor)
     assert texts(pages) == ["two"]
     z.write(JANE, "three", ticket=number)
     searching.clock.advance(500)
-    pages, cursor = await drain(searching, cursor)
+    pages, cursor = await drain(searching.connector, cursor)
     assert texts(pages) == ["three"]
     searching.clock.advance(MINUTE)
-    assert texts((await drain(searching, cursor))[0]) == []
+    assert texts((await drain(searching.connector, cursor))[0]) == []
 
 
 @pytest.mark.parametrize("who", ["ada@desk.example", BO])
@@ -216,27 +187,27 @@ async def test_many_tickets_all_come(clock: ManualClock, who: str) -> None:
     z = world.zendesk
     for number in range(130):
         z.write(f"c{number}@example.test", f"post {number}")
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert len(set(texts(pages))) == 130
     clock.advance(MINUTE)
     for number in list(z.tickets):
         z.add(number, world.colleague, f"sorry {number}")
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert len(set(texts(pages))) == 130
     clock.advance(MINUTE)
-    assert texts((await drain(world, cursor))[0]) == []
+    assert texts((await drain(world.connector, cursor))[0]) == []
     await world.connector.close()
 
 
 async def test_more_than_a_search_shows_in_one_second_is_a_gap(searching: ZendeskWorld) -> None:
     z = searching.zendesk
     number = z.write(JANE, "one")
-    _, cursor = await drain(searching)
+    _, cursor = await drain(searching.connector)
     searching.clock.advance(HOUR)
     z.touch(number)
     row = {**z._row(z.tickets[number]), "result_type": "ticket"}
     same = json.dumps({"results": [row] * 100, "count": 5_000, "next_page": "https://x"}).encode()
-    _, cursor = await drain(searching, cursor)
+    _, cursor = await drain(searching.connector, cursor)
     searching.clock.advance(HOUR)
     searching.line.faults = [Fault("status", status=200, path="/search", body=same, times=40)]
     page = await searching.connector.pull(cursor)
@@ -244,13 +215,13 @@ async def test_more_than_a_search_shows_in_one_second_is_a_gap(searching: Zendes
     assert page.cursor != cursor
     searching.line.faults = []
     z.write(JANE, "two", ticket=number)
-    assert "two" in texts((await drain(searching, page.cursor))[0])
+    assert "two" in texts((await drain(searching.connector, page.cursor))[0])
 
 
 async def test_the_search_may_run_behind(searching: ZendeskWorld) -> None:
     z = searching.zendesk
     z.write(JANE, "one")
-    _, cursor = await drain(searching)
+    _, cursor = await drain(searching.connector)
     z.index_lag = True
     searching.clock.advance(MINUTE)
     z.write(JANE, "late to be seen")
@@ -259,13 +230,13 @@ async def test_the_search_may_run_behind(searching: ZendeskWorld) -> None:
     z.write(JANE, "seen at once")
     z.reindex()
     z.index = {**late, 3: z.index[3]}
-    pages, cursor = await drain(searching, cursor)
+    pages, cursor = await drain(searching.connector, cursor)
     assert texts(pages) == ["seen at once"]
     searching.clock.advance(2 * MINUTE)
     z.reindex()
-    pages, cursor = await drain(searching, cursor)
+    pages, cursor = await drain(searching.connector, cursor)
     assert texts(pages) == ["late to be seen"]
-    assert texts((await drain(searching, cursor))[0]) == []
+    assert texts((await drain(searching.connector, cursor))[0]) == []
 
 
 async def test_an_old_ticket_that_comes_back_comes_whole(world: ZendeskWorld) -> None:
@@ -275,11 +246,11 @@ async def test_an_old_ticket_that_comes_back_comes_whole(world: ZendeskWorld) ->
     z.touch(number)
     world.clock.advance(30 * DAY)
     z.write("other@example.test", "today")
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert texts(pages) == ["today"]
     world.clock.advance(HOUR)
     z.write(JANE, "again", ticket=number)
-    pages, _ = await drain(world, cursor)
+    pages, _ = await drain(world.connector, cursor)
     assert texts(pages) == ["long ago", "again"]
     assert not any(page.backfill for page in pages)
 
@@ -295,13 +266,13 @@ async def test_the_backfill_keeps_to_its_limits(clock: ManualClock, who: str) ->
         z.write(JANE, f"open {number}")
     z.reindex()
     world.connector = world.connect(backfill_items=7)
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert sum(text.startswith("open") for text in texts(pages)) == 25
     assert sorted(t for t in texts(pages) if t.startswith("solved")) == [f"solved {n}" for n in range(23, 30)]
     assert all(page.backfill for page in pages)
-    assert not [t for t in texts((await drain(world, cursor))[0]) if t.startswith("open")]
+    assert not [t for t in texts((await drain(world.connector, cursor))[0]) if t.startswith("open")]
     world.connector = world.connect(backfill=0)
-    assert not any(text.startswith("solved") for text in texts((await drain(world))[0]))
+    assert not any(text.startswith("solved") for text in texts((await drain(world.connector))[0]))
     await world.connector.close()
 
 
@@ -312,18 +283,18 @@ async def test_only_watched_groups_and_what_leaves_them(world: ZendeskWorld) -> 
     account = await world.connector.verify()
     assert account.scopes == ("Support",)
     assert "Nosuch" in account.warnings[0]
-    pages, cursor = await drain(world)
+    pages, cursor = await drain(world.connector)
     assert texts(pages) == ["for support"]
     world.clock.advance(DAY)
     z.tickets[mine].group = 20
     z.touch(mine)
     z.touch(theirs)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert {ref: "not watched" in head.locked_reason for ref, head in heads(pages).items()} == {str(mine): True}
     world.clock.advance(MINUTE)
     z.tickets[theirs].group = 10
     z.touch(theirs)
-    assert texts((await drain(world, cursor))[0]) == ["for billing"]
+    assert texts((await drain(world.connector, cursor))[0]) == ["for billing"]
     with pytest.raises(AuthError, match="no group"):
         await world.connect(groups=("Secret",)).verify()
 
@@ -331,47 +302,47 @@ async def test_only_watched_groups_and_what_leaves_them(world: ZendeskWorld) -> 
 async def test_a_deleted_ticket_is_told_by_the_export(world: ZendeskWorld) -> None:
     z = world.zendesk
     number = z.write(JANE, "spam")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.clock.advance(MINUTE)
     z.tickets[number].status = "deleted"
     z.touch(number)
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert (heads(pages)["1"].closed, heads(pages)["1"].status) == (True, "deleted")
     with pytest.raises(Gone):
         await world.connector.thread(str(number))
     z.hidden.add(z.write(JANE, "secret"))
-    assert texts((await drain(world, cursor))[0]) == []
+    assert texts((await drain(world.connector, cursor))[0]) == []
 
 
 async def test_an_export_mark_that_zendesk_forgot_is_replaced_by_the_time(world: ZendeskWorld) -> None:
     z = world.zendesk
     z.write(JANE, "one")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.clock.advance(MINUTE)
     z.write(JANE, "two")
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     forgotten = cursor.replace('"after":"c', '"after":"x')
     assert forgotten != cursor
     world.clock.advance(10 * MINUTE)
     z.write(JANE, "three")
-    pages, cursor = await drain(world, forgotten)
+    pages, cursor = await drain(world.connector, forgotten)
     assert texts(pages) == ["three"]
 
 
 async def test_an_administrator_who_is_one_no_more_goes_on_by_search(world: ZendeskWorld) -> None:
     z = world.zendesk
     z.write(JANE, "one")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     z.admin.role = "agent"
     world.clock.advance(MINUTE)
     z.write(JANE, "two")
-    pages, cursor = await drain(world, cursor)
+    pages, cursor = await drain(world.connector, cursor)
     assert texts(pages) == ["two"]
     z.admin.role = "admin"
     await world.restart()
     world.clock.advance(10 * MINUTE)
     z.write(JANE, "three")
-    assert texts((await drain(world, cursor))[0]) == ["three"]
+    assert texts((await drain(world.connector, cursor))[0]) == ["three"]
 
 
 async def test_long_threads_are_read_page_by_page(world: ZendeskWorld) -> None:
@@ -382,11 +353,11 @@ async def test_long_threads_are_read_page_by_page(world: ZendeskWorld) -> None:
         z.write(JANE, f"comment {place}", ticket=number)
     page = await world.connector.thread(str(number))
     assert [m.text for m in page.messages] == [f"comment {place}" for place in range(230)]
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.clock.advance(MINUTE)
     z.write(JANE, "one more", ticket=number)
     asked = len(world.zendesk.requests)
-    assert texts((await drain(world, cursor))[0]) == ["one more"]
+    assert texts((await drain(world.connector, cursor))[0]) == ["one more"]
     assert sum("comments" in path for _, path in world.zendesk.requests[asked:]) == 1
 
 
@@ -397,7 +368,7 @@ async def test_a_ticket_too_long_for_any_answer_does_not_hold_up_the_others(worl
     world.connector = world.connect(limit=50_000)
     huge = json.dumps({"comments": ["x" * 60_000]}).encode()
     world.line.faults = [Fault("status", status=200, path="/tickets/1/comments", body=huge, times=9)]
-    pages, _ = await drain(world)
+    pages, _ = await drain(world.connector)
     assert texts(pages) == ["short"]
     assert set(heads(pages)) == {"1", "2"}
     assert [r.where for page in pages for r in page.rejects] == ["ticket 1"]
@@ -406,13 +377,13 @@ async def test_a_ticket_too_long_for_any_answer_does_not_hold_up_the_others(worl
 @pytest.mark.parametrize("cursor", ["", "nonsense", "[]", '{"v": 2}', '{"v": 1, "seen": 7}'])
 async def test_a_cursor_that_cannot_be_read_means_a_full_walk(world: ZendeskWorld, cursor: str) -> None:
     world.zendesk.write(JANE, "hello")
-    assert "hello" in texts((await drain(world, cursor))[0])
+    assert "hello" in texts((await drain(world.connector, cursor))[0])
 
 
 @pytest.mark.parametrize("answer", [b"", b"null", b"7", b'"x"', b"<html>", b'{"tickets": 7, "comments": {}}', b"[]"])
 async def test_nonsense_is_said_and_never_a_crash(world: ZendeskWorld, answer: bytes) -> None:
     world.zendesk.write(JANE, "hello")
-    _, cursor = await drain(world)
+    _, cursor = await drain(world.connector)
     world.clock.advance(MINUTE)
     world.zendesk.touch(1)
     for path in ("/incremental", "/tickets/1/comments", "/show_many", "/tickets/1"):
