@@ -38,12 +38,6 @@ def form(kind: str, body: bytes) -> dict[str, Any]:
     return data
 
 
-def without_files(data: dict[str, Any]) -> dict[str, Any]:
-    """The fields alone."""
-    return {name: without_files(value) if isinstance(value, dict) else value for name, value in data.items()
-            if name != "attachments"}
-
-
 def _meant(name: str, text: str) -> Any:
     """A field is text; numbers are read as such where the name says that it is one, as the database does."""
     if name.endswith(("inbox_id", "contact_id")) or name == "in_reply_to":

@@ -79,6 +79,11 @@ def body(route: str, shape: Json, why: str) -> Iterator[Amendment]:
     yield Amendment(("routes", route, "body"), shape, why)
 
 
+def always(kind: str, names: str, why: str) -> Iterator[Amendment]:
+    """Fields that every answer of a type has, where the description requires none."""
+    yield Amendment(("types", kind, "required"), names.split(), why)
+
+
 def ref(kind: str) -> Json:
     """Another type of the extract."""
     return {"$ref": f"#/types/{kind}"}
@@ -110,6 +115,9 @@ def _chatwoot() -> Iterator[Amendment]:
     yield from fields("conversation_show", {"timestamp": NUMBER, "snoozed_until": TEXT, "status": status}, head)
     for name, kind in (("team", "team"), ("assignee", "agent")):
         yield Amendment(("types", "conversation_show", "properties", "meta", "properties", name), ref(kind), head)
+    yield from always("conversation_show", "account_id additional_attributes agent_last_seen_at can_reply created_at "
+                      "custom_attributes first_reply_created_at id inbox_id labels last_activity_at messages meta "
+                      "muted priority status unread_count updated_at uuid waiting_since", head)
     rows = {"type": "array", "items": ref("conversation_show")}
     for steps in (("conversation_list", "properties", "data"), ("contact_conversations_response",)):
         yield Amendment(("types", *steps, "properties", "payload"), rows, head)
@@ -118,6 +126,8 @@ def _chatwoot() -> Iterator[Amendment]:
         "updated_at": TEXT, "message_type": {"enum": [0, 1, 2, 3]}, "echo_id": TEXT,
         "content_type": {"type": "string"}, "attachments": {"type": "array", "items": OBJECT},
         "status": {"enum": ["sent", "delivered", "read", "failed", "progress"]}}, push)
+    yield from always("message", "content content_attributes content_type conversation_id created_at id inbox_id "
+                      "message_type private source_id status", views + "models/_message.json.jbuilder")
     yield from answer(f"POST {desk}/conversations", ref("conversation_show"), head)
     yield from answer(f"POST {talk}/messages", ref("message"), views + "models/_message.json.jbuilder")
     found = CHATWOOT + "app/finders/conversation_finder.rb"
@@ -128,6 +138,9 @@ def _chatwoot() -> Iterator[Amendment]:
     yield from fields("contact_meta", {"current_page": {"type": ["integer", "string"]}}, contacts)
     person = views + "models/_contact.json.jbuilder"
     yield from fields("contact_list_item", {"additional_attributes": OBJECT}, person)
+    yield from always("contact_list_item", "additional_attributes custom_attributes email id identifier name "
+                      "phone_number", person)
+    yield from always("agent", "email id name role", views + "models/_agent.json.jbuilder")
     inbox = {"type": "object", "properties": {"inbox": OBJECT, "source_id": TEXT}}
     made = {"type": "object", "properties": {"contact": ref("contact_list_item"), "contact_inbox": inbox}}
     yield from answer(f"POST {desk}/contacts", {"type": "object", "properties": {"payload": made}},

@@ -56,10 +56,10 @@ def test_an_answer_of_another_shape_is_told_with_route_and_field() -> None:
 
 
 def test_a_fault_deep_in_a_list_names_its_place() -> None:
-    page = {"data": {"meta": {}, "payload": [{"id": 1}, {"id": 2, "labels": ["a", 7]}]}}
-    assert faults("chatwoot", "GET", "/api/v1/accounts/3/conversations", Said(page)) == [
-        "GET /api/v1/accounts/{account_id}/conversations answers 200 $.data.payload[1].labels[1]: "
-        "7 is not of type 'string'"]
+    ticket = {"requester_id": 7, "tags": ["a", "b"]}
+    page = {"tickets": [ticket, {**ticket, "tags": ["a", 7]}]}
+    assert faults("zendesk", "GET", "/api/v2/tickets/show_many?ids=1,2", Said(page)) == [
+        "GET /api/v2/tickets/show_many answers 200 $.tickets[1].tags[1]: 7 is not of type 'string'"]
 
 
 def test_what_is_one_of_several_is_held_to_the_one_it_says_it_is() -> None:
