@@ -11,7 +11,7 @@ from agentdesk.model.message import Direction, Message
 from agentdesk.model.outgoing import Receipt, SendState
 from agentdesk.model.page import Page
 from agentdesk.model.plan import Applied, Held, HeldMessage, Plan
-from agentdesk.store import effects, heard, outbox, requesters, sources, standing, tickets, undelivered
+from agentdesk.store import effects, heard, merging, outbox, requesters, sources, standing, tickets, undelivered
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
 from agentdesk.store.delivery import OWN_REF, crossed
@@ -63,6 +63,7 @@ def apply(db: Db, plan: Plan, now: Millis, rulebook: Rulebook) -> Applied:
     intake.people()
     intake.conversations()
     intake.mentions()
+    intake.mergers()
     intake.deletions()
     intake.answers()
     intake.arrivals()
@@ -155,6 +156,10 @@ class _Intake:
     def mentions(self) -> None:
         """What was heard before and came as a mention now."""
         heard.turn_direct(self._db, self._plan, self._heads)
+
+    def mergers(self) -> None:
+        """What was said in conversations that became part of others."""
+        merging.carry_over(self._db, self._plan, self._heads, self.moves, self._now)
 
     def deletions(self) -> None:
         """Mark what its authors deleted; a colleague's deleted answer answers nothing any more."""

@@ -63,7 +63,7 @@ class Transitions:
         if not self._plan.backfill:
             self._note_answers(head)
             if head.remote_closed:
-                self._note(head, "closed_elsewhere", self._plan.source, {"status": head.status})
+                self.note(head, "closed_elsewhere", self._plan.source, {"status": head.status})
 
     def _go_on(self, head: Head) -> None:
         before = head.state
@@ -78,7 +78,7 @@ class Transitions:
             flipped = not head.was_closed
             if head.burst:
                 if flipped:
-                    self._note(head, "closed_elsewhere", self._plan.source, {"status": head.status, "stays": "open"})
+                    self.note(head, "closed_elsewhere", self._plan.source, {"status": head.status, "stays": "open"})
             elif head.state == State.WAITING or (flipped and head.state != State.DONE):
                 self._finish(head)
         elif head.was_closed and head.state == State.DONE:
@@ -89,6 +89,11 @@ class Transitions:
         if head.state in (State.WAITING, State.DONE) and head.burst:
             self._reopen(head, "answer deleted")
 
+    def take_over(self, head: Head, rule: str) -> None:
+        """Words that nobody has answered came over from another conversation."""
+        if head.burst and head.state != State.OPEN:
+            self._reopen(head, rule)
+
     def _reopen(self, head: Head, rule: str) -> None:
         detail: dict[str, Any] = {"was": head.state}
         if head.disposition:
@@ -97,7 +102,7 @@ class Transitions:
         head.snoozed_until, head.disposed_at, head.disposition, head.disposition_code = None, None, None, ""
         head.review = 0
         self.reopened.append(head.id)
-        self._note(head, "reopened", rule, detail)
+        self.note(head, "reopened", rule, detail)
 
     def _finish(self, head: Head) -> None:
         """Closed by its source, and nothing is unanswered: done, without a disposition of ours, until one looks."""
@@ -105,11 +110,12 @@ class Transitions:
         if not (head.is_new and self._plan.backfill):
             head.review = 1
             self.closed.append(head.id)
-            self._note(head, "closed_elsewhere", self._plan.source, {"status": head.status})
+            self.note(head, "closed_elsewhere", self._plan.source, {"status": head.status})
 
     def _note_answers(self, head: Head) -> None:
         if head.answerers and not (head.backfill and self._plan.backfill):
-            self._note(head, "answered_elsewhere", self._plan.source, {"by": ", ".join(dict.fromkeys(head.answerers))})
+            self.note(head, "answered_elsewhere", self._plan.source, {"by": ", ".join(dict.fromkeys(head.answerers))})
 
-    def _note(self, head: Head, action: str, rule: str, detail: dict[str, Any]) -> None:
+    def note(self, head: Head, action: str, rule: str, detail: dict[str, Any]) -> None:
+        """Keep something that was decided for the ledger."""
         self._entries.append((head.id, action, rule, detail))
