@@ -289,15 +289,18 @@ async def test_a_line_that_breaks_is_tried_again(wild: Wild) -> None:
     connector = wild.connect()
     for fault in (Fault("refuse"), Fault("cut"), Fault("lose")):
         wild.line.faults.append(fault)
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable) as caught:
             await connector.pull(None)
+        assert " url:" not in caught.value.remedy
     assert texts((await drain(connector))[0]) == ["one"]
 
 
-async def test_a_feed_behind_a_login_says_so(wild: Wild) -> None:
-    wild.serve(wild.hosts.add(NEWS), "", 401)
-    with pytest.raises(Rejected, match="asks for a login"):
+@pytest.mark.parametrize(("status", "words"), [(401, "asks for a login"), (403, "not for everybody")])
+async def test_a_feed_behind_a_login_says_so(wild: Wild, status: int, words: str) -> None:
+    wild.serve(wild.hosts.add(NEWS), "", status)
+    with pytest.raises(Rejected, match=words) as caught:
         await wild.connect().pull(None)
+    assert "take it out of feeds:" in caught.value.remedy
 
 
 # hostile and broken documents ---------------------------------------------------------------------------------------
@@ -349,6 +352,7 @@ async def test_too_large_an_answer_is_refused(wild: Wild) -> None:
     with pytest.raises(BadAnswer) as caught:
         await wild.connect().pull(None)
     assert "larger than" in caught.value.cause
+    assert caught.value.remedy.endswith("check the address in feeds:")
 
 
 async def test_an_old_encoding_and_a_broken_document_are_read_as_far_as_they_go(wild: Wild) -> None:

@@ -17,7 +17,7 @@ from agentdesk.config.sources import RssSource
 from agentdesk.connectors.answers import Answer
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.rss.reading import Document, parse
-from agentdesk.errors import AuthError, BadAnswer, Gone, Rejected
+from agentdesk.errors import AuthError, BadAnswer, Gone, Rejected, Unavailable
 from agentdesk.model.clock import DAY, SECOND, Clock, Millis
 from agentdesk.model.page import Budget
 from agentdesk.model.text import inert_line
@@ -112,6 +112,12 @@ class Fetcher:
                            "It is not asked for any more; take it out of feeds:") from error
             raise Rejected(f"{name}: there is nothing at {_shown(feed)}", error.cause,
                            "Check the address in feeds:") from error
+        except (Rejected, BadAnswer, Unavailable) as error:
+            if "HTTP 403" in error.cause:
+                raise Rejected(f"{name}: {_shown(feed)} is not for everybody", error.cause,
+                               "Only public feeds can be read; take it out of feeds:") from error
+            error.remedy = error.remedy.replace("url:", "feeds:")
+            raise
 
     def _door(self, address: str) -> Http:
         parts = urlsplit(address)
