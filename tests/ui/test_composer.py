@@ -348,6 +348,20 @@ async def test_a_full_disk_leaves_the_text_on_the_screen_and_a_copy_beside(
         assert not copy.exists()
 
 
+async def test_a_mistake_of_our_own_while_storing_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(desk: Desk, draft: Draft) -> int:
+        raise ValueError("nobody thought of this")
+
+    save = answer.save
+    monkeypatch.setattr(answer, "save", broken)
+    async with writing(world) as (app, pilot, composer, _):
+        await typed(pilot, "On its way")
+        composer._store_now()
+        await until(pilot, lambda: "went wrong inside agentdesk (ValueError)" in screen_text(app))
+        monkeypatch.setattr(answer, "save", save)
+        assert composer.editor.text == "On its way"
+
+
 async def test_words_of_another_window_are_not_written_over(world: World) -> None:
     async with writing(world) as (_, pilot, composer, number):
         await typed(pilot, "Here")

@@ -201,7 +201,7 @@ class Composer(Vertical):
 
     def _store_now(self) -> None:
         self._stop_timer()
-        self.run_worker(self.flush(), group="draft", exclusive=False, exit_on_error=False)
+        self.desk_app.work(self.flush())
         self._judge()
 
     def _stop_timer(self) -> None:
