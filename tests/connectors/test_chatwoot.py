@@ -1109,6 +1109,14 @@ async def test_lists_that_are_none_are_bad_answers(world: ChatwootWorld, body: b
         world.line.faults.clear()
 
 
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"null"])
+async def test_an_empty_answer_about_us_is_no_dead_token(world: ChatwootWorld, body: bytes) -> None:
+    world.line.faults.append(Fault("status", path="/profile", status=200, body=body))
+    with pytest.raises(BadAnswer, match="whose token"):
+        await world.connector.verify()
+    assert (await world.connector.verify()).ref == "agent:7"
+
+
 async def test_odd_heads_and_messages_are_set_aside_alone(world: ChatwootWorld) -> None:
     world.server.writes("good one")
     real = world.line.handler

@@ -19,8 +19,7 @@ from agentdesk.connectors.chatwoot.sending import LAG_S, MAX_CHARS, MAX_FILE, MA
 from agentdesk.connectors.chatwoot.speak import CLOSED, STATUSES, Speaker
 from agentdesk.connectors.chatwoot.wire import Talk
 from agentdesk.connectors.http import Http
-from agentdesk.connectors.login import again
-from agentdesk.errors import AuthError, Rejected
+from agentdesk.errors import AuthError, BadAnswer, Rejected
 from agentdesk.model.capability import Caps, Counter, SendStrength
 from agentdesk.model.clock import SECOND, Clock, Millis
 from agentdesk.model.customer import Profile
@@ -232,9 +231,9 @@ class ChatwootConnector(Connector):
                 self._client.dashed = False
                 raise
         if not isinstance(me, dict) or not isinstance(me.get("id"), int):
-            raise AuthError(
+            raise BadAnswer(
                 f"{self.name}: Chatwoot does not say whose token this is", "Its profile has no number",
-                f"Use the access token at the end of an agent's profile, and check url: first. {again(self.name)}",
+                "It is asked again by itself; if it stays, check url:, and that the token is an agent's own",
             )
         return me
 

@@ -21,7 +21,7 @@ from agentdesk.connectors.zammad.reading import Reader
 from agentdesk.connectors.zammad.speak import Speaker
 from agentdesk.connectors.zammad.wire import KEY, Article, Ticket, User, preference
 from agentdesk.connectors.zammad.writing import Writer
-from agentdesk.errors import Ambiguous, AuthError, Gone, Rejected
+from agentdesk.errors import Ambiguous, AuthError, BadAnswer, Gone, Rejected
 from agentdesk.model.capability import Caps, SendStrength
 from agentdesk.model.clock import SECOND, Clock, Millis
 from agentdesk.model.customer import Profile
@@ -83,8 +83,8 @@ class ZammadConnector(Connector):
         data = await self._client.get("/users/me")
         users, _ = read([data], User, "user")
         if not users:
-            raise AuthError(f"{self.name}: Zammad does not say who we are", "",
-                            f"Check url: first. {again(self.name)}")
+            raise BadAnswer(f"{self.name}: Zammad does not say who we are", "Its answer is no user",
+                            "It is asked again by itself; if it stays, check url:")
         me = users[0]
         await self._check_agent(me)
         self._client.me = me.id
