@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from agentdesk.model.clock import Clock
+from tests.fakes.wire import Reply
 
 TYPES = {"email": 1, "sms": 2, "chat": 3, "fax": 4, "phone": 5, "twitter status": 6, "note": 10, "web": 11,
          "telegram personal-message": 12, "facebook feed post": 8, "facebook feed comment": 9, "whatsapp message": 14}
@@ -85,20 +86,6 @@ class Article:
     broken: bool = False
 
 
-@dataclass
-class Reply:
-    """What the server answers."""
-
-    status: int
-    data: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-    raw: bytes | None = None
-
-    def body(self) -> bytes:
-        """The bytes on the wire."""
-        return self.raw if self.raw is not None else json.dumps(self.data).encode()
-
-
 class Refusal(Exception):
     """The server says no."""
 
@@ -115,6 +102,7 @@ class FakeZammad:
         self.users: dict[int, User] = {}
         self.tickets: dict[int, Ticket] = {}
         self.articles: list[Article] = []
+        self.histories: dict[int, list[dict[str, Any]]] = {}
         self.groups = {1: "Users", 2: "Sales::Billing", 5: "Secret"}
         self.addresses: dict[int, int | None] = {1: 1, 2: 2, 5: 3}
         self.mails: list[tuple[str, str]] = []
@@ -185,9 +173,12 @@ class FakeZammad:
         """Make one ticket part of another: its articles move over."""
         for article in self.articles:
             if article.ticket == old:
-                article.ticket = new
+                article.ticket, article.updated = new, self._now()
         self.tickets[old].state = 5
-        self.add(old, self.agent2.id, "merged", type="note", internal=True)
+        self.histories.setdefault(old, []).append({
+            "id": self._id("article"), "o_id": old, "type": "merged_into", "object": "Ticket", "id_from": old,
+            "id_to": new, "created_by_id": self.agent2.id, "created_at": self._now()})
+        self.add(old, self.agent2.id, "merged", type="note")
         self.touch(new)
 
     def copies(self, text: str, *, internal: bool = False) -> int:
@@ -241,6 +232,8 @@ class FakeZammad:
             (r"/ticket_articles/by_ticket/(\d+)", "GET", self._articles),
             (r"/ticket_articles", "POST", self._post),
             (r"/ticket_attachment/(\d+)/(\d+)/(\d+)", "GET", self._file),
+            (r"/ticket_history/(\d+)", "GET", lambda number, **_: Reply(
+                200, {"history": self.histories.get(self._load(number).id, []), "assets": {}})),
             (r"/tags", "GET", lambda params, **_: Reply(200, {"tags": list(self._load(params["o_id"]).tags)})),
             (r"/tags/add", "POST", self._tag),
             (r"/tags/remove", "DELETE", self._untag),

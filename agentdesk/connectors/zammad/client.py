@@ -187,6 +187,17 @@ class ZammadClient:
         found = data.get("tags") if isinstance(data, dict) else None
         return [str(tag) for tag in found] if isinstance(found, list) else []
 
+    async def merged_into(self, number: int) -> int:
+        """The ticket that a merged one became part of, by its history; 0 where that does not tell."""
+        try:
+            data = await self.get(f"/ticket_history/{number}")
+        except Rejected:
+            return 0
+        rows = data.get("history") if isinstance(data, dict) else None
+        told = [row.get("id_to") for row in rows if isinstance(row, dict) and row.get("type") == "merged_into"
+                ] if isinstance(rows, list) else []
+        return next((into for into in reversed(told) if isinstance(into, int) and into != number), 0)
+
     async def put(self, number: int, fields: Mapping[str, Any]) -> None:
         """Set fields of a ticket; doing it again changes nothing."""
         await self.http.request("PUT", f"/tickets/{number}", json=dict(fields), safe=True)

@@ -122,7 +122,7 @@ class Reader:
         rejects = list(listing.rejects)
         failed: list[Undelivered] = []
         people: list[int] = []
-        for ticket in listing.tickets:
+        for ticket in listing.tickets:  # grows by what merged ones became part of
             try:
                 (articles, bad), tags = await asyncio.gather(
                     self._client.articles(ticket.id), self._client.tags(ticket.id))
@@ -137,7 +137,8 @@ class Reader:
                 heads.append(await self._speaker.conversation(ticket, listing.raw.get(ticket.id, {}), None))
                 continue
             self._reached[ticket.id] = max([0, *(a.id for a in articles), *(_number(item.where, 0) for item in bad)])
-            heads.append(await self._speaker.conversation(ticket, listing.raw.get(ticket.id, {}), tags, articles))
+            head = await self._speaker.conversation(ticket, listing.raw.get(ticket.id, {}), tags, articles)
+            heads.append(await self._with_target(head, listing))
             before = known.get(ticket.id)
             fresh = [article for article in articles if _is_news(article, before)]
             said, unread = await self._speaker.messages(ticket, fresh)
@@ -149,6 +150,22 @@ class Reader:
             messages=tuple(sorted(messages, key=lambda m: (m.created_at, int(m.ref)))), conversations=tuple(heads),
             profiles=tuple(self._speaker.profiles(people)), rejects=tuple(rejects), undelivered=tuple(failed),
         )
+
+    async def _with_target(self, head: RemoteConversation, listing: Listing) -> RemoteConversation:
+        """A merged ticket's head together with the ticket that it is part of now, where we watch that one."""
+        target = int(head.merged_into or 0)
+        if not target or target in [ticket.id for ticket in listing.tickets]:
+            return head
+        try:
+            ticket, raw, users = await self._client.ticket(target)
+        except Gone:
+            return msgspec.structs.replace(head, merged_into="")
+        if not self._watches(ticket):
+            return msgspec.structs.replace(head, merged_into="")
+        self._speaker.meet(users)
+        listing.tickets.append(ticket)
+        listing.raw[target] = raw
+        return head
 
     async def _begin(self) -> Page:
         """First connect: note where the stream stands before reading tickets, so that nothing falls between."""

@@ -76,6 +76,11 @@ class Speaker:
         state = self.states.get(ticket.state_id)
         return state is not None and state.closed
 
+    def merged(self, ticket: Ticket) -> bool:
+        """Whether it became part of another one."""
+        state = self.states.get(ticket.state_id)
+        return state is not None and state.type == MERGED
+
     def link(self, number: int, article: int = 0) -> str:
         """Where a person sees the ticket."""
         return f"{self._site}/#ticket/zoom/{number}" + (f"/{article}" if article else "")
@@ -87,7 +92,7 @@ class Speaker:
         state, group = self.states.get(ticket.state_id), self.groups.get(ticket.group_id)
         priority = self.priorities.get(ticket.priority_id)
         closed = self.closed(ticket)
-        merged = state is not None and state.type == MERGED
+        into = await self._client.merged_into(ticket.id) if self.merged(ticket) else 0
         return RemoteConversation(
             ref=str(ticket.id),
             customer_ref=str(ticket.customer_id) if ticket.customer_id else "",
@@ -102,7 +107,9 @@ class Speaker:
             fields=_fields(ticket, raw, articles, state),
             queue=str(inert_line(group.name, limit=120)) if group else f"group {ticket.group_id}",
             updated_at=instant(ticket.updated_at),
-            locked_reason="It was merged into another ticket: answer there" if merged else "",
+            locked_reason=f"It was merged into {f'ticket {into}' if into else 'another ticket'}: answer there"
+            if self.merged(ticket) else "",
+            merged_into=str(into or ""),
         )
 
     async def moved(self, ticket: Ticket) -> RemoteConversation:
@@ -132,6 +139,8 @@ class Speaker:
             raise ValueError(f"{article.created_at!r} is no time")
         text, raw = await _shown(article)
         direction = _direction(article)
+        if direction is Direction.OUT and article.channel == "note" and self.merged(ticket):
+            direction = Direction.NOTE  # Zammad's own word about the merger, in the name of who did it
         return Message(
             ref=str(article.id),
             conversation_ref=str(ticket.id),
