@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agentdesk.cli import output
-from agentdesk.cli.session import desk_for, numbers, run
+from agentdesk.cli.session import NO_SOURCES, desk_for, numbers, run
 from agentdesk.desk import find
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import NotFound
@@ -225,7 +225,7 @@ def sources(ctx: click.Context, quarantine: str, style: str) -> None:
              "lag": _span(find.lag(desk, s.name)), "holes": s.gaps or "", "set aside": s.rejects or "",
              "connector": s.package or "built in",
              "budget": f"{s.budget.left} of {s.budget.limit}" if s.budget is not None else ""} for s in found]
-        _write(style, found, rows, "No sources yet: agentdesk login connects one")
+        _write(style, found, rows, NO_SOURCES)
 
 
 def _again(desk: Desk, it: SourceState) -> str:

@@ -12,7 +12,7 @@ from agentdesk.bootstrap import open_desk as assemble
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
 from agentdesk.cli.screen import open_screen
-from agentdesk.cli.session import ask_secret, desk_for, options_of, run
+from agentdesk.cli.session import NO_SOURCES, ask_secret, desk_for, options_of, run
 from agentdesk.desk import find
 from agentdesk.desk.desk import Desk
 from agentdesk.model.events import Arrived, Event, Notice, Progress, SourceChanged
@@ -63,6 +63,9 @@ def sync(ctx: click.Context, watch: bool, source: str | None, as_json: bool) -> 
     """Fetch what is new and send what waits, without a screen."""
     with desk_for(ctx) as desk:
         desk.subscribe(lambda event: _tell(event, as_json))
+        if not desk.config.sources and not desk.demo:
+            output.say(NO_SOURCES)
+            return Exit.OK
         if watch:
             return run(_watch(desk, options_of(ctx), source))
         return run(_collect(desk, options_of(ctx), source))

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+NO_SOURCES = "No sources yet: agentdesk login connects one"
+"""What a desk without any says."""
+
 class HeadlessFront:
     """A front end for scripts: it never asks, but says which argument would have answered."""
 

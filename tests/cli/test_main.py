@@ -28,6 +28,13 @@ def number_of(run: Run, name: str) -> str:
     return next(str(row["id"]) for row in run("queue", "--json").lines if row["name"] == name)
 
 
+@pytest.mark.parametrize("words", [("sync",), ("sync", "--watch"), ("sources",)])
+def test_without_any_source_it_is_said_how_to_begin(run: Run, words: tuple[str, ...]) -> None:
+    answer = run(*words)
+    assert (answer.code, answer.out) == (Exit.OK, "")
+    assert answer.err == "No sources yet: agentdesk login connects one\n"
+
+
 def test_collect_and_list_worst_first(run: Run, posts: Path) -> None:
     assert run("sync").code == Exit.OK
     rows = run("queue", "--json").lines
