@@ -20,9 +20,8 @@ from agentdesk.model.message import Direction, Message, Visibility
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Unsure, Verb
 from tests.connectors.exchange import act, drain, out, texts
 from tests.contract.test_rt import RtWorld
-from tests.fakes.rt import Reply
 from tests.fakes.serve import serving
-from tests.fakes.wire import Fault
+from tests.fakes.wire import Fault, Reply
 
 JANE = "jane@example.test"
 

@@ -40,7 +40,7 @@ from agentdesk.testing.wire import Fault
 from tests.connectors.asking import Answers
 from tests.connectors.exchange import act, drain, heads, out, texts
 from tests.contract.test_zammad import JANE, ZammadWorld
-from tests.fakes.zammad import Reply
+from tests.fakes.wire import Reply
 
 
 @pytest.fixture
@@ -142,9 +142,27 @@ async def test_a_merged_ticket_is_closed_and_cannot_be_answered(world: ZammadWor
     pages, _ = await drain(world.connector, cursor)
     head = heads(pages)[str(one)]
     assert (head.status, head.closed) == ("merged", True)
-    assert "merged" in head.locked_reason
+    assert head.locked_reason == f"It was merged into ticket {two}: answer there"
+    assert head.merged_into == str(two)
+    assert {(m.text, m.conversation_ref, m.direction) for page in pages for m in page.messages} == {
+        ("one", str(two), Direction.IN), ("merged", str(one), Direction.NOTE)}
     with pytest.raises(Rejected, match="part of another"):
         await world.connector.send(out(one))
+
+
+async def test_a_ticket_merged_into_one_that_is_out_of_sight_stays_where_it_is(world: ZammadWorld) -> None:
+    z = world.zammad
+    world.connector = world.connect(groups=("Users",))
+    one, two = z.write(JANE, "one"), z.write(JANE, "two", group=2)
+    _, cursor = await drain(world.connector)
+    world.clock.advance(SECOND)
+    z.merge(one, two)
+    pages, _ = await drain(world.connector, cursor)
+    head = heads(pages)[str(one)]
+    assert (head.closed, head.merged_into, str(two) in heads(pages)) == (True, "", False)
+    z.histories.clear()
+    page = await world.connector.thread(str(one))
+    assert page.conversations[0].locked_reason == "It was merged into another ticket: answer there"
 
 
 async def test_what_the_server_closes_by_itself_is_told(world: ZammadWorld) -> None:
@@ -277,6 +295,14 @@ async def test_only_watched_groups_and_what_leaves_them(world: ZammadWorld) -> N
     assert texts(pages) == ["for billing"]
     with pytest.raises(AuthError, match="no group"):
         await world.connect(groups=("Secret",)).verify()
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"null"])
+async def test_an_empty_answer_about_us_is_no_dead_token(world: ZammadWorld, body: bytes) -> None:
+    world.line.faults.append(Fault("status", path="/users/me", status=200, body=body))
+    with pytest.raises(BadAnswer, match="who we are"):
+        await world.connector.verify()
+    assert (await world.connector.verify()).ref == "agent1@desk.example"
 
 
 async def test_a_server_that_was_set_back_is_a_gap_and_is_read_again(world: ZammadWorld) -> None:

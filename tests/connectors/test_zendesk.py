@@ -38,7 +38,7 @@ from agentdesk.testing.wire import Fault
 from tests.connectors.asking import Answers
 from tests.connectors.exchange import act, drain, heads, out, texts
 from tests.contract.test_zendesk import BASE, JANE, ZendeskWorld
-from tests.fakes.zendesk import Reply
+from tests.fakes.wire import Reply
 
 BO = "bo@desk.example"
 

@@ -21,7 +21,8 @@ from agentdesk.connectors.bluesky.wire import tid
 from agentdesk.model.clock import HOUR, Clock, Millis
 from agentdesk.replies.length import graphemes
 from tests.fakes.bluesky_chat import FakeChat
-from tests.fakes.bluesky_wire import Refusal, Reply, iso
+from tests.fakes.bluesky_wire import Refusal, iso
+from tests.fakes.wire import Reply
 from tests.specs.check import described
 
 POST, LIKE = "app.bsky.feed.post", "app.bsky.feed.like"

@@ -23,6 +23,7 @@ import regex
 
 from agentdesk.model.clock import Clock
 from tests.fakes import mastodon_shapes as shapes
+from tests.fakes.wire import Reply
 from tests.specs.check import described
 
 DOMAIN = "social.example"
@@ -102,20 +103,6 @@ class Bell:
     created: str
     broken: bool = False
     filtered: bool = False
-
-
-@dataclass
-class Answer:
-    """What the server answers."""
-
-    status: int
-    data: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-    raw: bytes | None = None
-
-    def body(self) -> bytes:
-        """The bytes on the wire; lone surrogates go out as JSON escapes."""
-        return self.raw if self.raw is not None else json.dumps(self.data).encode()
 
 
 class FakeMastodon:
@@ -242,8 +229,8 @@ class FakeMastodon:
     # requests -------------------------------------------------------------------------------------------------------
 
     @described
-    def handle(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Answer:
-        """Answer one request."""
+    def handle(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Reply:
+        """Reply one request."""
         parts = urlsplit(url)
         params = parse_qs(parts.query, keep_blank_values=True)
         self.requests.append((method, parts.path, params))
@@ -255,10 +242,10 @@ class FakeMastodon:
             if method != verb or not found:
                 continue
             if not public and not self.who.id:
-                return Answer(401, {"error": "The access token is invalid"})
+                return Reply(401, {"error": "The access token is invalid"})
             answer = self._once(work, found.groups(), method, headers, params, data)
             return self._limited(answer)
-        return Answer(404, {"error": "Record not found"})
+        return Reply(404, {"error": "Record not found"})
 
     def _data(self, headers: dict[str, str], body: bytes) -> dict[str, Any]:
         kind = headers.get("content-type", "")
@@ -270,21 +257,21 @@ class FakeMastodon:
             return {"multipart": body}
         return {name: values[-1] for name, values in parse_qs(body.decode()).items()}
 
-    def _once(self, work: Callable[..., Answer], found: tuple[str, ...], method: str, headers: dict[str, str],
-              params: dict[str, list[str]], data: dict[str, Any]) -> Answer:
+    def _once(self, work: Callable[..., Reply], found: tuple[str, ...], method: str, headers: dict[str, str],
+              params: dict[str, list[str]], data: dict[str, Any]) -> Reply:
         """Idempotency as each software has it: Mastodon for new statuses, Pleroma for whatever is posted."""
         key = (self.who.id, headers.get("idempotency-key", ""))
         known = self.keys.get(key) if key[1] and method == "POST" else None
         if known is not None and self.software == "mastodon":
-            return Answer(500, {"error": "We're sorry, but something went wrong"}) if self.retry_bug else Answer(*known)
+            return Reply(500, {"error": "We're sorry, but something went wrong"}) if self.retry_bug else Reply(*known)
         if known is not None and self.software in ("pleroma", "akkoma"):
-            return Answer(*known, headers={"idempotent-replayed": "true"})
+            return Reply(*known, headers={"idempotent-replayed": "true"})
         answer = work(*found, params=params, data=data)
         if key[1] and (answer.status == 200 or self.software in ("pleroma", "akkoma")):
             self.keys[key] = (answer.status, answer.data)
         return answer
 
-    def _limited(self, answer: Answer) -> Answer:
+    def _limited(self, answer: Reply) -> Reply:
         if self.limit_headers:
             self.left -= 1
             reset = datetime.fromtimestamp(self.clock.now() / 1_000 + 120, UTC).isoformat().replace("+00:00", "Z")
@@ -292,7 +279,7 @@ class FakeMastodon:
                                "X-RateLimit-Reset": reset}
         return answer
 
-    def _routes(self) -> list[tuple[str, str, bool, Callable[..., Answer]]]:
+    def _routes(self) -> list[tuple[str, str, bool, Callable[..., Reply]]]:
         one = r"/api/v1/statuses/([^/]+)"
         return [
             (r"/\.well-known/nodeinfo", "GET", True, self._nodeinfo_index),
@@ -308,7 +295,7 @@ class FakeMastodon:
             (r"/api/v1/interaction_requests/([^/]+)/(authorize|reject)", "POST", False, self._decide),
             (r"/api/v1/notifications", "GET", False, self._notifications),
             (r"/api/v1/accounts/verify_credentials", "GET", False,
-             lambda **_: Answer(200, {**self.account(self.who), **shapes.own(mastodon=self.mastodon)})),
+             lambda **_: Reply(200, {**self.account(self.who), **shapes.own(mastodon=self.mastodon)})),
             (r"/api/v1/accounts/relationships", "GET", False, self._relationships),
             (r"/api/v1/accounts/lookup", "GET", False, self._lookup),
             (r"/api/v1/accounts/([^/]+)", "GET", False, self._account),
@@ -325,36 +312,36 @@ class FakeMastodon:
             (one + "/(favourite|unfavourite|reblog|unreblog)", "POST", False, self._react),
             (r"/api/v2/media", "POST", False, self._upload),
             (r"/api/v1/media/([^/]+)", "GET", False, self._media),
-            (r"(?:/system)?/x\.png", "GET", True, lambda **_: Answer(200, raw=b"a picture")),
+            (r"(?:/system)?/x\.png", "GET", True, lambda **_: Reply(200, raw=b"a picture")),
         ]
 
     # what it is -----------------------------------------------------------------------------------------------------
 
-    def _nodeinfo_index(self, **_: Any) -> Answer:
+    def _nodeinfo_index(self, **_: Any) -> Reply:
         link = {"rel": "http://nodeinfo.diaspora.software/ns/schema/2.0", "href": "http://inside.example/nodeinfo/2.0"}
-        return Answer(200, {"links": [link]})
+        return Reply(200, {"links": [link]})
 
-    def _nodeinfo(self, **_: Any) -> Answer:
-        return Answer(200, {"software": {"name": self.software, "version": VERSIONS.get(self.software, "1")}})
+    def _nodeinfo(self, **_: Any) -> Reply:
+        return Reply(200, {"software": {"name": self.software, "version": VERSIONS.get(self.software, "1")}})
 
-    def _instance(self, version: str, **_: Any) -> Answer:
+    def _instance(self, version: str, **_: Any) -> Reply:
         if version == "v2" and self.software == "snac":
-            return Answer(404, headers={"content-type": "text/html"}, raw=b"<h1>404 Not Found (snac/2.75)</h1>")
+            return Reply(404, headers={"content-type": "text/html"}, raw=b"<h1>404 Not Found (snac/2.75)</h1>")
         limits = {"max_characters": self.max_chars, "characters_reserved_per_url": 23, "max_media_attachments": 4}
-        return Answer(200, shapes.instance(version, DOMAIN, VERSIONS.get(self.software, "1"), limits, self.stream_url,
+        return Reply(200, shapes.instance(version, DOMAIN, VERSIONS.get(self.software, "1"), limits, self.stream_url,
                                            mastodon=self.mastodon))
 
-    def _oauth_facts(self, **_: Any) -> Answer:
+    def _oauth_facts(self, **_: Any) -> Reply:
         if not self.pkce:
-            return Answer(404, {"error": "Not Found"})
-        return Answer(200, shapes.OAUTH_FACTS)
+            return Reply(404, {"error": "Not Found"})
+        return Reply(200, shapes.OAUTH_FACTS)
 
-    def _register(self, data: dict[str, str], **_: Any) -> Answer:
+    def _register(self, data: dict[str, str], **_: Any) -> Reply:
         if not self.fine_scopes and ":" in data["scopes"]:
-            return Answer(422, {"error": "Validation failed: scopes doesn't match configured on the server."})
+            return Reply(422, {"error": "Validation failed: scopes doesn't match configured on the server."})
         app = {"client_id": f"app{len(self.apps)}", "client_secret": "app-secret-0123456789", **data}
         self.apps[app["client_id"]] = app
-        return Answer(200, {**shapes.APP, "name": app["client_name"], "client_id": app["client_id"],
+        return Reply(200, {**shapes.APP, "name": app["client_name"], "client_id": app["client_id"],
                             "client_secret": app["client_secret"], "scopes": app["scopes"].split()})
 
     def allow(self, url: str, who: Person) -> str:
@@ -367,28 +354,28 @@ class FakeMastodon:
         self.codes[code] = {**asked, "token": who.token}
         return code
 
-    def _token(self, data: dict[str, str], **_: Any) -> Answer:
+    def _token(self, data: dict[str, str], **_: Any) -> Reply:
         import base64
         import hashlib
 
         asked = self.codes.pop(data.get("code", ""), None)
         app = self.apps.get(data.get("client_id", ""))
         if asked is None or app is None or app["client_secret"] != data.get("client_secret"):
-            return Answer(400, {"error": "invalid_grant", "error_description": "The provided grant is invalid."})
+            return Reply(400, {"error": "invalid_grant", "error_description": "The provided grant is invalid."})
         if "code_challenge" in asked:
             digest = hashlib.sha256(data.get("code_verifier", "").encode()).digest()
             if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != asked["code_challenge"]:
-                return Answer(400, {"error": "invalid_grant"})
-        return Answer(200, {"access_token": asked["token"], "token_type": "Bearer", "scope": asked["scope"],
+                return Reply(400, {"error": "invalid_grant"})
+        return Reply(200, {"access_token": asked["token"], "token_type": "Bearer", "scope": asked["scope"],
                             "created_at": self.clock.now() // 1_000})
 
-    def _app(self, **_: Any) -> Answer:
+    def _app(self, **_: Any) -> Reply:
         if not self.mastodon:
-            return Answer(404, {"error": "Not Found"})
-        return Answer(200, {**shapes.APP, **({"scopes": self.scopes} if self.scopes is not None else {})})
+            return Reply(404, {"error": "Not Found"})
+        return Reply(200, {**shapes.APP, **({"scopes": self.scopes} if self.scopes is not None else {})})
 
-    def _policy(self, **_: Any) -> Answer:
-        return Answer(200, self.policy) if self.policy is not None else Answer(404, {"error": "Not Found"})
+    def _policy(self, **_: Any) -> Reply:
+        return Reply(200, self.policy) if self.policy is not None else Reply(404, {"error": "Not Found"})
 
     # people ---------------------------------------------------------------------------------------------------------
 
@@ -399,23 +386,23 @@ class FakeMastodon:
                 "created_at": "2025-01-01T00:00:00.000Z", "followers_count": one.followers, "following_count": 3,
                 "statuses_count": 44, "last_status_at": None, **shapes.account(one.url, mastodon=self.mastodon)}
 
-    def _account(self, ref: str, **_: Any) -> Answer:
+    def _account(self, ref: str, **_: Any) -> Reply:
         one = self.people.get(ref)
-        return Answer(200, self.account(one)) if one else Answer(404, {"error": "Record not found"})
+        return Reply(200, self.account(one)) if one else Reply(404, {"error": "Record not found"})
 
-    def _relationships(self, params: dict[str, list[str]], **_: Any) -> Answer:
-        return Answer(200, [{**shapes.NEITHER, "id": ref, "following": ref in self.follows}
+    def _relationships(self, params: dict[str, list[str]], **_: Any) -> Reply:
+        return Reply(200, [{**shapes.NEITHER, "id": ref, "following": ref in self.follows}
                             for ref in params.get("id[]", [])])
 
-    def _lookup(self, params: dict[str, list[str]], **_: Any) -> Answer:
+    def _lookup(self, params: dict[str, list[str]], **_: Any) -> Reply:
         one = self.named(params["acct"][0])
-        return Answer(200, self.account(one)) if one else Answer(404, {"error": "Record not found"})
+        return Reply(200, self.account(one)) if one else Reply(404, {"error": "Record not found"})
 
-    def _follow(self, ref: str, verb: str, **_: Any) -> Answer:
+    def _follow(self, ref: str, verb: str, **_: Any) -> Reply:
         if ref not in self.people:
-            return Answer(404, {"error": "Record not found"})
+            return Reply(404, {"error": "Record not found"})
         self.follows.add(ref) if verb == "follow" else self.follows.discard(ref)
-        return Answer(200, {**shapes.NEITHER, "id": ref, "following": verb == "follow"})
+        return Reply(200, {**shapes.NEITHER, "id": ref, "following": verb == "follow"})
 
     # statuses -------------------------------------------------------------------------------------------------------
 
@@ -470,7 +457,7 @@ class FakeMastodon:
         return (f'<span class="h-card" translate="no"><a href="{one.url}" class="u-url mention">'
                 f"@<span>{one.username}</span></a></span>")
 
-    def _page(self, items: list[tuple[str, Any]], params: dict[str, list[str]], path: str) -> Answer:
+    def _page(self, items: list[tuple[str, Any]], params: dict[str, list[str]], path: str) -> Reply:
         """A listing: ``items`` oldest first with their ids; the answer begins with the newest."""
         limit = min(int(params.get("limit", ["40"])[0]), 80)
         marks = {name: params[name][0] for name in ("min_id", "max_id", "since_id") if name in params}
@@ -482,9 +469,9 @@ class FakeMastodon:
         if items:
             base = f"http://inside.example{path}?limit={limit}"
             headers["Link"] = (f'<{base}&max_id={items[-1][0]}>; rel="next", <{base}&min_id={items[0][0]}>; rel="prev"')
-        return Answer(200, [item for _, item in items], headers)
+        return Reply(200, [item for _, item in items], headers)
 
-    def _notifications(self, params: dict[str, list[str]], **_: Any) -> Answer:
+    def _notifications(self, params: dict[str, list[str]], **_: Any) -> Reply:
         wanted, who = params.get("types[]"), params.get("account_id", [""])[0]
         who = "" if self.software in ("gotosocial", "snac") else who  # they know no such question
         items = [(bell.id, self._bell(bell)) for bell in self.bells
@@ -501,24 +488,24 @@ class FakeMastodon:
         return {"id": bell.id, "type": bell.kind, "created_at": bell.created, **group,
                 "account": self.account(self.people[post.author]), "status": self.status(post)}
 
-    def _statuses_of(self, ref: str, params: dict[str, list[str]], **_: Any) -> Answer:
+    def _statuses_of(self, ref: str, params: dict[str, list[str]], **_: Any) -> Reply:
         items = [(post.id, self.status(post)) for post in self.posts.values() if post.author == ref and self.sees(post)]
         if self.software == "snac":  # public ones only, all of them, wherever one asks to go on
-            return Answer(200, [item for _, item in items[::-1] if item["visibility"] == "public"][:256])
+            return Reply(200, [item for _, item in items[::-1] if item["visibility"] == "public"][:256])
         return self._page(items, params, f"/api/v1/accounts/{ref}/statuses")
 
     def _visible(self, ref: str) -> Post | None:
         post = self.posts.get(ref)
         return post if post is not None and self.sees(post) else None
 
-    def _status(self, ref: str, **_: Any) -> Answer:
+    def _status(self, ref: str, **_: Any) -> Reply:
         post = self._visible(ref)
-        return Answer(200, self.status(post)) if post else Answer(404, {"error": "Record not found"})
+        return Reply(200, self.status(post)) if post else Reply(404, {"error": "Record not found"})
 
-    def _wishes(self, params: dict[str, list[str]], **_: Any) -> Answer:
+    def _wishes(self, params: dict[str, list[str]], **_: Any) -> Reply:
         """Those that nobody has decided, of the kinds that are asked for."""
         if self.software != "gotosocial":
-            return Answer(404, {"error": "Record not found"})
+            return Reply(404, {"error": "Record not found"})
         skipped = {name.removesuffix("s") for name in ("favourites", "replies", "reblogs")
                    if params.get(name) == ["false"]}
         items = [(wish.id, self._shown(wish)) for wish in self.wishes.values()
@@ -532,29 +519,29 @@ class FakeMastodon:
             told |= {"account": self.account(self.people[post.author]), "reply": self.status(post, noted=False)}
         return told | {name: at for name, at in (("accepted_at", wish.accepted), ("rejected_at", wish.rejected)) if at}
 
-    def _wish(self, number: str, **_: Any) -> Answer:
+    def _wish(self, number: str, **_: Any) -> Reply:
         wish = self.wishes.get(number)
-        return Answer(200, self._shown(wish)) if wish else Answer(404, {"error": "Not Found"})
+        return Reply(200, self._shown(wish)) if wish else Reply(404, {"error": "Not Found"})
 
-    def _decide(self, number: str, word: str, **_: Any) -> Answer:
+    def _decide(self, number: str, word: str, **_: Any) -> Reply:
         wish = self.wishes.get(number)
         if wish is None or wish.accepted or wish.rejected:
-            return Answer(404, {"error": "Not Found"})
+            return Reply(404, {"error": "Not Found"})
         post = self.posts[wish.post]
         if word == "authorize":
             wish.accepted, post.pending = self.now(), False
             if self.us.id in post.mentions:
                 self.ring("mention", post)
-            return Answer(200, self._shown(wish))
+            return Reply(200, self._shown(wish))
         wish.rejected = self.now()
-        answer = Answer(200, self._shown(wish))
+        answer = Reply(200, self._shown(wish))
         self.delete(post.id)
         return answer
 
-    def _context(self, ref: str, **_: Any) -> Answer:
+    def _context(self, ref: str, **_: Any) -> Reply:
         post = self._visible(ref)
         if post is None:
-            return Answer(404, {"error": "Record not found"})
+            return Reply(404, {"error": "Record not found"})
         above: list[Post] = []
         up = self.posts.get(post.parent)
         while up is not None:
@@ -566,40 +553,40 @@ class FakeMastodon:
                 found.add(other.id)
                 below.append(other)
         headers = {"Mastodon-Async-Refresh": f'id="cmVm", retry={self.fetching}'} if self.fetching else {}
-        return Answer(200, {"ancestors": [self.status(one) for one in above if self.sees(one)],
+        return Reply(200, {"ancestors": [self.status(one) for one in above if self.sees(one)],
                             "descendants": [self.status(one) for one in below if self.sees(one)]}, headers)
 
-    def _source(self, ref: str, **_: Any) -> Answer:
+    def _source(self, ref: str, **_: Any) -> Reply:
         post = self._visible(ref)
         if post is None or post.author != self.who.id:
-            return Answer(404, {"error": "Record not found"})
-        return Answer(200, {"id": ref, "text": post.text, "spoiler_text": post.spoiler})
+            return Reply(404, {"error": "Record not found"})
+        return Reply(200, {"id": ref, "text": post.text, "spoiler_text": post.spoiler})
 
-    def _create(self, data: dict[str, Any], **_: Any) -> Answer:
+    def _create(self, data: dict[str, Any], **_: Any) -> Reply:
         text, parent = str(data.get("status", "")), str(data.get("in_reply_to_id") or "")
         bad = self._refusal(text, parent, data)
         if bad is not None:
             return bad
         made = self.post(self.who, text, to=parent, visibility=data.get("visibility", "public"),
                          media=list(data.get("media_ids", [])), spoiler=data.get("spoiler_text", ""))
-        answer = Answer(200, self.status(made))
+        answer = Reply(200, self.status(made))
         if self.drops:
             self.delete(made.id)
         return answer
 
-    def _refusal(self, text: str, parent: str, data: dict[str, Any]) -> Answer | None:
+    def _refusal(self, text: str, parent: str, data: dict[str, Any]) -> Reply | None:
         if not text and not data.get("media_ids"):
-            return Answer(422, {"error": "Validation failed: Text can't be blank"})
+            return Reply(422, {"error": "Validation failed: Text can't be blank"})
         if self._length(text, data.get("spoiler_text", "")) > self.max_chars and self.software != "snac":
-            return Answer(422, {"error": f"Validation failed: Text character limit of {self.max_chars} exceeded"})
+            return Reply(422, {"error": f"Validation failed: Text character limit of {self.max_chars} exceeded"})
         if parent and self._visible(parent) is None and self.software not in ("snac",):
-            return Answer(404, {"error": "Record not found"})
+            return Reply(404, {"error": "Record not found"})
         if any(self.media[ref]["url"] is None for ref in data.get("media_ids", [])):
-            return Answer(422, {"error": "Cannot attach files that have not finished processing. Try again!"})
+            return Reply(422, {"error": "Cannot attach files that have not finished processing. Try again!"})
         allowed = data.get("allowed_mentions")
         named = [one for name in MENTION.findall(text) if (one := self.named(name)) is not None]
         if allowed is not None and self.software == "mastodon" and any(one.id not in allowed for one in named):
-            return Answer(422, {"error": "Post would be sent to unexpected accounts: mention",
+            return Reply(422, {"error": "Post would be sent to unexpected accounts: mention",
                                 "unexpected_accounts": []})
         return None
 
@@ -613,33 +600,33 @@ class FakeMastodon:
             text = re.sub(r"(@\w+)@[\w.-]+\w", r"\1", LINK.sub("x" * 23, text))
         return len(regex.findall(r"\X", text)) + len(regex.findall(r"\X", spoiler))
 
-    def _edit(self, ref: str, data: dict[str, Any], **_: Any) -> Answer:
+    def _edit(self, ref: str, data: dict[str, Any], **_: Any) -> Reply:
         post = self._visible(ref)
         if post is None or post.author != self.who.id:
-            return Answer(404, {"error": "Record not found"})
+            return Reply(404, {"error": "Record not found"})
         post.text, post.edited, post.spoiler = data["status"], self.now(), data.get("spoiler_text", "")
         post.media = list(data.get("media_ids", []))
-        return Answer(200, self.status(post))
+        return Reply(200, self.status(post))
 
-    def _delete(self, ref: str, **_: Any) -> Answer:
+    def _delete(self, ref: str, **_: Any) -> Reply:
         post = self._visible(ref)
         if post is None or post.author != self.who.id:
-            return Answer(404, {"error": "Record not found"})
-        answer = Answer(200, self.status(post))
+            return Reply(404, {"error": "Record not found"})
+        answer = Reply(200, self.status(post))
         self.delete(ref)
         return answer
 
-    def _react(self, ref: str, verb: str, **_: Any) -> Answer:
+    def _react(self, ref: str, verb: str, **_: Any) -> Reply:
         post = self._visible(ref)
         if post is None:
-            return Answer(404, {"error": "Record not found"})
+            return Reply(404, {"error": "Record not found"})
         held = self.liked if "favourite" in verb else self.boosted
         held.discard((self.who.id, ref)) if verb.startswith("un") else held.add((self.who.id, ref))
-        return Answer(200, self.status(post))
+        return Reply(200, self.status(post))
 
     # the rest -------------------------------------------------------------------------------------------------------
 
-    def _upload(self, data: dict[str, Any], **_: Any) -> Answer:
+    def _upload(self, data: dict[str, Any], **_: Any) -> Reply:
         raw = data["multipart"]
         alt = re.search(rb'name="description"\r\n\r\n(.*?)\r\n--', raw, re.S)
         number = self.new_id()
@@ -647,22 +634,22 @@ class FakeMastodon:
                               "description": alt[1].decode() if alt else None, "wait": self.slow_media}
         if self.slow_media:
             self.media[number]["url"] = None
-        return Answer(202 if self.slow_media else 200, self._shown_file(number))
+        return Reply(202 if self.slow_media else 200, self._shown_file(number))
 
     def _shown_file(self, ref: str) -> dict[str, Any]:
         return {name: value for name, value in self.media[ref].items() if name != "wait"}
 
-    def _media(self, ref: str, **_: Any) -> Answer:
+    def _media(self, ref: str, **_: Any) -> Reply:
         media = self.media.get(ref)
         if media is None:
-            return Answer(404, {"error": "Record not found"})
+            return Reply(404, {"error": "Record not found"})
         media["wait"] -= 1
         if media["wait"] > 0:
-            return Answer(206, self._shown_file(ref))
+            return Reply(206, self._shown_file(ref))
         media["url"] = f"https://cdn.example/{ref}.png"
-        return Answer(200, self._shown_file(ref))
+        return Reply(200, self._shown_file(ref))
 
-    def _search(self, params: dict[str, list[str]], **_: Any) -> Answer:
+    def _search(self, params: dict[str, list[str]], **_: Any) -> Reply:
         words = params["q"][0].strip('"').lower()
         found = [(post.id, self.status(post)) for post in self.posts.values()
                  if words in post.text.lower() and self.sees(post)] if self.search_works else []
@@ -670,10 +657,10 @@ class FakeMastodon:
         people = [self.account(one) for one in self.people.values()
                   if words.removeprefix("@").split("@")[0] in (one.username, one.display_name.lower())]
         kind = params.get("type", [""])[0]
-        return Answer(200, {"accounts": people if kind in ("", "accounts") else [],
+        return Reply(200, {"accounts": people if kind in ("", "accounts") else [],
                             "statuses": page if kind in ("", "statuses") else [], "hashtags": []})
 
-    def _tag(self, tag: str, params: dict[str, list[str]], **_: Any) -> Answer:
+    def _tag(self, tag: str, params: dict[str, list[str]], **_: Any) -> Reply:
         found = [(post.id, self.status(post)) for post in self.posts.values() if post.visibility == "public"
                  and tag.lower() in [one.lower() for one in TAG.findall(post.text)]]
         return self._page(found, params, f"/api/v1/timelines/tag/{tag}")

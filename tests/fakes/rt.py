@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from agentdesk.model.clock import Clock
 from tests.fakes.rtsql import matcher
+from tests.fakes.wire import Reply
 
 UNSET = "1970-01-01T00:00:00Z"
 KEY_FIELD, TAG_FIELD = "External ID", "Tags"
@@ -85,20 +86,6 @@ class Part:
     content: str
     name: str = ""
     size: int | None = None
-
-
-@dataclass
-class Reply:
-    """What the server answers."""
-
-    status: int
-    data: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-    raw: bytes | None = None
-
-    def body(self) -> bytes:
-        """The bytes on the wire; lone surrogates go out as JSON escapes, like everything that is not ASCII."""
-        return self.raw if self.raw is not None else json.dumps(self.data).encode()
 
 
 class FakeRt:

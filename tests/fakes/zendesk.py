@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from agentdesk.model.clock import Clock
+from tests.fakes.wire import Reply
 from tests.specs.check import described
 
 ORDER = ("new", "open", "pending", "hold", "solved", "closed")
@@ -70,20 +71,6 @@ class Comment:
     files: list[dict[str, Any]] = field(default_factory=list)
     channel: str = "api"
     broken: bool = False
-
-
-@dataclass
-class Reply:
-    """What the server answers."""
-
-    status: int
-    data: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-    raw: bytes | None = None
-
-    def body(self) -> bytes:
-        """The bytes on the wire."""
-        return self.raw if self.raw is not None else json.dumps(self.data).encode()
 
 
 class Refusal(Exception):

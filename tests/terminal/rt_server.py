@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from agentdesk.model.clock import SystemClock
-from tests.fakes.rt import FakeRt, Reply
+from tests.fakes.rt import FakeRt
+from tests.fakes.wire import Reply
 
 
 class RtServer:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.fakes.rt import Reply
+from tests.fakes.wire import Reply
 from tests.terminal import crashing
 from tests.terminal.harness import Terminal, run
 from tests.terminal.rt_server import serving
