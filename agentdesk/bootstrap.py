@@ -164,6 +164,7 @@ def demo_clock(where: Places, demo: DemoOptions) -> Clock:
 async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only: str | None = None) -> None:
     """Load the connectors, read the secrets and make the engine; a source that cannot be had is shown, not fatal."""
     from agentdesk.desk import prepare, rules_changed
+    from agentdesk.desk.following import Following
     from agentdesk.logs import LogFile
     from agentdesk.model.events import SourceChanged
     from agentdesk.sync.engine import Engine
@@ -172,6 +173,7 @@ async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only:
         desk.log = LogFile(places(options.profile).log_file)
         desk.log.start()
     world = None if options.demo is None else _demo_world(desk, places(options.profile), options.demo)
+    following = Following(desk, only)
     made = await _configured(desk, ask, only) if world is None else world.connectors()
     caps = {name: connector.caps for name, connector in made.items()}
     kinds = {name: name.partition(":")[0] for name in made}
@@ -180,6 +182,7 @@ async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only:
     desk.connectors.update(made)
     desk.engine = Engine(desk.store, desk.connectors, desk.rulebook, desk.clock, desk.emit, desk.holder,
                          keep_texts=desk.config.privacy.keep_texts)
+    desk.engine.look = following.look
     for name in made:
         desk.emit(SourceChanged(source=name))
     if only is None:

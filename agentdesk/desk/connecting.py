@@ -27,7 +27,7 @@ from agentdesk.config.yaml import parse
 from agentdesk.connectors import registry
 from agentdesk.connectors.base import Connector
 from agentdesk.connectors.login import Ask, SignIn
-from agentdesk.desk import asking
+from agentdesk.desk import asking, following
 from agentdesk.desk.desk import Desk
 from agentdesk.desk.keeping import Keeper, renew, take_back, written
 from agentdesk.desk.telling import about
@@ -45,7 +45,6 @@ from agentdesk.model.text import inert_line
 from agentdesk.rules.query import parse as parse_query
 from agentdesk.secrets import Secret
 from agentdesk.store import sources as source_rows
-from agentdesk.store.db import Db
 
 T = TypeVar("T")
 TRIAL_S = 60.0
@@ -179,22 +178,15 @@ class Trial:
         return await asyncio.to_thread(registry.create, config, clock=self.desk.clock, token=token)
 
     async def taken_up(self, config: SourceBase, secret: Secret | None) -> bool:
-        """Let a running desk use the source at once; False when none runs here."""
+        """Let a running desk use the source at once; False when none runs here. Others hear of it from the cache."""
         kept = [one for one in self.desk.config.sources if one.full_name != config.full_name]
         self.desk.config = msgspec.structs.replace(self.desk.config, sources=(*kept, config))
-        engine = self.desk.engine
-        if engine is None or not self.desk.store.writable:
+        if not self.desk.store.writable:
             return False
-        connector = await self.made(config, secret)
-
-        def work(db: Db) -> None:
-            source_rows.ensure(db, config.full_name, config.kind, connector.caps.letter)
-            source_rows.set_caps(db, config.full_name, connector.caps)
-
-        await self.desk.store.write(work)
-        self.desk.connectors[config.full_name] = connector
-        await engine.exchange(connector)
-        engine.poke(config.full_name)
+        await following.announce(self.desk, config.full_name)
+        if self.desk.engine is None:
+            return False
+        await following.put_in(self.desk, config, await self.made(config, secret))
         return True
 
 
@@ -328,7 +320,7 @@ class Renewal(Trial):
             await self._keep(secret)
         if await self.taken_up(self.config, secret):
             return f"{self.config.full_name} is signed in again and goes on"
-        return f"{self.config.full_name} is signed in again. A desk that runs takes it up when it is started again"
+        return f"{self.config.full_name} is signed in again. A desk that runs takes it up by itself"
 
     async def _value(self) -> str:
         """The new token: from the program that gives it, or from the person."""

@@ -64,6 +64,8 @@ class Engine:
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, tuple[asyncio.Task[None], ...]] = {}
         self._last_chores_at: Millis | None = None
+        self.look: Callable[[], Awaitable[None]] | None = None
+        """What else is looked at every second while it runs: what other processes changed beside the cache."""
         self._back: Millis | None = 0
         """By how much the clock was set back, until the outbox has been told; it is asked once at the start."""
         for connector in connectors.values():
@@ -295,6 +297,8 @@ class Engine:
                     self.frame.emit(Changed())
                     for sender in self.senders.values():
                         sender.wake.set()
+                if self.look is not None:
+                    await self.look()
             except Exception as error:  # the other tasks go on, and so does this one
                 self._tell_trouble(error)
                 await self.frame.clock.sleep(CHORES)
