@@ -47,9 +47,10 @@ from agentdesk.testing.wire import Fault
 from tests.connectors.asking import Answers
 from tests.connectors.exchange import act, drain, out, texts, told
 from tests.contract.test_chatwoot import ChatwootWorld
-from tests.fakes.chatwoot import ACTIVITY, TEMPLATE, Reply
+from tests.fakes.chatwoot import ACTIVITY, TEMPLATE
 from tests.fakes.chatwoot_liquid import rendered
 from tests.fakes.serve import serving
+from tests.fakes.wire import Reply
 
 VALUES = {"contact.name": "Jane Doe", "agent.name": "Ada"}
 

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from agentdesk.model.clock import Clock
 from tests.fakes.chatwoot_form import form
 from tests.fakes.chatwoot_liquid import rendered
+from tests.fakes.wire import Reply
 from tests.specs.check import described
 
 PER_PAGE, TAIL = 25, 20
@@ -94,20 +95,6 @@ class Word:
     source_id: str | None = None
     files: list[dict[str, Any]] = field(default_factory=list)
     broken: bool = False
-
-
-@dataclass
-class Reply:
-    """What the server answers."""
-
-    status: int
-    data: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-    raw: bytes | None = None
-
-    def body(self) -> bytes:
-        """The bytes on the wire; lone surrogates go out as JSON escapes."""
-        return self.raw if self.raw is not None else json.dumps(self.data).encode()
 
 
 class Refusal(Exception):
