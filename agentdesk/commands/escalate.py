@@ -21,6 +21,7 @@ async def escalate_post(ctx: Context, to: str = "", place: str = "", subject: st
     So do the customer's files. ``to=rt:support place=Depot subject="…"``; ``note=no`` leaves no note here, ``files=no``
     the files; ``send=yes`` sends it as it stands.
     """
+    behind = ""
     draft = None if to or place or subject or note else escalate.begun(ctx.desk, ctx.one)
     if draft is None:
         if not to:
@@ -35,28 +36,28 @@ async def escalate_post(ctx: Context, to: str = "", place: str = "", subject: st
                 "Begin the ticket anew?", f"A draft of {len(kept.text)} characters is here and would be replaced"):
             return None
         draft = escalate.propose(ctx.desk, ctx.one, to, place=place, subject=subject, note=_wanted(note))
-        draft = await _with_files(ctx, draft) if files else draft
+        draft, behind = await _with_files(ctx, draft) if files else (draft, "")
     if send:
         sent = await answer.send(ctx.desk, draft)
         if sent.warnings:
             raise Refused("Not sent: " + "; ".join(one.text for one in sent.warnings), sent.warnings[0].how)
-        return "The ticket is on its way"
+        return f"The ticket is on its way. {behind}" if behind else "The ticket is on its way"
     await answer.save(ctx.desk, draft)
     await ctx.front.show("composer", conversation_id=ctx.one, kind="ticket")
     number = len(draft.uploads)
+    if behind:
+        return behind
     along = "" if not number else "A file goes along. " if number == 1 else f"{number} files go along. "
     return f"{along}Read it and change what you like; the ticket is a draft until you send it"
 
 
-async def _with_files(ctx: Context, draft: Draft) -> Draft:
-    """The ticket with what the customer sent; what stays behind is told."""
+async def _with_files(ctx: Context, draft: Draft) -> tuple[Draft, str]:
+    """The ticket with what the customer sent, and in a sentence what stays behind."""
     offered = carrying.offered(ctx.desk, draft.conversation_id)
     if offered:
         ctx.front.tell("info", f"Fetching {_files(len(offered))} for the ticket")
     carried, left = await carrying.carry(ctx.desk, draft)
-    for one in left:
-        ctx.front.tell("warning", f"{one.name} does not go along: {one.why}", one.how)
-    return carried
+    return carried, carrying.said(left)
 
 
 def _files(number: int) -> str:

@@ -49,7 +49,10 @@ def offered(desk: Desk, conversation_id: int) -> list[Attachment]:
 
 
 async def carry(desk: Desk, draft: Draft) -> tuple[Draft, tuple[Left, ...]]:
-    """The draft of a ticket with the customer's files, fetched; and those that stay behind, with the reason."""
+    """The draft of a ticket with the customer's files, fetched; and those that stay behind, with the reason.
+
+    The reasons stand in the ticket too, where its help desk takes files at all: its readers look for them otherwise.
+    """
     target = letter.read(draft.text).source
     caps, wanted = desk.caps(target), offered(desk, draft.conversation_id)
     source = conversations.get(desk.store.reader, draft.conversation_id).source
@@ -67,7 +70,17 @@ async def carry(desk: Desk, draft: Draft) -> tuple[Draft, tuple[Left, ...]]:
             going.append(await _fetched(desk, source, file, caps, room))
         except (DeskError, TimeoutError, OSError) as error:
             left.append(_failed(file, error))
-    return msgspec.structs.replace(draft, uploads=tuple(going)), tuple(left)
+    text = draft.text + ("\n\nNot attached:\n" + "\n".join(f"- {one.name}: {one.why}" for one in left) if left else "")
+    return msgspec.structs.replace(draft, uploads=tuple(going), text=text), tuple(left)
+
+
+def said(left: tuple[Left, ...]) -> str:
+    """Which files stay behind and what to do, in a sentence; empty when all go along."""
+    if not left:
+        return ""
+    if len(left) == 1:
+        return f"{left[0].name} does not go along: {left[0].why}. {left[0].how}"
+    return f"{len(left)} files do not go along, and the text says why: {', '.join(one.name for one in left)}. {BY_HAND}"
 
 
 def _room(desk: Desk, caps: Caps, going: list[Upload]) -> int:

@@ -134,10 +134,12 @@ async def test_a_file_that_is_gone_is_named_and_the_others_go(two: Two) -> None:
     sends(two, ("empty.txt", b""), ("door.jpg", PHOTO))
     number = await arrived(two)
     said, front = await two.run(f"escalate to={RT}", number)
-    assert [text for text in front.told if "does not go along" in text] == [
-        next(text for text in front.told if text.startswith("empty.txt")),
-        next(text for text in front.told if text.startswith("gone.jpg"))]
-    assert "A file goes along" in (said or "")
+    assert front.told == ["Fetching 3 files for the ticket"]
+    assert (said or "").startswith("2 files do not go along, and the text says why: empty.txt, gone.jpg. Its address")
+    draft = escalate.begun(two.desk, number)
+    assert draft is not None
+    assert draft.text.endswith("\n\nNot attached:\n- empty.txt: it is empty\n- gone.jpg: the file is gone")
+    assert [one.name for one in draft.uploads] == ["door.jpg"]
     assert len(kept(two)) == 1
 
 
@@ -156,6 +158,10 @@ async def test_a_help_desk_without_files_says_so_and_nothing_is_fetched(two: Two
     sends(two, ("door.jpg", PHOTO))
     draft, left = await carry(two, await arrived(two))
     assert (draft.uploads, left, kept(two)) == ((), {"door.jpg": f"{RT} takes no files"}, [])
+    assert "Not attached" not in draft.text
+    said, _ = await two.run(f"escalate to={RT} send=yes", 1)
+    assert said == (f"The ticket is on its way. door.jpg does not go along: {RT} takes no files. "
+                    "Its address stands in the text")
 
 
 async def test_what_was_taken_back_and_what_we_sent_stays(two: Two) -> None:
