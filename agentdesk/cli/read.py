@@ -12,6 +12,7 @@ from agentdesk.cli.session import NO_SOURCES, desk_for, numbers, run
 from agentdesk.desk import find
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import NotFound
+from agentdesk.model.address import disguised
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import Link, QueueRow
 from agentdesk.model.message import StoredMessage
@@ -123,7 +124,8 @@ def _message(desk: Desk, stored: StoredMessage) -> list[str]:
     head = f"{say(it.created_at, desk.now(), desk.zone)}  {it.author.name or it.author.handle}  {it.direction.value} · "
     head += " · ".join([it.visibility.value, *marks])
     files = [f"  [{a.name} {a.size or '?'} bytes]" for a in it.attachments]
-    return [head, *(f"  {line}" for line in it.text.split("\n")), *files]
+    disguises = [f"  ({host} is really {name})" for host, name in disguised(it.text)]
+    return [head, *(f"  {line}" for line in it.text.split("\n")), *disguises, *files]
 
 
 @click.command()

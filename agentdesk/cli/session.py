@@ -54,7 +54,7 @@ class HeadlessFront:
 
     async def copy(self, text: str) -> str:
         output.text(text)
-        return "Written to stdout"
+        return ""
 
 
 def options_of(ctx: click.Context, *, read_only: bool = False) -> Options:

@@ -7,6 +7,7 @@ from agentdesk.commands.queue import LIST, when
 from agentdesk.commands.registry import verb
 from agentdesk.desk import find, inbox
 from agentdesk.errors import Refused
+from agentdesk.model.address import spelled
 from agentdesk.rules.times import say
 
 
@@ -42,4 +43,4 @@ async def copy_link(ctx: Context) -> str:
     it = find.conversation(ctx.desk, ctx.one)
     if not it.url:
         raise Refused(f"{it.source} gives no address for this", "")
-    return await ctx.front.copy(it.url)
+    return await ctx.front.copy(spelled(it.url))

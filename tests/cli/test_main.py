@@ -187,6 +187,20 @@ def test_a_guard_refuses_until_overridden(run: Run, posts: Path) -> None:
     assert run("reply", number, "--override", code, stdin="Ring 020 7946 0958").code == Exit.OK
 
 
+def test_hosts_in_look_alike_letters_are_shown_and_copied_for_what_they_are(run: Run, tmp_path: Path) -> None:
+    far = FakeMastodon(SystemClock())
+    like_apple = "\u0430\u0440\u0440\u04cf\u0435.com"
+    far.post(far.person("jane", like_apple, "Jane Doe"), f"@acme is https://{like_apple}/login yours?")
+    with serving(far.handle) as url:
+        desk_at(tmp_path, "mastodon", url, far.us.token)
+        run("sync")
+    number = number_of(run, "Jane Doe")
+    assert f"({like_apple} is really xn--80ak6aa92e.com)" in run("show", number).out
+    said = run("do", "copy-link", number, "--offline")
+    assert said.out.startswith("https://xn--80ak6aa92e.com/@jane/")
+    assert len(said.out.splitlines()) == 1, "nothing but the address goes to a script"
+
+
 def test_what_is_too_long_can_go_as_a_thread(run: Run, tmp_path: Path) -> None:
     far = FakeMastodon(SystemClock())
     far.post(far.person("jane", "far.example", "Jane Doe"), "@acme Where is it?")

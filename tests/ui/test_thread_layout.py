@@ -120,6 +120,12 @@ def test_hidden_direction_marks_are_announced() -> None:
     assert "removed" not in text_of(block(stored("two\r\nlines\tand a tab"), PAGE))
 
 
+def test_a_host_in_look_alike_letters_is_announced_for_what_it_is() -> None:
+    words = text_of(block(stored("Sign in at https://\u0430\u0440\u0440\u04cf\u0435.com/x"), PAGE))
+    assert "is really xn--80ak6aa92e.com" in words
+    assert "is really" not in text_of(block(stored("Sign in at https://apple.com/\u00e9"), PAGE))
+
+
 def test_attachments_have_a_name_and_a_size() -> None:
     file = Attachment(name=inert_line("photo.jpg"), size=412_000, alt=inert_line("a doorstep"))
     words = text_of(block(stored(attachments=(file,)), PAGE))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from agentdesk.model.address import disguised, spelled
 from agentdesk.model.clock import MINUTE, Millis
 from agentdesk.model.message import Attachment, Direction, Kind, Message, StoredMessage, Visibility
 from agentdesk.model.outgoing import OutboxEntry, OutKind, SendState, Verb
@@ -252,8 +253,9 @@ def _marks(stored: StoredMessage, page: Page, unfolded: int) -> list[Run]:
         marks.append(Run(f"{page.glyphs.warn} hidden direction marks removed", "warn"))
     elif message.raw and _plain(message.raw) != message.text:
         marks.append(Run(f"{page.glyphs.warn} control or invisible characters removed or pictured", "warn"))
+    marks.extend(Run(f"{page.glyphs.warn} {host} is really {name}", "warn") for host, name in disguised(message.text))
     if unfolded and message.url:
-        marks.append(Run(line(message.url, page.room, pad=False), "dim"))
+        marks.append(Run(line(spelled(message.url), page.room, pad=False), "dim"))
     return marks
 
 
