@@ -44,7 +44,9 @@ def _carry(db: Db, old: Head, new: Head, moves: Transitions, now: Millis) -> Non
     new.first_in_at, new.first_out_at = _least(new.first_in_at, old.first_in_at), _least(new.first_out_at,
                                                                                          old.first_out_at)
     new.last_in_at, new.last_out_at = _most(new.last_in_at, old.last_in_at), _most(new.last_out_at, old.last_out_at)
-    new.indirect, new.backfill = min(new.indirect, old.indirect), min(new.backfill, old.backfill)
+    new.indirect = min(new.indirect, old.indirect)
+    if owed or new.state != State.DONE:
+        new.backfill = min(new.backfill, old.backfill)
     new.messages, new.unread = new.messages + old.messages, new.unread + old.unread
     new.unanswered_since, new.burst = db.rows(OWED, new.id)[0]
     old.messages = old.unread = old.burst = 0

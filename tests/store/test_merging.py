@@ -80,3 +80,14 @@ def test_the_word_about_the_merger_is_no_answer_to_what_went_over(scene: Scene) 
     said = scene.message("closed and merged", author=SAM, direction=Direction.NOTE)
     scene.take(said, remote=[scene.remote("t2"), scene.remote("t1", closed=True, merged_into="t2")])
     assert (scene.get(new).state, scene.get(new).burst) == (State.OPEN, 2)
+
+
+def test_history_stays_history_when_answered_words_come_into_it(scene: Scene) -> None:
+    scene.take(scene.message("Long ago", thread="t2"), remote=[scene.remote("t2", closed=True)], backfill=True)
+    new = conversations.by_ref(scene.db, SOURCE, "t2")
+    assert new is not None
+    scene.ask("Where is it?")
+    scene.answer_elsewhere()
+    merge(scene)
+    assert scene.get(new).state is State.DONE
+    assert list(integrity.check(scene.store)) == []
