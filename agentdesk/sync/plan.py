@@ -29,7 +29,7 @@ ANEW = ""
 RAW_LIMIT = 4_000
 PLAUSIBLE: Millis = DAY
 """An edit dated further ahead than this does not make later ones look old."""
-_SILENT = frozenset({"customer_ref", "subject", "url", "queue"})
+_SILENT = frozenset({"customer_ref", "subject", "url", "queue", "merged_into"})
 """Fields of a conversation whose empty text says nothing."""
 
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from agentdesk.model.clock import HOUR, MINUTE, SECOND, Millis
+from agentdesk.model.conversation import Disposition, State
 from agentdesk.model.events import Notice
-from agentdesk.store import sources
+from agentdesk.store import conversations, sources
 from agentdesk.testing.cases import Cases
 from agentdesk.testing.program import Program
 from agentdesk.testing.world import Held, World
@@ -168,3 +169,31 @@ class Lasting(Cases):
         world.clock.advance(2 * MINUTE)
         await desk.sync()
         assert [desk.rows(text) for text in (*texts, "written afterwards")] == [1] * (len(texts) + 1)
+
+    @pytest.mark.parametrize("known", [True, False], ids=["both known", "one new"])
+    async def test_merged_conversations_are_one_in_the_queue_with_all_that_was_said(
+        self, world: World, desk: Program, known: bool
+    ) -> None:
+        await desk.sync()
+        old = await world.customer_posts("where is my parcel?")
+        world.clock.advance(MINUTE)
+        if known:
+            new = await world.customer_posts("it is about the blue one")
+            await desk.sync()
+        else:
+            await desk.sync()
+            new = await world.customer_posts("it is about the blue one")
+        world.clock.advance(MINUTE)
+        await world.merge(old, new)
+        for _ in range(3):
+            world.clock.advance(MINUTE)
+            await desk.sync()
+        reader = desk.store.reader
+        numbers = [conversations.by_ref(reader, desk.name, ref) for ref in (old, new)]
+        gone, kept = [conversations.get(reader, number or 0) for number in numbers]
+        assert (gone.state, gone.disposition, gone.burst) == (State.DONE, Disposition.DUPLICATE, 0)
+        assert (kept.state, kept.burst) == (State.OPEN, 2)
+        said = [stored.message.text for stored in conversations.thread(reader, kept.id)]
+        assert [text for text in said if text in ("where is my parcel?", "it is about the blue one")] == [
+            "where is my parcel?", "it is about the blue one"]
+        assert [desk.rows(text) for text in ("where is my parcel?", "it is about the blue one")] == [1, 1]

@@ -19,6 +19,7 @@ from agentdesk.testing.world import (  # noqa: E402
     NOW,
     Ahead,
     Held,
+    LineWorld,
     World,
     hostile_texts,
     reply,
@@ -27,6 +28,6 @@ from agentdesk.testing.world import (  # noqa: E402
 )
 
 __all__ = [
-    "DIALECTS", "HOSTILE_POSTS", "NOW", "Ahead", "ConnectorContract", "Held", "World", "hostile_texts", "reply", "skip",
-    "strings",
+    "DIALECTS", "HOSTILE_POSTS", "NOW", "Ahead", "ConnectorContract", "Held", "LineWorld", "World", "hostile_texts",
+    "reply", "skip", "strings",
 ]  # fmt: skip

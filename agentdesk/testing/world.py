@@ -12,6 +12,7 @@ from agentdesk.connectors.base import Connector
 from agentdesk.model.clock import SECOND, Clock, ManualClock, Millis
 from agentdesk.model.message import Author, Visibility
 from agentdesk.model.outgoing import Outgoing, OutKind, Verb
+from agentdesk.testing.wire import Fault, Line
 
 HOSTILE_POSTS = Path(__file__).parent / "hostile_posts.json"
 """Posts that try everything on a terminal; ``["x", 100]`` stands for a hundred times x."""
@@ -127,6 +128,10 @@ class World:
         """The whole conversation goes away."""
         skip("threads cannot be deleted there")
 
+    async def merge(self, old: str, new: str) -> None:
+        """A colleague makes one conversation part of another."""
+        skip("conversations cannot be merged there")
+
     def unreachable(self) -> None:
         """The next sending finds nobody listening."""
         skip("it is always reachable")
@@ -157,6 +162,42 @@ class World:
     def expire_token(self) -> None:
         """The token is revoked."""
         skip("there is no token")
+
+
+class LineWorld(World):
+    """A far side that is reached over a ``Line``: what goes wrong on it is the same everywhere."""
+
+    line: Line
+    sends: tuple[tuple[str, str], ...] = (("POST", ""),)
+    """The requests that send something: each by its method and a part of its path."""
+    lists: tuple[str, str] = ("", "")
+    """What ``hold_back`` empties, as patterns of paths: every list, and those of what is written in a conversation."""
+
+    def unreachable(self) -> None:
+        """Nobody listens."""
+        self._break("refuse")
+
+    def lose_request(self) -> None:
+        """It breaks before the server reads."""
+        self._break("lose")
+
+    def lose_answer(self) -> None:
+        """It breaks after the server has done it."""
+        self._break("cut")
+
+    def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
+        """The next request is refused as one too many."""
+        self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
+
+    def hold_back(self, what: Held) -> None:
+        """Answers to these paths hold empty lists."""
+        everything, messages = self.lists
+        if not everything:
+            super().hold_back(what)
+        self.line.hollow = {"everything": everything, "messages": messages, "": ""}[what]
+
+    def _break(self, kind: str) -> None:
+        self.line.faults += [Fault(kind, method=method, path=path) for method, path in self.sends]
 
 
 def skip(reason: str) -> NoReturn:

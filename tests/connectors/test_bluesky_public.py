@@ -1,4 +1,4 @@
-"""Marks and names on Bluesky against the cases that the network publishes; ``tests/data`` names where they come from."""
+"""Marks and names on Bluesky against the cases that the network publishes; ``tests/data`` says where they stand."""
 
 from __future__ import annotations
 

@@ -57,6 +57,31 @@ async def searching(clock: ManualClock) -> AsyncIterator[ZendeskWorld]:
     await world.connector.close()
 
 
+@pytest.mark.parametrize("says_how", [True, False])
+async def test_a_merged_ticket_leads_to_the_one_that_it_became_part_of(world: ZendeskWorld, says_how: bool) -> None:
+    z = world.zendesk
+    old, new = z.write(JANE, "one"), z.write(JANE, "two")
+    _, cursor = await drain(world.connector)
+    world.clock.advance(MINUTE)
+    z.merge(old, new, says_how=says_how)
+    world.clock.advance(MINUTE)
+    pages, _ = await drain(world.connector, cursor)
+    told = [head for page in pages for head in page.conversations if head.ref == str(old) and head.merged_into]
+    assert {(head.merged_into, head.closed) for head in told} == {(str(new), True)}
+    assert all(head.locked_reason == f"It was merged into ticket {new}: answer there" for head in told)
+    assert {m.direction for page in pages for m in page.messages} == {Direction.NOTE}, "nobody was answered by it"
+
+
+async def test_a_merged_ticket_whose_other_one_is_out_of_sight_stays(world: ZendeskWorld) -> None:
+    z = world.zendesk
+    old, new = z.write(JANE, "one"), z.write(JANE, "two")
+    z.merge(old, new)
+    z.hidden.add(new)
+    page = await world.connector.thread(str(old))
+    assert [(head.merged_into, head.locked_reason) for head in page.conversations] == [
+        ("", "It was merged into another ticket: answer there")]
+
+
 # who speaks ---------------------------------------------------------------------------------------------------------
 
 

@@ -12,17 +12,21 @@ from agentdesk.connectors.bluesky.connector import BlueskyConnector
 from agentdesk.connectors.http import Http
 from agentdesk.model.clock import SECOND, ManualClock, Millis
 from agentdesk.model.outgoing import Verb
-from tests.contract.suite import Ahead, ConnectorContract, Held, World
+from tests.contract.suite import Ahead, ConnectorContract, LineWorld
 from tests.fakes.bluesky import POST, FakeBluesky, Row
 from tests.fakes.hosts import hold
-from tests.fakes.wire import Fault, Line
+from tests.fakes.wire import Line
 
 BASE = "https://pds.example"
 PASSWORD = "good-pass-word-1"
 
 
-class BlueskyWorld(World):
+class BlueskyWorld(LineWorld):
     """The fake network as customers and colleagues move it."""
+
+    sends = (("", "putRecord"), ("", "sendMessage"))
+    lists = ("listNotifications|listRecords|getLog|listConvos|getMessages|getPosts|getProfiles",
+             "getMessages|getPosts|getProfiles")
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
@@ -125,23 +129,6 @@ class BlueskyWorld(World):
 
     async def delete_thread(self, thread: str) -> None:
         self.net.rows.pop(thread, None)
-
-    def unreachable(self) -> None:
-        self.line.faults += [Fault("refuse", path="putRecord"), Fault("refuse", path="sendMessage")]
-
-    def lose_request(self) -> None:
-        self.line.faults += [Fault("lose", path="putRecord"), Fault("lose", path="sendMessage")]
-
-    def lose_answer(self) -> None:
-        self.line.faults += [Fault("cut", path="putRecord"), Fault("cut", path="sendMessage")]
-
-    def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
-        self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
-
-    def hold_back(self, what: Held) -> None:
-        behind = "getMessages|getPosts|getProfiles"
-        lists = {"everything": f"listNotifications|listRecords|getLog|listConvos|{behind}", "messages": behind, "": ""}
-        self.line.hollow = lists[what]
 
     def clock_off(self, by: Millis) -> None:
         self.line.clock = self.net.clock = Ahead(self.clock, by)

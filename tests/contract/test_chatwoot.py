@@ -11,16 +11,19 @@ from agentdesk.connectors.chatwoot.client import LIST_LIMIT, ChatwootClient
 from agentdesk.connectors.chatwoot.connector import ChatwootConnector
 from agentdesk.connectors.http import Http
 from agentdesk.model.clock import MINUTE, ManualClock, Millis
-from tests.contract.suite import Ahead, ConnectorContract, Held, World
+from tests.contract.suite import Ahead, ConnectorContract, LineWorld
 from tests.fakes.chatwoot import ACCOUNT, FakeChatwoot
 from tests.fakes.hosts import hold, sent_in_forms
-from tests.fakes.wire import Fault, Line
+from tests.fakes.wire import Line
 
 BASE = "https://chat.example"
 
 
-class ChatwootWorld(World):
+class ChatwootWorld(LineWorld):
     """A fake Chatwoot as customers and colleagues move it."""
+
+    sends = (("POST", "/conversations"),)
+    lists = (r"/conversations$|/messages$", r"/messages$")
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
@@ -110,22 +113,6 @@ class ChatwootWorld(World):
     async def delete_thread(self, thread: str) -> None:
         del self.server.talks[int(thread)]
         self.server.words = [word for word in self.server.words if word.talk != int(thread)]
-
-    def unreachable(self) -> None:
-        self.line.faults.append(Fault("refuse", method="POST", path="/conversations"))
-
-    def lose_request(self) -> None:
-        self.line.faults.append(Fault("lose", method="POST", path="/conversations"))
-
-    def lose_answer(self) -> None:
-        self.line.faults.append(Fault("cut", method="POST", path="/conversations"))
-
-    def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
-        self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
-
-    def hold_back(self, what: Held) -> None:
-        lists = {"everything": r"/conversations$|/messages$", "messages": r"/messages$", "": ""}
-        self.line.hollow = lists[what]
 
     def clock_off(self, by: Millis) -> None:
         self.line.clock = self.server.clock = Ahead(self.clock, by)

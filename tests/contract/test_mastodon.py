@@ -12,7 +12,7 @@ from agentdesk.connectors.mastodon.connector import MastodonConnector
 from agentdesk.errors import Ambiguous
 from agentdesk.model.clock import ManualClock, Millis
 from agentdesk.model.outgoing import OutKind, Unsure, Verb
-from tests.contract.suite import Ahead, ConnectorContract, Held, World
+from tests.contract.suite import Ahead, ConnectorContract, LineWorld
 from tests.fakes.hosts import sent_in_forms
 from tests.fakes.mastodon import DOMAIN, FakeMastodon, Person
 from tests.fakes.wire import Fault, Line
@@ -20,8 +20,10 @@ from tests.fakes.wire import Fault, Line
 BASE = f"https://{DOMAIN}"
 
 
-class MastodonWorld(World):
+class MastodonWorld(LineWorld):
     """A fake server as customers and colleagues move it."""
+
+    lists = (r"/(notifications|statuses|context)$|/timelines/", r"/context$")
 
     def __init__(self, clock: ManualClock, software: str = "mastodon") -> None:
         self.clock = clock
@@ -114,22 +116,6 @@ class MastodonWorld(World):
         root = thread.partition("/")[0]
         for ref in [root, *[post.id for post in self.far.posts.values() if post.author == self.jane.id]]:
             self.far.delete(ref)
-
-    def unreachable(self) -> None:
-        self.line.faults.append(Fault("refuse", method="POST"))
-
-    def lose_request(self) -> None:
-        self.line.faults.append(Fault("lose", method="POST"))
-
-    def lose_answer(self) -> None:
-        self.line.faults.append(Fault("cut", method="POST"))
-
-    def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
-        self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
-
-    def hold_back(self, what: Held) -> None:
-        lists = {"everything": r"/(notifications|statuses|context)$|/timelines/", "messages": r"/context$", "": ""}
-        self.line.hollow = lists[what]
 
     def clock_off(self, by: Millis) -> None:
         self.line.clock = self.far.clock = Ahead(self.clock, by)

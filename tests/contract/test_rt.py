@@ -10,16 +10,17 @@ from agentdesk.config.sources import RtSource
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.rt.connector import RtConnector
 from agentdesk.model.clock import ManualClock, Millis
-from tests.contract.suite import Ahead, ConnectorContract, Held, World
+from tests.contract.suite import Ahead, ConnectorContract, LineWorld
 from tests.fakes.rt import FakeRt
-from tests.fakes.wire import Fault, Line
+from tests.fakes.wire import Line
 
 BASE = "https://rt.example"
 
 
-class RtWorld(World):
+class RtWorld(LineWorld):
     """A fake RT as customers and colleagues move it."""
 
+    lists = (r"/(tickets|transactions|history|attachments)$", r"/(tickets|attachments)$")
     searched = "Jane Doe"
 
     def __init__(self, clock: ManualClock, *, keyed: bool = True) -> None:
@@ -99,22 +100,8 @@ class RtWorld(World):
         del self.rt.tickets[int(thread)]
         self.rt.rows = [row for row in self.rt.rows if row.ticket != int(thread)]
 
-    def unreachable(self) -> None:
-        self.line.faults.append(Fault("refuse", method="POST"))
-
-    def lose_request(self) -> None:
-        self.line.faults.append(Fault("lose", method="POST"))
-
-    def lose_answer(self) -> None:
-        self.line.faults.append(Fault("cut", method="POST"))
-
-    def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
-        self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
-
-    def hold_back(self, what: Held) -> None:
-        lists = {"everything": r"/(tickets|transactions|history|attachments)$",
-                 "messages": r"/(tickets|attachments)$", "": ""}
-        self.line.hollow = lists[what]
+    async def merge(self, old: str, new: str) -> None:
+        self.rt.merge(int(old), int(new))
 
     def clock_off(self, by: Millis) -> None:
         self.line.clock = self.rt.clock = Ahead(self.clock, by)

@@ -11,7 +11,7 @@ from agentdesk.config.sources import ZammadSource
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.zammad.connector import ZammadConnector
 from agentdesk.model.clock import SECOND, ManualClock, Millis
-from agentdesk.testing.suite import Ahead, ConnectorContract, Held, World
+from agentdesk.testing.suite import Ahead, ConnectorContract, LineWorld
 from agentdesk.testing.wire import Fault, Line
 from tests.fakes.zammad import FakeZammad
 
@@ -31,8 +31,11 @@ class Wire(Line):
         return super()._fault(request)
 
 
-class ZammadWorld(World):
+class ZammadWorld(LineWorld):
     """A fake Zammad as customers and colleagues move it."""
+
+    sends = (("POST", "/ticket"),)
+    lists = (r"/tickets/search$|/by_ticket/|/tags$", r"/by_ticket/")
 
     def __init__(self, clock: ManualClock, *, exact: bool = True) -> None:
         self.clock = clock
@@ -116,21 +119,8 @@ class ZammadWorld(World):
         del self.zammad.tickets[int(thread)]
         self.zammad.reindex()
 
-    def unreachable(self) -> None:
-        self.line.faults.append(Fault("refuse", method="POST", path="/ticket"))
-
-    def lose_request(self) -> None:
-        self.line.faults.append(Fault("lose", method="POST", path="/ticket"))
-
-    def lose_answer(self) -> None:
-        self.line.faults.append(Fault("cut", method="POST", path="/ticket"))
-
-    def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
-        self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
-
-    def hold_back(self, what: Held) -> None:
-        lists = {"everything": r"/tickets/search$|/by_ticket/|/tags$", "messages": r"/by_ticket/", "": ""}
-        self.line.hollow = lists[what]
+    async def merge(self, old: str, new: str) -> None:
+        self.zammad.merge(int(old), int(new))
 
     def clock_off(self, by: Millis) -> None:
         self.line.clock = self.zammad.clock = Ahead(self.clock, by)

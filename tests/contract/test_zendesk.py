@@ -11,8 +11,8 @@ from agentdesk.connectors.http import JSON_LIMIT, Http
 from agentdesk.connectors.zendesk.client import authorization
 from agentdesk.connectors.zendesk.connector import ZendeskConnector
 from agentdesk.model.clock import ManualClock, Millis
-from agentdesk.testing.suite import Ahead, ConnectorContract, Held, World
-from agentdesk.testing.wire import Fault, Line
+from agentdesk.testing.suite import Ahead, ConnectorContract, LineWorld
+from agentdesk.testing.wire import Line
 from tests.fakes.hosts import hold
 from tests.fakes.zendesk import FakeZendesk
 
@@ -20,8 +20,11 @@ BASE = "https://acme.zendesk.example"
 JANE = "jane@example.test"
 
 
-class ZendeskWorld(World):
+class ZendeskWorld(LineWorld):
     """A fake Zendesk as customers and colleagues move it."""
+
+    sends = (("PUT", "/tickets"), ("POST", "/tickets"))
+    lists = (r"/incremental/|/search$|/show_many$|/comments$", r"/comments$")
 
     def __init__(self, clock: ManualClock, who: str = "ada@desk.example") -> None:
         self.clock = clock
@@ -112,21 +115,8 @@ class ZendeskWorld(World):
         del self.zendesk.tickets[int(thread)]
         self.zendesk.reindex()
 
-    def unreachable(self) -> None:
-        self.line.faults += [Fault("refuse", method=method, path="/tickets") for method in ("PUT", "POST")]
-
-    def lose_request(self) -> None:
-        self.line.faults += [Fault("lose", method=method, path="/tickets") for method in ("PUT", "POST")]
-
-    def lose_answer(self) -> None:
-        self.line.faults += [Fault("cut", method=method, path="/tickets") for method in ("PUT", "POST")]
-
-    def rate_limit(self, headers: dict[str, str], body: bytes) -> None:
-        self.line.faults.append(Fault("status", status=429, headers=headers, body=body))
-
-    def hold_back(self, what: Held) -> None:
-        lists = {"everything": r"/incremental/|/search$|/show_many$|/comments$", "messages": r"/comments$", "": ""}
-        self.line.hollow = lists[what]
+    async def merge(self, old: str, new: str) -> None:
+        self.zendesk.merge(int(old), int(new))
 
     def clock_off(self, by: Millis) -> None:
         self.line.clock = self.zendesk.clock = Ahead(self.clock, by)

@@ -70,6 +70,7 @@ class Comment:
     key: dict[str, Any] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
     channel: str = "api"
+    source: dict[str, Any] | None = None
     broken: bool = False
 
 
@@ -152,6 +153,20 @@ class FakeZendesk:
         self.comments.append(comment)
         self.touch(ticket)
         return comment
+
+    def merge(self, old: int, new: int, *, says_how: bool = True) -> None:
+        """Make one ticket part of another: it is closed, and each gets a word about it; comments stay where they are.
+
+        Without ``says_how`` only the words tell, not the way in which they came.
+        """
+        last = [c.text for c in self.comments if c.ticket == old][-1]
+        self.tickets[old].status = "closed"
+        self.tickets[old].tags = [*self.tickets[old].tags, "closed_by_merge"]
+        words = {old: f'This request was closed and merged into request #{new} "Question".',
+                 new: f'Request #{old} "Question" was closed and merged into this request. Last comment:\n\n{last}'}
+        for number, place in ((old, {"ticket_id": new, "subject": "Question"}), (new, {"ticket_ids": [old]})):
+            way = {"channel": "merge", "source": {"from": place, "to": {}, "rel": None}} if says_how else {}
+            self.add(number, self.agent.id, words[number], **way)
 
     def touch(self, ticket: int) -> None:
         """Every change moves the ticket's time, by whole seconds."""
@@ -375,7 +390,8 @@ class FakeZendesk:
         return {
             "id": c.id, "type": "Comment", "author_id": c.author, "body": c.text, "html_body": rich,
             "plain_body": c.text, "public": c.public, "attachments": c.files, "audit_id": c.id + 500_000,
-            "via": {"channel": c.channel, "source": {"from": {}, "to": {}, "rel": None}}, "created_at": c.created,
+            "via": {"channel": c.channel, "source": c.source or {"from": {}, "to": {}, "rel": None}},
+            "created_at": c.created,
             "metadata": {"system": {"client": "agentdesk"}, "custom": c.key},
         }
 

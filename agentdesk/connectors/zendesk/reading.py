@@ -17,7 +17,7 @@ from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.items import instant, iso
 from agentdesk.connectors.zendesk.client import SEARCH_PAGES, Changes, Listing, ZendeskClient
 from agentdesk.connectors.zendesk.speak import Speaker
-from agentdesk.connectors.zendesk.wire import SOLVED, Ticket
+from agentdesk.connectors.zendesk.wire import SOLVED, Comment, Ticket
 from agentdesk.errors import BadAnswer, Gone, Rejected
 from agentdesk.model.clock import MINUTE, SECOND, Clock, Millis
 from agentdesk.model.conversation import RemoteConversation
@@ -122,7 +122,7 @@ class Reader:
         heads: list[RemoteConversation] = []
         rejects: list[Reject] = list(listing.rejects)
         people: list[int] = []
-        for ticket in listing.tickets:
+        for ticket in listing.tickets:  # grows by what merged ones became part of
             before = known.get(ticket.id)
             try:
                 comments, users, bad = await self._client.comments(ticket.id, behind=before.comment if before else 0)
@@ -137,6 +137,7 @@ class Reader:
             self._reached[ticket.id] = max([0, *(c.id for c in comments), *(_number(item.where) for item in bad)])
             self._speaker.meet(users)
             heads.append(await self._speaker.conversation(ticket))
+            heads += await self._mergers(ticket, comments, listing)
             said, unread = await self._speaker.messages(ticket, comments)
             messages += said
             rejects += [*bad, *unread]
@@ -145,6 +146,26 @@ class Reader:
             messages=tuple(sorted(messages, key=lambda m: (m.created_at, int(m.ref)))), conversations=tuple(heads),
             profiles=tuple(self._speaker.profiles(people)), rejects=tuple(rejects),
         )
+
+    async def _mergers(
+        self, ticket: Ticket, comments: Iterable[Comment], listing: Listing
+    ) -> list[RemoteConversation]:
+        """Heads of merged tickets, together with the ticket that they are part of now, where we watch that one."""
+        found = []
+        for head in self._speaker.mergers(ticket, comments):
+            target = int(head.merged_into)
+            if target not in [known.id for known in listing.tickets]:
+                try:
+                    other = await self._client.ticket(target)
+                except Gone:
+                    continue
+                if not self._watches(other.tickets[0]):
+                    continue
+                self._speaker.meet(other.users)
+                self._speaker.groups.update(other.groups)
+                listing.tickets.append(other.tickets[0])
+            found.append(head)
+        return found
 
     async def _backfill(self, cursor: Cursor) -> Page:
         """History by the search: what is open, then what was solved lately, the latest first."""

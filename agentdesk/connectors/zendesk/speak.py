@@ -10,7 +10,7 @@ from agentdesk.connectors.foreign import ref, reject, text_and_raw, web_url
 from agentdesk.connectors.html import html_to_text
 from agentdesk.connectors.items import instant
 from agentdesk.connectors.zendesk.client import ZendeskClient
-from agentdesk.connectors.zendesk.wire import METRICS, SOLVED, Comment, File, Group, Identity, Ticket, User
+from agentdesk.connectors.zendesk.wire import MERGED_TAG, METRICS, SOLVED, Comment, File, Group, Identity, Ticket, User
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import ClockKind, RemoteConversation, ServerDue
 from agentdesk.model.customer import Profile
@@ -94,6 +94,26 @@ class Speaker:
             locked_reason=f"It was moved to {queue}, which is not watched here",
         )
 
+    def merged(self, number: int, into: int, at: str) -> RemoteConversation:
+        """The head of a ticket that became part of another."""
+        return RemoteConversation(
+            ref=str(number), url=self.link(number), status="closed", closed=True, due=(), merged_into=str(into),
+            updated_at=instant(at), locked_reason=f"It was merged into ticket {into}: answer there",
+        )
+
+    def mergers(self, ticket: Ticket, comments: Iterable[Comment]) -> list[RemoteConversation]:
+        """Tickets that became part of others, as what is written on this one tells: it itself, or others of it."""
+        told = [comment for comment in comments if comment.merger and self._by_staff(comment)]
+        named = [number for comment in told for number in sorted(comment.named) if number != ticket.id]
+        if MERGED_TAG in ticket.tags:
+            return [self.merged(ticket.id, named[-1], ticket.updated_at)] if named and ticket.status in SOLVED else []
+        return [self.merged(number, ticket.id, comment.created_at) for comment in told if comment.via.merger
+                for number in sorted(comment.named) if number != ticket.id]
+
+    def _by_staff(self, comment: Comment) -> bool:
+        author = self._people.get(comment.author_id)
+        return comment.author_id <= 0 or (author is not None and author.staff)
+
     def deleted(self, ticket: Ticket) -> RemoteConversation:
         """The head of a ticket that was deleted."""
         return RemoteConversation(
@@ -144,6 +164,8 @@ class Speaker:
         author = self._people.get(comment.author_id)
         if comment.author_id <= 0 or str(comment.via.channel) in ("rule", "system"):
             return Direction.NOTE
+        if author is not None and author.staff and comment.merger:
+            return Direction.NOTE
         if author is not None and author.staff and comment.author_id != ticket.requester_id:
             return Direction.OUT if comment.public else Direction.NOTE
         if author is not None and author.staff and not comment.public:
@@ -189,6 +211,8 @@ def _value(value: Any) -> str:
 
 def _locked(ticket: Ticket) -> str:
     """Why nothing written here would reach the customer; a closed ticket is answered in a follow-up."""
+    if MERGED_TAG in ticket.tags and ticket.status in SOLVED:
+        return "It was merged into another ticket: answer there"
     if ticket.elsewhere and ticket.status != "closed":
         return f"It came by {ticket.elsewhere}: only Zendesk itself can answer there"
     return ""

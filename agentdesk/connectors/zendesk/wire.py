@@ -6,6 +6,7 @@ They follow https://developer.zendesk.com/api-reference/ticketing/tickets/ticket
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -79,9 +80,28 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Via(msgspec.Struct, frozen=True):
-    """How something came."""
+    """How something came (https://developer.zendesk.com/documentation/ticketing/reference-guides/via-types)."""
 
     channel: str | int = ""
+    source: Any = None
+
+    @property
+    def merger(self) -> bool:
+        """True for Zendesk's word that one ticket became part of another."""
+        rel = self.source.get("rel") if isinstance(self.source, dict) else None
+        return rel == "merge" or str(self.channel) in ("merge", "19")
+
+    @property
+    def tickets(self) -> set[int]:
+        """The tickets that it names."""
+        found: set[int] = set()
+        for side in ("from", "to") if isinstance(self.source, dict) else ():
+            held = self.source.get(side)
+            if isinstance(held, dict):
+                several = held.get("ticket_ids")
+                named = [held.get("ticket_id"), *(several if isinstance(several, list) else [])]
+                found.update(number for number in named if isinstance(number, int))
+        return found
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -134,6 +154,13 @@ class File(msgspec.Struct, frozen=True):
     malware_scan_result: str = ""
 
 
+MERGED_TAG = "closed_by_merge"
+"""Zendesk's own tag for tickets that became part of others."""
+_INTO = re.compile(r"This request was closed and merged into request #(\d{1,18})\b")
+_FROM = re.compile(r"Requests? #\d.{0,400} (?:was|were) closed and merged into this request", re.DOTALL)
+"""How its word about that begins, unless the agent changes it."""
+
+
 class Comment(msgspec.Struct, frozen=True):
     """One entry of a ticket."""
 
@@ -149,6 +176,18 @@ class Comment(msgspec.Struct, frozen=True):
     audit_id: int = 0
     via: Via = Via()
     metadata: Any = None
+
+    @property
+    def merger(self) -> bool:
+        """True for a word about a merger, which answers nobody."""
+        words = self.plain_body or self.body
+        return self.via.merger or bool(_INTO.match(words) or _FROM.match(words))
+
+    @property
+    def named(self) -> set[int]:
+        """The other tickets of the merger that it is about."""
+        found = _INTO.match(self.plain_body or self.body)
+        return self.via.tickets if self.via.merger else {int(found[1])} if found else set()
 
     @property
     def key(self) -> str:
