@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from agentdesk.commands.keymap import Keymap
 from agentdesk.desk import answer, find
 from agentdesk.errors import Refused
 from agentdesk.model.capability import Counter
@@ -35,6 +36,14 @@ async def test_a_draft_comes_back_as_it_was_left(world: World) -> None:
     assert [draft.conversation_id for draft in find.drafts(world.desk)] == [number]
     await answer.save(world.desk, written(world, number, "  "))
     assert find.drafts(world.desk) == []
+
+
+async def test_where_no_notes_are_kept_the_key_is_named_that_writes_one_elsewhere(world: World) -> None:
+    number = await world.arrive("a")
+    world.connector.caps = msgspec.structs.replace(world.connector.caps, can_note=False)
+    with pytest.raises(Refused) as caught:
+        answer.open_draft(world.desk, number, OutKind.NOTE)
+    assert caught.value.remedy.endswith(f": {Keymap.build().key_of('queue', 'customer-note')}")
 
 
 async def test_drafts_are_each_agents_own(world: World) -> None:

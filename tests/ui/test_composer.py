@@ -228,6 +228,16 @@ async def test_a_paste_is_cleaned_and_the_difference_told(world: World) -> None:
             assert part in foot(composer)
 
 
+async def test_what_is_being_written_stays_in_sight_when_warnings_take_room(world: World) -> None:
+    async with writing(world, size=(120, 36)) as (app, pilot, composer, _):
+        app.post_message(events.Paste("words " * 60 + "mail me at jane@example.org or call THEEND"))
+        await until(pilot, lambda: "Private data" in screen_text(app))
+        await until(pilot, lambda: "THEEND" in screen_text(app))
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: composer.size.width == 80 and "Private data" in screen_text(app))
+        await until(pilot, lambda: "THEEND" in screen_text(app))
+
+
 async def test_a_paste_keeps_its_lines_as_terminals_send_them(world: World) -> None:
     async with writing(world) as (app, pilot, composer, _):
         app.post_message(events.Paste("Dear Jane,\r\ryour parcel\r\nis here.\n^AN"))

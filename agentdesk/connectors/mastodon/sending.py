@@ -81,7 +81,7 @@ class Sending:
             raise Rejected(f"{self.name}: there is nothing to send", remedy="Write something first")
         if out.kind not in (OutKind.REPLY, OutKind.DM):
             raise Rejected(f"{self.name}: there are no notes and no tickets here", remedy="Write a note about the "
-                           "customer instead: N")
+                           "customer instead: m")
         target = await self._target(out)
         text = addressed(out.text, target.acct, self._speaker.domain)
         if target.word in PRIVATE and not server.family.guards_mentions:

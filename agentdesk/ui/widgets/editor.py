@@ -65,6 +65,10 @@ class Editor(TextArea):
         self.styles.background = self.palette.ground(GROUND)
         self.refresh()
 
+    def on_resize(self) -> None:
+        """What is being written stays in sight when warnings below it take room, or the terminal is another size."""
+        self.call_after_refresh(self.scroll_cursor_visible)
+
     # -- what is shown besides the text ----------------------------------------------------------------------------
 
     def show_tail(self, tail: str) -> None:
