@@ -527,6 +527,16 @@ class RealWorld(World):
     async def notes(self, text: str) -> int:
         return await self._count(text, "note")
 
+    async def files(self, text: str) -> list[tuple[bytes, str]]:
+        connector, found = self.connect(), list[tuple[bytes, str]]()
+        for number in self.made:
+            for message in (await connector.thread(number)).messages:
+                for file in message.attachments if text in message.text else ():
+                    out = io.BytesIO()
+                    await connector.download(file.url, out, 1_000_000)
+                    found.append((out.getvalue(), file.alt))
+        return found
+
     async def restart(self) -> None:
         self.connector = self.connect(url=self.faults.url, backfill_items=0)
 
