@@ -133,6 +133,19 @@ async def test_a_source_in_trouble_says_why_and_what_to_do(world: World) -> None
         await until(pilot, lambda: "trying again in 0:07" in screen_text(app))
 
 
+async def test_an_answer_without_news_shows_as_an_answer(world: World) -> None:
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await world.sync()
+        await opened(app, pilot, SourcesScreen())
+        world.clock.advance(5 * MINUTE)
+        app.tick(world.clock.now())
+        await until(pilot, lambda: "last answer 5 min ago" in screen_text(app))
+        await world.sync()
+        app.tick(world.clock.now())
+        await until(pilot, lambda: "last answer 5 min ago" not in screen_text(app))
+
+
 async def test_a_source_can_be_paused_and_goes_on(world: World) -> None:
     app = app_over(world)
     async with app.run_test(size=(120, 36)) as pilot:

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from agentdesk.commands.registry import quote
 from agentdesk.desk import find
-from agentdesk.model.clock import MINUTE
+from agentdesk.model.clock import MINUTE, Millis
 from agentdesk.model.source import SourceState
 from agentdesk.ui.present import line
 from agentdesk.ui.screens.listing import ListScreen, empty, heading, paragraph
@@ -45,6 +45,11 @@ class SourcesScreen(ListScreen):
         """Read how they stand."""
         self._sources = find.sources(self.desk)
         super().reload()
+
+    def tick(self, now: Millis) -> None:
+        """Read how they stand now: an answer that brought nothing new is an answer too."""
+        self._sources = find.sources(self.desk)
+        super().tick(now)
 
     def chosen(self, key: Hashable) -> None:
         """Ask this source for news at once."""
