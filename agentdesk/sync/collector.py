@@ -13,7 +13,7 @@ from agentdesk.model.clock import MINUTE, SECOND, Millis
 from agentdesk.model.events import Notice, Progress, SourceChanged
 from agentdesk.model.page import Account, Gap, Page
 from agentdesk.rules.times import length_words
-from agentdesk.store import sources
+from agentdesk.store import leases, sources
 from agentdesk.store.db import Db
 from agentdesk.sync import pace
 from agentdesk.sync.canned import CannedKeeper
@@ -28,6 +28,8 @@ IN_VAIN = 500
 WATCH: Millis = SECOND
 """How often a process that may not collect looks whether it may now."""
 LONGEST_REST: Millis = 5 * MINUTE
+STOPPED: Millis = 5 * SECOND
+"""How often a process whose token is dead looks who collects instead."""
 QUIET_OK: Millis = 30 * SECOND
 """A source that answers all the time is noted as well at most this often."""
 KNOWN_CURSORS = 10_000
@@ -61,6 +63,8 @@ class Collector:
         """True once everything that was new had been brought in."""
         self.wake = asyncio.Event()
         self._verified = False
+        self._left_to = ""
+        """Who collects this source since our token is dead."""
         self._seen: set[str | None] = set()
         self._looping = False
         self._began_empty = False
@@ -84,14 +88,23 @@ class Collector:
     async def turn(self) -> None:
         """Do what is due now, if anything; never raises what a source or the cache may raise."""
         now = self.frame.now()
-        if self.paused or not (self.pace.due(now) or self.elsewhere):
-            return
         try:
+            if self.pace.stopped and not self.paused:
+                self._mind_who_goes_on(now)
+            if self.paused or not (self.pace.due(now) or self.elsewhere):
+                return
             if not await self.may_collect() or not self.pace.due(now):
                 return
             await self.collect()
         except Exception as error:  # whatever it is, it concerns this source alone
             await self.failed(error)
+
+    def _mind_who_goes_on(self, now: Millis) -> None:
+        """Signed out, we left the source to whoever can; when that one ends, try again, so that it is seen."""
+        other = leases.holder(self.frame.store.reader, f"collect:{self.name}", now)
+        if self._left_to and not other:
+            self.pace = pace.at_once(self.pace, now)
+        self._left_to = other
 
     async def may_collect(self) -> bool:
         """True when the lease is ours; otherwise remember whose it is."""
@@ -265,6 +278,8 @@ class Collector:
 
         try:
             await self.frame.store.write(note)
+            if it.stopped:  # a process that was signed in anew goes on
+                await self.frame.let_go(f"collect:{self.name}", f"send:{self.name}")
         except Exception as trouble:  # the failure is told on the screen even when it cannot be written down
             also = words(trouble, "The cache")
             self.frame.emit(Notice(level="error", text=also.line, remedy=also.remedy))
@@ -303,8 +318,10 @@ class Collector:
 
     def _rest(self) -> Millis:
         """How long nothing is due."""
-        if self.paused or self.pace.stopped:
+        if self.paused:
             return LONGEST_REST
+        if self.pace.stopped:
+            return STOPPED
         if self.elsewhere:
             return WATCH
         return min(LONGEST_REST, self.pace.wait(self.frame.now()))

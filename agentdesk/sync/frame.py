@@ -114,17 +114,24 @@ class Frame:
         for name in tuple(self.leases):
             await self.own(name)
 
-    def drop(self, *names: str) -> None:
-        """Give leases up at once, on the way out; blocking, so that a cancelled task can still do it."""
-        mine = [name for name in names or tuple(self.leases) if self.leases.pop(name, None) is not None]
-        if not mine:
-            return
+    async def let_go(self, *names: str) -> None:
+        """Give leases up: another process may do better."""
+        mine = self._taken_back(names)
+        if mine:
+            await self.store.write(lambda db: self._drop(db, mine))
 
-        def work(db: Db) -> None:
-            for name in mine:
-                leases.drop(db, name, self.holder)
+    def drop(self) -> None:
+        """Give all leases up at once, on the way out; blocking, so that a cancelled task can still do it."""
+        mine = self._taken_back(tuple(self.leases))
+        if mine:
+            self.store.write_now(lambda db: self._drop(db, mine))
 
-        self.store.write_now(work)
+    def _taken_back(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if self.leases.pop(name, None) is not None]
+
+    def _drop(self, db: Db, names: Sequence[str]) -> None:
+        for name in names:
+            leases.drop(db, name, self.holder)
 
 
 @dataclass(frozen=True)

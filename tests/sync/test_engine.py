@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agentdesk.errors import BadAnswer, NotFound, StoreFull, Unavailable
+from agentdesk.errors import AuthError, BadAnswer, NotFound, StoreFull, Unavailable
 from agentdesk.model.clock import HOUR, MINUTE, SECOND
 from agentdesk.model.conversation import State
 from agentdesk.model.events import Changed
@@ -296,6 +296,31 @@ async def test_what_was_written_before_the_clock_was_set_back_leaves_after_a_sta
     async with running(desk):
         await sim.run_for(10 * SECOND, settled(desk))
         assert desk.state(entry_id) is SendState.SENT
+
+
+async def test_a_process_whose_token_is_dead_leaves_the_source_to_one_whose_token_lives(
+        tmp_path: Path, sim: SimClock, platform: Platform) -> None:
+    one = LittleDesk(tmp_path / "shared", sim, platform)
+    other = LittleDesk(tmp_path / "shared", sim, platform, agent="bob", living=one.living)
+    settle = settled(one, other)
+    platform.write("c1", "Hello")
+    async with running(one):
+        await sim.run_for(5 * SECOND, settle)
+        entry_id = one.reply("c1", "Hello to you", hold=MINUTE)
+        one.connector.pull_errors.extend([AuthError("The token is dead")] * 50)
+        one.engine.poke(SOURCE)
+        await sim.run_for(5 * SECOND, settle)
+        async with running(other):
+            platform.write("c2", "Hello?")
+            await sim.run_for(2 * MINUTE, settle)
+            assert {"m1", "m2"} <= set(one.refs())
+            assert one.state(entry_id) is SendState.SENT
+            assert platform.copies(one.entry(entry_id).client_id) == 1
+            assert sources.state(one.store.reader, SOURCE).state == "ok"
+        await sim.run_for(30 * SECOND, settled(one))
+        assert sources.state(one.store.reader, SOURCE).state == "auth", "nobody collects it now, and that is said"
+    one.close()
+    other.close()
 
 
 async def test_a_pause_in_one_window_is_one_in_every_other(tmp_path: Path, sim: SimClock, platform: Platform) -> None:
