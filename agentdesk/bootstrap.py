@@ -193,14 +193,17 @@ async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only:
 
 
 async def disconnect(desk: Desk) -> None:
-    """Let go of the sources: leases first, so that another process can go on at once."""
+    """Let go of the sources, of each whatever becomes of the others; leases first, so that others can go on at once."""
+    from contextlib import AsyncExitStack
+
     if desk.engine is not None:
         desk.engine.give_up()
-    for connector in desk.connectors.values():
-        await connector.close()
-    if desk.log is not None:
-        desk.log.stop()
-        desk.log = None
+    async with AsyncExitStack() as closing:
+        if desk.log is not None:
+            closing.callback(desk.log.stop)
+            desk.log = None
+        for connector in desk.connectors.values():
+            closing.push_async_callback(connector.close)
 
 
 async def _first_day(desk: Desk, setup: Setup) -> None:

@@ -89,8 +89,11 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if before is not None:
-            await before.close()
+        try:
+            if before is not None:
+                await before.close()
+        except Exception as error:  # the line is of no use any more, whatever it says
+            self._tell_trouble(error)
         self.add(connector)
         self.frame.emit(SourceChanged(source=connector.name))
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import msgspec
 import pytest
 
 from agentdesk.bootstrap import Options, connect, disconnect, open_desk
+from agentdesk.connectors.base import Connector
 from agentdesk.desk import answer, find
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import StoreFull
@@ -72,6 +75,29 @@ async def test_what_is_in_the_queue_follows_another_target(tmp_path: Path, clock
     desk, heard = await opened(clock)
     assert Changed() not in heard, "it is done once"
     await closed(desk)
+
+
+async def test_all_lines_are_closed_although_one_of_them_cannot_be(
+        tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    configured(tmp_path, "6h")
+    desk, _ = await opened(clock)
+    closed_ones: list[str] = []
+
+    async def stuck() -> None:
+        raise RuntimeError("the line is gone already")
+
+    async def other() -> None:
+        closed_ones.append("other")
+
+    (first,) = desk.connectors.values()
+    monkeypatch.setattr(first, "close", stuck)
+    second = cast(Connector, SimpleNamespace(close=other))
+    desk.connectors["file:other"] = second
+    with pytest.raises(RuntimeError):
+        await disconnect(desk)
+    assert closed_ones == ["other"]
+    assert desk.log is None
+    desk.store.close()
 
 
 async def test_where_that_cannot_be_stored_the_desk_opens_all_the_same(

@@ -298,6 +298,20 @@ async def test_what_was_written_before_the_clock_was_set_back_leaves_after_a_sta
         assert desk.state(entry_id) is SendState.SENT
 
 
+async def test_a_connector_that_cannot_be_closed_does_not_keep_the_new_one_out(
+        desk: LittleDesk, platform: Platform, sim: SimClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stuck() -> None:
+        raise RuntimeError("the line is gone already")
+
+    monkeypatch.setattr(desk.connector, "close", stuck)
+    async with running(desk):
+        await desk.engine.exchange(FakeConnector(platform, SOURCE, "ann"))
+        platform.write("c1", "Hello")
+        await sim.run_for(MINUTE, settled(desk))
+        assert desk.refs() == ["m1"]
+        assert any("the line is gone already" in text for text in desk.notices())
+
+
 async def test_a_process_whose_token_is_dead_leaves_the_source_to_one_whose_token_lives(
         tmp_path: Path, sim: SimClock, platform: Platform) -> None:
     one = LittleDesk(tmp_path / "shared", sim, platform)
