@@ -18,6 +18,8 @@ SET: Millis = 30 * SECOND
 READ_LIMIT_S = 120
 """Seconds after which reading back is given up until the next time."""
 
+NOT_YET = Words("Not found yet", "", "It is looked for once more in some minutes")
+NOT_SURE = "Not certain yet"
 NOT_THERE = Words("It did not arrive", "", "Send it again from the outbox, or cancel it")
 
 Cleared: TypeAlias = Receipt | Exception | None
@@ -25,7 +27,10 @@ Cleared: TypeAlias = Receipt | Exception | None
 
 
 class Doubt:
-    """Looks for entries on the far side; what it learnt of each is kept until that entry is settled."""
+    """Looks for entries on the far side; what it learnt of each is kept until that entry is settled.
+
+    What earlier processes learnt stands in the entry: who only fetches now and then never looks twice in one process.
+    """
 
     def __init__(self, book: Book) -> None:
         self.book = book
@@ -83,19 +88,23 @@ class Doubt:
         if outcome.may_repeat(self.caps, entry, self.book.there()):
             await self._repeat(entry, "It had not arrived")
             return
-        first = self._absent_at.setdefault(entry.id, now)
+        first = self._absent_at.setdefault(entry.id, self._looked_at(entry, now))
         if now < first:  # the clock was set back
             first = self._absent_at[entry.id] = now
         if outcome.proven_absent(first, now):
             self.forget(entry)
             await self.book.ask_person(entry, NOT_THERE)
         else:
-            await self.book.unknown(entry, Words("Not found yet", "", "It is looked for once more in some minutes"),
-                                    now + outcome.BETWEEN_ABSENTS)
+            await self.book.unknown(entry, NOT_YET, now + outcome.BETWEEN_ABSENTS)
+
+    def _looked_at(self, entry: OutboxEntry, now: Millis) -> Millis:
+        """When it was not found the last time, maybe by a process that ended since: the entry says so."""
+        return entry.next_try_at - outcome.BETWEEN_ABSENTS if entry.title == NOT_YET.line else now
 
     async def _not_sure(self, entry: OutboxEntry, why: str, now: Millis) -> None:
         """Reading back proved nothing: after a few looks a person decides."""
-        times = self._unsure[entry.id] = self._unsure.get(entry.id, 0) + 1
+        before = entry.checks if entry.title.startswith(NOT_SURE) else 0  # by processes that ended since
+        times = self._unsure[entry.id] = self._unsure.get(entry.id, before) + 1
         if entry.id not in self.book.twins and outcome.may_repeat_unread(self.caps, entry, self.book.there()):
             await self._repeat(entry, why or "Its outcome is unknown")
         elif times >= outcome.UNSURE_LIMIT:
@@ -103,7 +112,7 @@ class Doubt:
             await self.book.ask_person(entry, Words("It is not certain whether it arrived", why,
                                                     "Look on the platform: then mark it as sent, or send it again"))
         else:
-            await self.book.unknown(entry, Words("Not certain yet", why, "It is being looked for"),
+            await self.book.unknown(entry, Words(NOT_SURE, why, "It is being looked for"),
                                     outcome.next_look_at(entry.checks, now))
 
     async def _repeat(self, entry: OutboxEntry, why: str) -> None:

@@ -47,6 +47,38 @@ async def test_what_never_arrived_is_offered_after_two_looks_and_not_sent_again(
     assert platform.copies(entry.client_id) == 1
 
 
+@pytest.mark.parametrize(("readings", "title", "looks"), [
+    ([], "It did not arrive", 2), ([Unsure("half a page")] * 5, "It is not certain whether it arrived", 3),
+], ids=["absent", "unsure"])
+async def test_who_only_fetches_now_and_then_is_asked_too(
+        desk: LittleDesk, clock: ManualClock, readings: list[Unsure], title: str, looks: int) -> None:
+    """Each look is another process's, as with ``agentdesk sync`` from a timer."""
+    desk.connector.faults.append(Fault.CUT_BEFORE)
+    desk.connector.read_errors.extend(readings)
+    entry_id = desk.reply("c1", "Hello")
+    await desk.send()
+    for _ in range(looks):
+        assert desk.state(entry_id) is SendState.UNKNOWN
+        desk.restart()
+        clock.advance(6 * MINUTE)
+        await desk.send()
+    assert desk.state(entry_id) is SendState.NEEDS_HUMAN
+    assert desk.entry(entry_id).title.startswith(title)
+    assert sum(what == "reconcile" for _, what in desk.connector.calls) == looks
+
+
+async def test_two_looks_close_together_by_two_processes_prove_nothing(desk: LittleDesk, clock: ManualClock) -> None:
+    desk.connector.faults.append(Fault.CUT_BEFORE)
+    entry_id = desk.reply("c1", "Hello")
+    await desk.send()
+    clock.advance(MINUTE)
+    await desk.send()
+    desk.restart()
+    clock.advance(SECOND)
+    await desk.send()
+    assert desk.state(entry_id) is SendState.UNKNOWN
+
+
 async def test_a_platform_that_knows_our_id_gets_it_again_by_itself(tmp_path: Path, clock: ManualClock) -> None:
     platform = Platform(clock, strength=SendStrength.KEY, replay_s=3_600)
     desk = LittleDesk(tmp_path, clock, platform)
