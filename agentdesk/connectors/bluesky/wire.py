@@ -79,7 +79,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """How somebody or something stands to us; record addresses where we did something."""
 
     following: str = ""
-    followedBy: str = ""
     blocking: str = ""
     blockedBy: bool = False
     like: str = ""

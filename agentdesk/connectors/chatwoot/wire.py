@@ -97,7 +97,6 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     content_attributes: Any = None
     status: str = ""
     private: bool = False
-    source_id: str = ""
     sender: Person | None = None
     attachments: list[Any] = []
 
@@ -131,7 +130,6 @@ class Inbox(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     name: str = ""
     channel_type: str = ""
-    lock_to_single_conversation: bool = False
     reauthorization_required: bool = False
 
 

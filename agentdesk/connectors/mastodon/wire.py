@@ -66,7 +66,6 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """One answer of a poll."""
 
     title: str = ""
-    votes_count: int | None = None
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True):

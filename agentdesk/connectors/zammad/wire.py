@@ -77,7 +77,6 @@ class User(msgspec.Struct, frozen=True):
     email: str = ""
     phone: str = ""
     mobile: str = ""
-    web: str = ""
     note: str = ""
     vip: bool = False
     active: bool = True

@@ -53,7 +53,6 @@ class User(msgspec.Struct, frozen=True):
     locale: str = ""
     details: str = ""
     created_at: str = ""
-    default_group_id: int | None = None
 
     @property
     def staff(self) -> bool:
@@ -122,7 +121,6 @@ class Ticket(msgspec.Struct, frozen=True):
     priority: str = ""
     type: str = ""
     requester_id: int = 0
-    submitter_id: int = 0
     assignee_id: int = 0
     group_id: int = 0
     problem_id: int = 0
@@ -132,7 +130,6 @@ class Ticket(msgspec.Struct, frozen=True):
     custom_fields: list[Value] = []
     followup_ids: list[int] = []
     from_messaging_channel: bool = False
-    generated_timestamp: int = 0
     slas: Any = None
 
     @property
@@ -173,7 +170,6 @@ class Comment(msgspec.Struct, frozen=True):
     plain_body: str = ""
     public: bool = True
     attachments: list[File] = []
-    audit_id: int = 0
     via: Via = Via()
     metadata: Any = None
 
