@@ -449,8 +449,14 @@ async def test_a_server_that_cannot_search_still_hears_tags(world: MastodonWorld
     world.clock.advance(3 * MINUTE)
     world.far.post(world.jane, "acmepost #acmefail")
     world.line.faults.append(Fault("status", path="/api/v2/search", status=404, times=9))
-    found, _ = await drain(world, cursor)
-    assert [(m.text, m.indirect) for m in found] == [("acmepost #acmefail", True)]
+    (page, *_), cursor = await pages_of(world, cursor)
+    assert [(m.text, m.indirect) for m in page.messages] == [("acmepost #acmefail", True)]
+    deaf = "the server does not let us listen for acmepost"
+    assert deaf in (page.warnings or ())
+    world.line.faults.clear()
+    world.clock.advance(3 * MINUTE)
+    (page, *_), _ = await pages_of(world, cursor)
+    assert deaf not in (page.warnings or ())
 
 
 # nonsense -----------------------------------------------------------------------------------------------------------

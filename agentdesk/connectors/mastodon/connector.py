@@ -51,6 +51,7 @@ class MastodonConnector(Connector):
         self._stream = Stream(config, clock, token)
         self._server: Server | None = None
         self._signing_in = asyncio.Lock()
+        self._warnings: tuple[str, ...] = ()
         self.caps = servers.caps(config, None)
 
     async def verify(self) -> Account:
@@ -69,16 +70,20 @@ class MastodonConnector(Connector):
             self.caps = servers.caps(self._config, it)
         warnings += servers.warnings(it, self._config)
         warnings += servers.policy_warnings(await self._policy())
+        self._warnings = tuple(warnings)
         return Account(
             ref=me.ref, handle=self._speaker.handle(me.acct), name=inert_line(me.display_name or me.username),
             server=str(inert_line(f"{it.software or 'unknown software'} {it.version} at {self._client.http.host}")),
-            scopes=granted, warnings=tuple(warnings),
+            scopes=granted, warnings=self._warnings,
         )
 
     async def pull(self, cursor: str | None, limit: int = 100) -> Page:
         """Bring new mentions, and what we said elsewhere; on first connect those of the last days."""
         await self._ready()
-        return await self._reader.pull(cursor, limit)
+        page = await self._reader.pull(cursor, limit)
+        deaf = self._reader.hearing.deaf
+        told = [f"the server does not let us listen for {', '.join(map(str, map(inert_line, deaf)))}"] if deaf else []
+        return msgspec.structs.replace(page, warnings=(*self._warnings, *told))
 
     async def thread(self, conversation_ref: str) -> Page:
         """One whole conversation, with what others say around it."""

@@ -40,8 +40,8 @@ class Hearing:
         self._speaker = speaker
         self._clock = clock
         self._last: Millis | None = None
-        self.deaf: str = ""
-        """Why words are not heard, in the server's words; empty while they are."""
+        self.deaf: list[str] = []
+        """What the server did not let us ask for in the last round."""
 
     def change(self, listen: tuple[ListenConfig, ...]) -> None:
         """Listen by these entries from now on."""
@@ -58,6 +58,7 @@ class Hearing:
         now = self._clock.now()
         if not self._ears or (self._last is not None and now - self._last < EVERY):
             return marks.plain() if self._ears else {}
+        self.deaf = []
         for term in self._ears.terms:
             mark = marks.of(term)
             page = await self._ask(term, mark)
@@ -81,8 +82,8 @@ class Hearing:
             words = f'"{term.text}"' if term.kind == "phrase" else term.text
             data = await self._client.data("/api/v2/search", [("q", words), ("type", "statuses"), ("limit", AT_ONCE),
                                                               *since])
-        except (Rejected, Unavailable) as error:
-            self.deaf = error.cause or error.title
+        except (Rejected, Unavailable):
+            self.deaf.append(term.text)
             return None
         items = data.get("statuses") if isinstance(data, dict) else None
         items = items[: 2 * AT_ONCE] if isinstance(items, list) else []
