@@ -30,8 +30,16 @@ def find(db: Db, path: str) -> ImportJob | None:
     return None if row is None else ImportJob(**dict(zip(ImportJob.__struct_fields__, row, strict=True)))
 
 
-def save(db: Db, job: ImportJob) -> None:
-    """Keep a job as it stands; in the transaction that stores what it counts."""
+def mark(db: Db, path: str) -> str:
+    """By what the part of a file that was read in is known again; empty when that was not kept."""
+    return str(db.value("SELECT value FROM setting WHERE name = ?", f"import {path}") or "")
+
+
+def save(db: Db, job: ImportJob, mark: str = "") -> None:
+    """Keep a job as it stands, with the mark of what was read; in the transaction that stores what it counts."""
+    if mark:
+        db.run("INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
+               f"import {job.path}", mark)
     db.run("INSERT OR REPLACE INTO import_job (path, source, size, offset, lines, stored, rejected, started_at, "
            "finished_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", job.path, job.source, job.size, job.offset, job.lines,
            job.stored, job.rejected, job.started_at, job.finished_at)
