@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import mimetypes
 import os
 import re
 import stat
 from collections.abc import Sequence
-from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -30,6 +30,9 @@ from agentdesk.paths import downloads, new_private
 from agentdesk.rules import letter
 from agentdesk.store import conversations, ledger
 from agentdesk.store.db import Db
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 MEGABYTE = 1_000_000
 STEP = 250_000
@@ -81,28 +84,27 @@ def safe_name(name: str) -> str:
     return f"{stem}{dot}{ending}"
 
 
-class _Counted:
-    """A file being written that never grows beyond a limit and tells how far it is."""
+class _Counted(io.BufferedWriter):
+    """A new file being written that never grows beyond a limit and tells how far it is."""
 
-    def __init__(self, desk: Desk, out: BinaryIO, file: Attachment, limit: int) -> None:
-        self._desk, self._out, self._file, self._limit = desk, out, file, limit
+    def __init__(self, desk: Desk, path: Path, file: Attachment, limit: int) -> None:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        super().__init__(io.FileIO(handle, "wb"))
+        self._desk, self._file, self._limit = desk, file, limit
         self.size = self._told = 0
 
-    def write(self, data: bytes) -> int:
-        self.size += len(data)
+    def write(self, data: ReadableBuffer, /) -> int:
+        self.size += memoryview(data).nbytes
         if self.size > self._limit:
             raise _too_large(self._file.name, self._limit)
         if self.size - self._told >= STEP:
             self._told = self.size
-            self.tell()
-        return self._out.write(data)
+            self.show()
+        return super().write(data)
 
-    def tell(self, *, finished: bool = False) -> None:
+    def show(self, *, finished: bool = False) -> None:
         task = f"saving {self._file.name or 'file'}"
         self._desk.emit(Progress(task=task, done=self.size, total=self._file.size, finished=finished))
-
-    def flush(self) -> None:
-        self._out.flush()
 
 
 def _too_large(name: str, limit: int) -> Rejected:
@@ -130,24 +132,18 @@ async def fetch(desk: Desk, source: str, file: Attachment, into: Path, limit: in
     path = await asyncio.to_thread(new_private, into, safe_name(file.name))
     part = path.with_name(f".{path.name[:60]}.{os.urandom(6).hex()}.part")
     try:
-        with _open_new(part) as out:
-            counted = _Counted(desk, out, file, limit)
-            counted.tell()
+        with _Counted(desk, part, file, limit) as out:
+            out.show()
             try:
-                await connector.download(file.url, counted, limit)  # type: ignore[arg-type]
+                await connector.download(file.url, out, limit)
             finally:
-                counted.tell(finished=True)
+                out.show(finished=True)
         await asyncio.to_thread(part.replace, path)
     except BaseException:
         for left in (part, path):
             left.unlink(missing_ok=True)
         raise
-    return path, counted.size
-
-
-def _open_new(path: Path) -> BinaryIO:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    return os.fdopen(handle, "wb")
+    return path, out.size
 
 
 async def _note(desk: Desk, conversation_id: int, source: str, chosen: Listed, path: Path, size: int) -> None:
@@ -224,7 +220,7 @@ def read(named: str, limit: int | None, source: str) -> Upload:
     return Upload(path=str(path.resolve()), name=name, mime=mime, size=facts.st_size, digest=digest)
 
 
-def _open_without_waiting(path: Path) -> BufferedReader:
+def _open_without_waiting(path: Path) -> io.BufferedReader:
     """Open an ordinary file for reading; a pipe does not keep us until somebody writes into it."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
