@@ -82,6 +82,8 @@ def _origin(clock: DueClock) -> str:
 
 def _no_clock_words(conversation: Conversation, now: Millis, zone: ZoneInfo) -> str:
     if conversation.state is State.DONE:
+        if conversation.disposition is None and not conversation.remote_closed:
+            return "It is history: it was old when it was read in, and never in the queue. A new message opens it."
         return "It is done: no clock runs."
     last = f"; sorted by its last message, {say(conversation.last_in_at, now, zone)}" if conversation.last_in_at else ""
     return f"No clock runs, so it follows all that have one{last}."

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentdesk.model.clock import DAY, HOUR, MINUTE, Millis
-from agentdesk.model.conversation import ClockKind, Conversation, DueClock, Severity, State
+from agentdesk.model.conversation import ClockKind, Conversation, Disposition, DueClock, Severity, State
 from agentdesk.model.text import Inert
 from agentdesk.rules.order import ADVANCE, HEARD, NO_CLOCK, rank, why
 
@@ -111,9 +111,11 @@ def test_why_says_that_it_is_late_or_paused() -> None:
     assert lines[2] == "Resolution: stands still since today 07:00, while we wait for the customer."
 
 
-@pytest.mark.parametrize(
-    ("state", "words"), [(State.DONE, "It is done"), (State.OPEN,
-        "follows all that have one; sorted by its last message")]
-)
-def test_why_without_a_clock(state: State, words: str) -> None:
-    assert words in why(conversation((), state=state), NOW, UTC)[0]
+@pytest.mark.parametrize(("fields", "words"), [
+    ({"state": State.DONE, "disposition": Disposition.PRAISE}, "It is done"),
+    ({"state": State.DONE, "remote_closed": True}, "It is done"),
+    ({"state": State.DONE}, "It is history: it was old when it was read in"),
+    ({"state": State.OPEN}, "follows all that have one; sorted by its last message"),
+])
+def test_why_without_a_clock(fields: dict[str, object], words: str) -> None:
+    assert words in why(conversation((), **fields), NOW, UTC)[0]

@@ -54,6 +54,15 @@ def test_who_where_and_how_public() -> None:
         assert part in first
 
 
+@pytest.mark.parametrize(("fields", "said"), [
+    ({"disposition": Disposition.PRAISE}, "done: praise"),
+    ({"remote_closed": True}, "done: closed at the source"),
+    ({"backfill": True}, "done: history, old when it was read in"),
+])
+def test_how_a_conversation_ended_is_told_apart_from_history(fields: dict[str, object], said: str) -> None:
+    assert said in words(conversation(state=State.DONE, **fields))
+
+
 def test_how_it_stands_makes_way_for_the_name_and_is_never_lost() -> None:
     it = conversation(state=State.DONE, name=Inert("Rosalind Achterberg"), disposition=Disposition.NOT_ACTIONABLE,
                       disposition_code="out_of_scope")

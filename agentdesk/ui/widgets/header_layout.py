@@ -114,9 +114,12 @@ def _state(it: Conversation, page: Page) -> tuple[Run, ...]:
         case State.DONE if it.review:
             return (Run("review", "soon", bold=True),)
         case State.DONE:
-            how = it.disposition.value.replace("_", " ") if it.disposition else "closed at the source"
+            if it.disposition is None:
+                ended = "closed at the source" if it.remote_closed else "history, old when it was read in"
+            else:
+                ended = it.disposition.value.replace("_", " ")
             code = f" {line(it.disposition_code, 20, pad=False)}" if it.disposition_code else ""
-            return (Run(f"{page.glyphs.check} done: {how}{code}", "ok"),)
+            return (Run(f"{page.glyphs.check} done: {ended}{code}", "ok"),)
 
 
 def _clocks(it: Conversation, page: Page) -> list[Item]:
