@@ -7,7 +7,7 @@ import re
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -27,7 +27,6 @@ from agentdesk.errors import (
 from agentdesk.model.clock import Millis
 from agentdesk.model.text import inert_line
 
-T = TypeVar("T")
 MAX_WAIT_S = 24 * 3600.0
 DEFAULT_WAIT_S = 60.0
 _CHARSET = re.compile(
@@ -114,14 +113,6 @@ def _in_other_letters(body: bytes, kind: str) -> str | None:
         except (UnicodeDecodeError, LookupError):
             return body.decode("utf-8", "replace")
     return None
-
-
-def convert(data: Any, kind: type[T], name: str) -> T:
-    """Check decoded data against ``kind``; BadAnswer says what does not fit."""
-    try:
-        return msgspec.convert(data, kind, strict=False)
-    except (msgspec.ValidationError, RecursionError, ValueError, OverflowError) as error:
-        raise _bad(name, str(inert_line(str(error), limit=200))) from error
 
 
 def failure(answer: Answer, *, name: str, host: str, safe: bool, now: Millis) -> SourceError:

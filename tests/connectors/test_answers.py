@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentdesk.connectors.answers import Answer, convert, decode, retry_after
+from agentdesk.connectors.answers import Answer, decode, retry_after
 from agentdesk.errors import BadAnswer
 
 NOW = 1_767_225_600_000
@@ -77,18 +76,6 @@ def test_another_encoding_is_read_and_a_cut_name_hides_nobody(body: bytes, kind:
 def test_what_is_no_json_in_any_encoding_is_a_bad_answer(body: bytes) -> None:
     with pytest.raises(BadAnswer):
         Answer(status=200, headers={}, body=body, url="").json("rt:x")
-
-
-class Item(msgspec.Struct):
-    id: int
-    name: str = ""
-
-
-def test_another_shape_is_a_bad_answer_that_says_where() -> None:
-    assert convert({"id": "7"}, Item, "rt:x") == Item(7)
-    for data in ({"id": []}, [], None, {"id": 1, "name": {}}):
-        with pytest.raises(BadAnswer):
-            convert(data, Item, "rt:x")
 
 
 @pytest.mark.parametrize(("body", "words"), [
