@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import pytest
 
+from agentdesk.errors import SourceError
 from agentdesk.model.clock import HOUR, MINUTE, SECOND, Millis
 from agentdesk.model.conversation import Disposition, State
 from agentdesk.model.events import Notice
+from agentdesk.model.outgoing import Absent, SendState
 from agentdesk.store import conversations, sources
 from agentdesk.testing.cases import Cases
 from agentdesk.testing.program import Program
@@ -169,6 +171,29 @@ class Lasting(Cases):
         world.clock.advance(2 * MINUTE)
         await desk.sync()
         assert [desk.rows(text) for text in (*texts, "written afterwards")] == [1] * (len(texts) + 1)
+
+    async def test_reading_back_from_empty_lists_proves_nothing(self, world: World, desk: Program) -> None:
+        if not world.connector.caps.can_reply:
+            pytest.skip("it can only be read")
+        entry = desk.freeze(await desk.asked(), "It landed.")
+        out = desk.start(entry)
+        started = world.clock.now()
+        await world.connector.send(out)
+        self.later(world)
+        for what in ("everything", "messages"):
+            world.hold_back(what)
+            try:
+                verdict: object = await world.connector.reconcile(out, started)
+            except SourceError:
+                continue
+            assert not isinstance(verdict, Absent), what
+        await desk.restart()
+        for _ in range(20):
+            await desk.engine.sync_once(desk.name)
+            world.clock.advance(2 * MINUTE)
+        world.hold_back("")
+        assert await desk.settle(entry) in (SendState.SENT, SendState.NEEDS_HUMAN)
+        assert await world.copies("It landed.") == 1
 
     @pytest.mark.parametrize("known", [True, False], ids=["both known", "one new"])
     async def test_merged_conversations_are_one_in_the_queue_with_all_that_was_said(

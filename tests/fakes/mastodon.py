@@ -384,7 +384,8 @@ class FakeMastodon:
         return {"id": one.id, "username": one.username, "acct": one.acct, "display_name": one.display_name,
                 "note": one.note, "url": one.url, "bot": False, "locked": False, "fields": one.fields,
                 "created_at": "2025-01-01T00:00:00.000Z", "followers_count": one.followers, "following_count": 3,
-                "statuses_count": 44, "last_status_at": None, **shapes.account(one.url, mastodon=self.mastodon)}
+                "statuses_count": sum(post.author == one.id for post in self.posts.values()), "last_status_at": None,
+                **shapes.account(one.url, mastodon=self.mastodon)}
 
     def _account(self, ref: str, **_: Any) -> Reply:
         one = self.people.get(ref)

@@ -241,7 +241,7 @@ class Chats:
             raise TooLong(f"{self._client.name}: a direct message holds {MOST_SIGNS} characters at most",
                           remedy="Shorten the text, or send it in two")
         convo = await self._of(out)
-        found = await self._landed(out, convo.id, out.created_at)
+        found = await self._landed(out, convo.id, out.created_at, shows_words=convo.lastMessage is not None)
         if isinstance(found, Found):
             return found.receipt
         if convo.status == "request":
@@ -262,12 +262,12 @@ class Chats:
         """Look for a direct message by its words."""
         convo = await self._of(out)
         since = min(first_try_at, out.created_at or first_try_at) + (self._client.http.meter.skew or 0)
-        verdict = await self._landed(out, convo.id, since)
+        verdict = await self._landed(out, convo.id, since, shows_words=convo.lastMessage is not None)
         if isinstance(verdict, Absent) and self._clock.now() - first_try_at < LAG:
             return Unsure("The server may still be working on it")
         return verdict
 
-    async def _landed(self, out: Outgoing, convo: str, since: Millis) -> Found | Absent | Unsure:
+    async def _landed(self, out: Outgoing, convo: str, since: Millis, *, shows_words: bool) -> Found | Absent | Unsure:
         """Whether these words stand there since, written by us and not known as another reply."""
         data = await self._get("getMessages", [("convoId", convo), ("limit", 100)])
         items = data.get("messages")
@@ -284,6 +284,8 @@ class Chats:
             if ours and not other and at is not None and at >= since - LOOK_BACK and same_text(
                     out.text, message.text or ""):
                 return Found(self._receipt(out, convo, message))
+        if not items and shows_words:
+            return Unsure("The conversation shows nothing that was said in it")
         if data.get("cursor") and (oldest is None or oldest >= since - LOOK_BACK):
             return Unsure("More was written since than is shown")
         return Absent()

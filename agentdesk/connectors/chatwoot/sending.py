@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from agentdesk.connectors.answers import Answer
+from agentdesk.connectors.answers import Answer, nothing_shown
 from agentdesk.connectors.base import Verdict
 from agentdesk.connectors.chatwoot.client import ChatwootClient
 from agentdesk.connectors.chatwoot.liquid import escaped
@@ -83,7 +83,9 @@ class Sender:
         """Our own message in a conversation that is this one."""
         since = self._client.there(first_try_at) - LOOK_BACK
         pages = 1
-        words, _, whole = await self._client.tail(number, 0, pages)
+        words, bad, whole = await self._client.tail(number, 0, pages)
+        if not (words or bad) and out.kind in (OutKind.REPLY, OutKind.NOTE):
+            raise nothing_shown(self.name, f"messages in conversation {number}")
         while not whole and pages < TAIL_PAGES and (instant(words[0].created_at) or 0) >= since:
             pages = min(pages * 3, TAIL_PAGES)
             words, _, whole = await self._client.tail(number, 0, pages)

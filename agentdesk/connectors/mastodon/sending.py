@@ -173,6 +173,8 @@ class Sending:
             fresh = [status for status in statuses if status.ref not in found]
             found.update((status.ref, status) for status in fresh)
             oldest = min((instant(status.created_at) or 0 for status in statuses), default=0)
+            if not page.items and not older and await self._posted():
+                break  # an empty list is not believed where we have posts
             if len(page.items) < PAGE or oldest < since:
                 complete = True
                 break
@@ -180,6 +182,12 @@ class Sending:
                 break
             older = page.older
         return list(found.values()), complete
+
+    async def _posted(self) -> bool:
+        """True when the server counts posts of ours, whatever it lists."""
+        data = await self._client.maybe(f"/api/v1/accounts/{path(self._speaker.me)}")
+        known = isinstance(data, dict) and "id" in data
+        return known and bool(self._client.one(data, Account).statuses_count)
 
     async def _match(
         self, found: Sequence[Status], out: Outgoing, target: Target, places: frozenset[str], since: int

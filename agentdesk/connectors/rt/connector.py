@@ -162,7 +162,8 @@ class RtConnector(Connector):
             await self._client.ticket(number)
         except Gone as error:  # what we may not see cannot be proven absent
             return Unsure(error.title)
-        return Absent()
+        shown, rejects, _ = await self._client.transactions(f"{ON_TICKETS} AND TicketId = {number}", enough=1)
+        return Absent() if shown or rejects else Unsure("RT shows nothing that was ever said on the ticket")
 
     async def _look_for_ticket(self, out: Outgoing, first_try_at: int) -> Verdict:
         found, proven = await self._opener.find(out, first_try_at + (self.skew() or 0))

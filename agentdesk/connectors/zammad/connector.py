@@ -160,7 +160,9 @@ class ZammadConnector(Connector):
             if out.kind is OutKind.TICKET:
                 found: Receipt | None = await self._find_ticket(out, first_try_at)
             else:
-                articles, _ = await self._client.articles(self._number(out.conversation_ref))
+                articles, bad = await self._client.articles(self._number(out.conversation_ref))
+                if not (articles or bad):
+                    return Unsure("Zammad shows nothing that was ever said on the ticket")
                 article = self._by_key(out, articles) or await self._by_text(out, articles, first_try_at)
                 found = self._receipt(article) if article else None
         except Gone as error:  # what we may not see cannot be proven absent
