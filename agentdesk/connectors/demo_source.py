@@ -52,7 +52,8 @@ CAPS = {
 }
 _NEEDS = {Verb.CLAIM: "can_assign", Verb.RELEASE: "can_assign", Verb.ASSIGN: "can_assign", Verb.STATUS: "can_status",
           Verb.PRIORITY: "can_priority", Verb.TAGS: "can_tag", Verb.LIKE: "can_like", Verb.FOLLOW: "can_follow",
-          Verb.BOOST: "can_boost", Verb.EDIT: "can_edit", Verb.DELETE: "can_delete"}
+          Verb.BOOST: "can_boost", Verb.EDIT: "can_edit", Verb.DELETE: "can_delete",
+          Verb.APPROVE: "can_approve", Verb.REJECT: "can_approve"}
 _PIECE, _PIECE_TIME = 128_000, SECOND // 20
 _DOZE = 5 * SECOND
 """The longest that the hints sleep at a stretch."""
