@@ -284,7 +284,8 @@ async def _from_command(argv: tuple[str, ...], seconds: float, environ: MutableM
     if code:
         printed = [Secret(word) for word in text.reveal().split() if len(word) > 3]
         words = inert_line(redact(said.decode(errors="replace"), printed), limit=300)
-        raise SecretError(f"{program} gave no secret", f"It ended with {code}: {words}", "Run it by hand to see why")
+        cause = f"It ended with {code}: {words}" if words else f"It ended with {code}"
+        raise SecretError(f"{program} gave no secret", cause, "Run it by hand to see why")
     return text.reveal()
 
 

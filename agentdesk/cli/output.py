@@ -19,6 +19,12 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 """What a spreadsheet takes for the start of a formula."""
 
 
+CELL = 120
+"""Characters of a table's cell, but for the last one in a line."""
+WHOLE = 2_000
+"""Characters of a line's last cell."""
+
+
 def plain(value: object) -> Any:
     """Structs, enums and tuples as JSON's own types."""
     return msgspec.to_builtins(value)
@@ -68,12 +74,13 @@ def _cell(value: object) -> object:
 
 
 def table(rows: Sequence[Mapping[str, object]], *, right: Sequence[str] = ()) -> None:
-    """Columns by terminal cells; the header is the first row's keys."""
+    """Columns by terminal cells; the header is the first row's keys. The last column is never cut."""
     if not rows:
         return
     names = list(rows[0])
     lines: list[list[str]] = [names]
-    lines += [[inert_line(str(row.get(name, "")), limit=120) for name in names] for row in rows]
+    lines += [[*(_shortened(row, name) for name in names[:-1]), inert_line(str(row.get(names[-1], "")), limit=WHOLE)]
+              for row in rows]
     widths = [max(width(line[place]) for line in lines) for place in range(len(names))]
     for line in lines:
         parts = []
@@ -81,6 +88,11 @@ def table(rows: Sequence[Mapping[str, object]], *, right: Sequence[str] = ()) ->
             gap = " " * (size - width(cell))
             parts.append(gap + cell if name in right else cell + gap)
         print("  ".join(parts).rstrip())
+
+
+def _shortened(row: Mapping[str, object], name: str) -> str:
+    text = inert_line(str(row.get(name, "")), limit=WHOLE)
+    return text if len(text) <= CELL else f"{text[:CELL - 1]}…"
 
 
 def width(text: str) -> int:

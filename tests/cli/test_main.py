@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
 from agentdesk.cli.main import COMMANDS, main
 from agentdesk.model.clock import SystemClock
@@ -288,6 +289,13 @@ def test_validate_and_doctor_name_what_a_start_passes_by(run: Run, posts: Path, 
         assert mistake in answer.err
         assert mistake in "\n".join(found.lines[0]["problems"])
         assert mistake in doctor
+
+
+def test_a_table_cuts_nothing_unseen_and_what_to_do_not_at_all(capsys: pytest.CaptureFixture[str]) -> None:
+    output.table([{"name": "n" * 121, "state": "ok", "next": "say so " * 40 + "at the end"}])
+    (line,) = capsys.readouterr().out.splitlines()[1:]
+    assert line.startswith("n" * 119 + "…  ok")
+    assert line.endswith("say so at the end")
 
 
 def test_an_unreachable_source_is_named_and_the_rest_goes_on(run: Run, posts: Path, tmp_path: Path) -> None:
