@@ -28,4 +28,4 @@ def verbs(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         output.as_lines(found.catalogue())
     else:
-        output.table([{"verb": v.usage, "on": v.scope, "does": v.doc.split("\n")[0]} for v in found])
+        output.table([{"verb": v.usage, "on": v.scope, "does": v.brief} for v in found])

@@ -71,6 +71,7 @@ BAR: dict[str, tuple[str, ...]] = {
     "drafts": ("open", "discard-draft", "back", "keys"),
     "sources": ("login", "login-again", "back", "find", "command", "keys"),
     "list": ("open", "back", "find", "command", "keys"),
+    "no sources": ("login", "back", "command", "keys"),
     "first": ("open", "back", "command", "keys"),
     "empty": ("find", "command", "keys"),
     "unconnected": ("sources", "command", "keys", "quit"),

@@ -62,6 +62,11 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
         words = [p.name if p.required else f"[{p.name}]" for p in self.params]
         return " ".join([self.name, *words])
 
+    @property
+    def brief(self) -> str:
+        """What it does, in one line as it is shown to people."""
+        return self.doc.split("\n")[0].rstrip(".").replace("``", "")
+
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A call as read from a line, not yet checked against the verb's types."""

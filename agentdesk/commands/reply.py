@@ -10,7 +10,7 @@ from agentdesk.desk import answer
 
 @verb(name="reply", title="Reply", contexts=LIST, scope="one")
 async def reply(ctx: Context, visibility: str = "", canned: str = "") -> None:
-    """Open the composer for a reply; a draft begun earlier is taken up again. ``visibility=direct`` for a DM."""
+    """Open the composer for a reply; a draft begun earlier is taken up again; visibility=direct is a DM."""
     answer.open_draft(ctx.desk, ctx.one)
     await ctx.front.show("composer", conversation_id=ctx.one, kind="reply", visibility=visibility, canned=canned)
 

@@ -171,7 +171,9 @@ class CallApp(LookApp):
 
     async def _run(self, ctx: Context, call: Call, one: Verb, done: asyncio.Event) -> None:
         try:
-            self._answer(await self.registry.run(ctx, call))
+            sentence = await self.registry.run(ctx, call)
+            back = self.keymap.key_of("queue", "undo") if one.undoable and sentence else ""
+            self._answer(sentence, f"{back} takes it back" if back else "")
         finally:
             done.set()
         if one.scope == "many" and len(ctx.selection) > 1 and self.main.queue.marks:
@@ -192,9 +194,9 @@ class CallApp(LookApp):
 
         return self.run_worker(guarded(), group="verbs", exit_on_error=False)
 
-    def _answer(self, sentence: str | None) -> None:
+    def _answer(self, sentence: str | None, remedy: str = "") -> None:
         if sentence:
-            self.say("good", sentence)
+            self.say("good", sentence, remedy)
 
     def _complain(self, error: DeskError) -> None:
         self.say("error", " · ".join(part for part in (error.title, error.cause) if part), error.remedy)

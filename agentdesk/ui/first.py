@@ -114,15 +114,15 @@ def _keys(desk: Desk, keymap: Keymap, width: int, *, filled: bool) -> list[Part]
     return parts
 
 
-def fitting(cells: Sequence[int], width: int) -> list[int]:
-    """Which of the words side by side there is room for, the first ones and always the last, by their places."""
+def fitting(cells: Sequence[int], width: int, kept: int = 1) -> list[int]:
+    """Which of the words side by side there is room for, the first ones and before them the last ``kept``; places."""
+    order = [*range(len(cells) - kept, len(cells)), *range(len(cells) - kept)] if len(cells) > kept else []
     found: list[int] = []
-    room = width - (cells[-1] if cells else 0)
-    for place, size in enumerate(cells[:-1]):
-        if size <= room:
+    for place in order or range(len(cells)):
+        if cells[place] <= width:
             found.append(place)
-            room -= size
-    return [*found, len(cells) - 1] if cells and room >= 0 else found
+            width -= cells[place]
+    return sorted(found)
 
 
 def ansi(parts: Iterable[Part], palette: Palette, ground: str, width: int) -> str:

@@ -57,7 +57,10 @@ class Router:
         outcome = self.chords.feed(where, key)
         if outcome.kind == "ignored":
             self._pending()
-            return False
+            if not event.is_printable or self.app.screen is not self.app.main:
+                return False
+            self._name(outcome)
+            return True
         if outcome.kind == "run" and outcome.binding is not None:
             self._pending()
             await self.app.call_verb(outcome.binding.call, count=outcome.count, where=where)

@@ -246,7 +246,10 @@ async def theme(ctx: Context, name: str = "") -> str | None:
     """Show the desk in other colours, at once."""
     app = app_of(ctx)
     names = app.theme_names()
-    chosen = name or await ctx.front.choose("Theme", [Choice(one, title) for one, title in names.items()])
+    shown = app.palette.name
+    choices = [Choice(one, names[one], "shown now" if one == shown else "")
+               for one in sorted(names, key=lambda one: one != shown)]
+    chosen = name or await ctx.front.choose("Theme", choices)
     return app.switch_theme(chosen) if chosen else None
 
 

@@ -73,6 +73,16 @@ async def test_thinking_better_of_it_answers_nothing(world: World, key: str) -> 
         assert await asyncio.wait_for(answer, 5) is None
 
 
+@pytest.mark.parametrize(("width", "beside"), [(80, True), (40, False)])
+async def test_what_stands_beside_choices_is_whole_or_left_out(world: World, width: int, beside: bool) -> None:
+    app = app_over(world)
+    async with app.run_test(size=(width, 20)) as pilot:
+        app.push_screen(dialogs.Choose("Which?", [Choice("a", "A label of thirty cells, in all", "goes back home")]))
+        await until(pilot, lambda: "A label of thirty" in screen_text(app))
+        assert ("goes back home" in screen_text(app)) == beside
+        assert "…" not in screen_text(app).split("Which?")[1]
+
+
 async def test_typing_narrows_and_enter_takes(world: World) -> None:
     app = app_over(world)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -34,6 +34,7 @@ def test_verbs_have_titles_and_say_in_one_line_what_they_do() -> None:
         assert one.title, one.name
         assert one.doc.split("\n")[0].endswith("."), one.name
         assert "!" not in one.title + one.doc, one.name
+        assert not set("`") & set(one.brief), one.name
 
 
 @pytest.mark.parametrize(("key", "character", "wanted"), [

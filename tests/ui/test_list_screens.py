@@ -306,13 +306,23 @@ async def test_an_empty_list_promises_no_key_that_needs_a_row(world: World, scre
         assert "throw away" not in bar
 
 
+async def test_without_sources_the_bar_offers_to_connect_one_and_nothing_else(world: World,
+                                                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    app = app_over(world)
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert "sign in again" in (await opened(app, pilot, SourcesScreen())).splitlines()[-1]
+        monkeypatch.setattr(find, "sources", lambda desk: [])
+        bar = (await opened(app, pilot, SourcesScreen())).splitlines()[-1]
+        assert bar.split() == ["a", "login", "Esc", "back", ":", "command", "?", "keys"]
+
+
 async def test_the_help_says_in_full_what_the_selected_key_does(world: World) -> None:
     app = app_over(world)
     async with app.run_test(size=(60, 20)) as pilot:
         shown = await opened(app, pilot, HelpScreen("queue"))
-        assert "Mark the row under the cursor, or take its mark away" in shown
-        await pilot.press("down")
-        await until(pilot, lambda: "Mark every row in sight; again takes the marks away" in screen_text(app))
+        assert "taken up again; visibility=direct is a DM" in shown
+        await pilot.press("down", "down")
+        await until(pilot, lambda: "note that the customer never sees" in " ".join(screen_text(app).split()))
 
 
 async def test_all_ways_to_begin_are_in_sight_on_a_small_screen(world: World) -> None:

@@ -470,19 +470,51 @@ async def test_chords_are_shown_while_they_wait_and_escape_lets_go(world: World)
         await until(pilot, lambda: "g x is not bound here" in bar(app))
 
 
+async def test_a_key_that_means_nothing_says_so_and_where_keys_are_listed(world: World) -> None:
+    ids = await customers(world, 3)
+    async with running(world) as (app, pilot):
+        await pilot.press("h")
+        await until(pilot, lambda: "h is not bound here" in bar(app))
+        assert "? lists the keys" in bar(app)
+        await pilot.press("j")
+        await until(pilot, lambda: bar(app).startswith(" r reply"))
+        assert queue(app).current_id == ids[1]
+
+
+@pytest.mark.parametrize("size", [TINY, NARROW, MEDIUM, WIDE])
+async def test_the_way_back_stands_in_the_key_bar_of_every_size(world: World, size: tuple[int, int]) -> None:
+    await customers(world, 3)
+    async with running(world, size) as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: bar(app).startswith(" r reply  n note"))
+        assert "Esc back" in bar(app)
+        assert "? keys" in bar(app)
+
+
 async def test_the_key_bar_knows_where_it_is(world: World) -> None:
     await customers(world, 3)
     async with running(world) as (app, pilot):
         assert bar(app).startswith(" r reply")
         assert "? keys" in bar(app)
         await pilot.press("enter")
-        await until(pilot, lambda: "J next" in bar(app))
+        await until(pilot, lambda: "n note" in bar(app))
         await pilot.press("r")
         await until(pilot, lambda: "^s send" in bar(app))
         await pilot.press("escape")
         await until(pilot, lambda: "Nothing was written" in bar(app))
         await pilot.press("j")
-        await until(pilot, lambda: "J next" in bar(app))
+        await until(pilot, lambda: "n note" in bar(app))
+
+
+async def test_what_can_be_taken_back_is_said_with_the_key_for_that(world: World) -> None:
+    [number] = await customers(world, 1)
+    async with running(world) as (app, pilot):
+        await pilot.press("c")
+        await until(pilot, lambda: "u takes it back" in bar(app))
+        await pilot.press("u")
+        await until(pilot, lambda: "Undone" in bar(app))
+        assert "takes it back" not in bar(app)
+        assert find.conversation(world.desk, number).claim_agent == ""
 
 
 async def test_long_words_take_lines_and_go_away(world: World) -> None:
@@ -626,6 +658,25 @@ async def test_the_palette_finds_commands_by_what_they_do(world: World) -> None:
         await until(pilot, lambda: "Claim" in screen_text(app))
         await pilot.press("enter")
         await until(pilot, lambda: find.conversation(world.desk, ids[0]).claim_agent == "ann")
+
+
+async def test_an_empty_command_line_says_what_goes_into_it(world: World) -> None:
+    async with running(world, ascii=True) as (app, pilot):
+        for key, words in (("ctrl+p", "words of what it does"), (":", "a command")):
+            await pilot.press(key)
+            await until(pilot, lambda: words in bar(app))  # noqa: B023
+            assert "- Tab completes - Enter runs it - Esc leaves" in bar(app)
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is app.main)
+
+
+async def test_asking_for_a_theme_begins_with_the_one_that_is_shown(world: World) -> None:
+    async with running(world, theme="light") as (app, pilot):
+        await pilot.press("T")
+        await until(pilot, lambda: "shown now" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.main)
+        assert app.palette.name == "light"
 
 
 async def test_a_call_that_cannot_be_read_says_what_is_nearest(world: World) -> None:

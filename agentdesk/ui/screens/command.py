@@ -89,6 +89,7 @@ class CommandScreen(PassingScreen, ModalScreen[Any], inherit_bindings=False):
     CommandScreen #command { height: auto; width: 100%; background: $desk-popup; }
     CommandScreen #line { height: 1; background: $desk-popup; }
     CommandScreen #sign { width: 3; height: 1; background: $desk-popup; color: $desk-key; }
+    CommandScreen Input > .input--placeholder { color: $desk-faint; }
     CommandScreen Input { width: 1fr; background: $desk-popup; color: $desk-bright; }
     """
 
@@ -104,7 +105,14 @@ class CommandScreen(PassingScreen, ModalScreen[Any], inherit_bindings=False):
             yield Offers()
             with Horizontal(id="line"):
                 yield Sign(" > " if self._search else " : ")
-                yield CommandField(self._start, select_on_focus=False)
+                yield CommandField(self._start, select_on_focus=False, placeholder=self._hint)
+
+    @property
+    def _hint(self) -> str:
+        """What stands in the line while it is empty."""
+        words = "words of what it does" if self._search else "a command"
+        keys = " · Tab completes · Enter runs it · Esc leaves"
+        return (words + keys).replace("·", self.desk_app.palette.glyphs.dot)
 
     def on_mount(self) -> None:
         """All commands at first."""
@@ -151,7 +159,7 @@ class CommandScreen(PassingScreen, ModalScreen[Any], inherit_bindings=False):
 
     def _row(self, one: Verb) -> tuple[str, str, str]:
         key = self.desk_app.keymap.key_of(self._where, one.name)
-        return (one.title, one.doc.split("\n")[0], key) if self._search else (one.usage, one.title, key)
+        return (one.title, one.brief, key) if self._search else (one.usage, one.title, key)
 
     @staticmethod
     def _fits(one: Verb, text: str) -> bool:

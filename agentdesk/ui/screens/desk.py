@@ -26,7 +26,7 @@ EMPTY = {
     "snoozed": ("Nothing is put aside", "{snooze} puts a conversation aside until a time"),
     "unsent": ("Everything has left", "{outbox} shows what was sent"),
     "drafts": ("Nothing is begun and unsent", "{reply} begins a reply"),
-    "review": ("Nothing was closed behind your back", "What its source closes by itself waits here for a look"),
+    "review": ("Nothing was closed behind your back", "What a source closes by itself waits here for a look"),
     "done": ("Nothing is done yet", "{done} finishes a conversation"),
 }
 """What empty views say and what to do next, by the name of the view."""

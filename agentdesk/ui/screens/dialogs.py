@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from agentdesk.ui.app import DeskApp
 
 LEAVING = ("escape", "ctrl+c", "ctrl+g")
+BESIDE = 16
+"""Cells for what stands beside the choices; with fewer it would be stubs, and is left out."""
 MOST = 12
 """Choices in sight at once."""
 
@@ -233,7 +235,8 @@ class Choose(Sheet):
         most = max(2, min(MOST, self.size.height - 5))
         pane.styles.height = max(1, min(most, len(self._choices)))
         label = max((len(line(c.label, 60, pad=False)) for c in self._choices), default=0)
-        blocks = [Block((_choice(c, label),), c.value) for c in self._shown]
+        beside = self.size.width - min(60, label) - 5 >= BESIDE
+        blocks = [Block((_choice(c, label, beside=beside),), c.value) for c in self._shown]
         pane.fill(blocks or [Block((Row((Run("   nothing fits; backspace widens", "dim"),)),), None, False)])
         pane.top() if blocks and pane.key is None else None
 
@@ -273,9 +276,10 @@ class ChoiceList(Blocks):
     can_focus = False
 
 
-def _choice(choice: Choice, label: int) -> Row:
+def _choice(choice: Choice, label: int, *, beside: bool) -> Row:
     name = line(choice.label, min(60, label))
-    return Row((Run(f"   {name}", "bright"), Run(f"  {line(choice.detail, 200, pad=False)}", "dim")))
+    detail = (Run(f"  {line(choice.detail, 200, pad=False)}", "dim"),) if beside else ()
+    return Row((Run(f"   {name}", "bright"), *detail))
 
 
 def narrowed(choices: Sequence[Choice], words: str) -> tuple[Choice, ...]:

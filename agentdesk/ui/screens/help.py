@@ -8,7 +8,7 @@ from typing import NamedTuple
 from textual import on
 
 from agentdesk.commands.keymap import PARENTS
-from agentdesk.commands.registry import Verb, usable
+from agentdesk.commands.registry import usable
 from agentdesk.desk import find
 from agentdesk.ui.present import line
 from agentdesk.ui.screens.listing import ListScreen, empty, heading, paragraph
@@ -34,7 +34,7 @@ class Entry(NamedTuple):
 
 
 class HelpScreen(ListScreen):
-    """Keys of one context, nearest first, then commands without a key."""
+    """Keys of one context: those that work on a conversation, then its own, then commands without a key."""
 
     context = "search"
     DEFAULT_CSS = """
@@ -55,7 +55,7 @@ class HelpScreen(ListScreen):
         """Everything that can be done in this context."""
         app = self.desk_app
         registry, keymap = app.registry, app.keymap
-        views = {view.key: view.name for view in find.views(self.desk)}
+        views = {view.key: view for view in find.views(self.desk)}
         found: dict[str, Entry] = {}
         for binding in keymap.bindings(self.about):
             if binding.verb not in registry:
@@ -67,14 +67,17 @@ class HelpScreen(ListScreen):
             args = binding.call[len(binding.verb):].strip()
             if verb.name == "view" and args not in views:
                 continue
-            title = verb.title if not args else f"{verb.title.rstrip(' …')}: {views.get(args, _said(args))}"
-            found[binding.call] = Entry(binding.call, keys, title, _first(verb), group)
+            view = views.get(args) if verb.name == "view" else None
+            said = _said(args) if view is None else str(view.name)
+            title = verb.title if not args else f"{verb.title.rstrip(' …')}: {said}"
+            doc = verb.brief if view is None else str(view.query)
+            found[binding.call] = Entry(binding.call, keys, title, doc, group)
         bound = {entry.call.split(" ", 1)[0] for entry in found.values()}
         chain = (self.about, *PARENTS.get(self.about, ()))
         for verb in registry:
             if verb.name not in bound and any(usable(verb, context) for context in chain):
-                found[verb.name] = Entry(verb.name, "", verb.title, _first(verb), "without a key: type it after :")
-        return list(found.values())
+                found[verb.name] = Entry(verb.name, "", verb.title, verb.brief, "without a key: type it after :")
+        return sorted(found.values(), key=lambda entry: entry.group != NAMES["work"])
 
     def heading(self) -> Row:
         """Where these keys work."""
@@ -95,7 +98,7 @@ class HelpScreen(ListScreen):
 
     def _row(self, entry: Entry) -> Row:
         narrow = self.size.width < 100
-        title = line(entry.title, self.size.width - 20 if narrow else 32)
+        title = line(entry.title, self.size.width - 20 if narrow else 36)
         doc = () if narrow else (Run(f" {line(entry.doc, 300, pad=False)}", "dim"),)
         return Row((Run("   "), Run(line(entry.keys, 16), "key"), Run(title, "bright"), *doc), (Run(" "),))
 
@@ -123,7 +126,3 @@ def _said(args: str) -> str:
     """What a key gives to its verb, in words: ``direct`` for ``visibility=direct``, ``back`` for ``back=yes``."""
     name, _, value = args.partition("=")
     return name if value in ("", "yes") else value
-
-
-def _first(verb: Verb) -> str:
-    return verb.doc.split("\n")[0].rstrip(".")

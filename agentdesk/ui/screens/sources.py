@@ -37,6 +37,11 @@ class SourcesScreen(ListScreen):
         self._sources: list[SourceState] = []
 
     @property
+    def moment(self) -> str:
+        """Without a source there is nothing to ask, but one to connect."""
+        return "" if self._sources else "no sources"
+
+    @property
     def name_selected(self) -> str:
         """The source under the cursor; empty when there is none."""
         return self.list.key if isinstance(self.list.key, str) else ""

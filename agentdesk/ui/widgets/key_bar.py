@@ -174,7 +174,8 @@ class KeyBar(Lines):
         style, fill = self.palette.style, self.palette.style("text", self.ground)
         parts: list[Segment] = [seg(" ", fill)]
         at = 1
-        for place in fitting([_cells(one) for one in self.keys], width - 1):
+        kept = 2 if len(self.keys) > 1 and self.keys[-2][2] == "back" else 1
+        for place in fitting([_cells(one) for one in self.keys], width - 1, kept):
             cells = _cells(self.keys[place])
             key, title, verb = self.keys[place]
             parts += [seg(key, style("key", self.ground)), seg(f" {title}  ", style("dim", self.ground))]
