@@ -37,9 +37,13 @@ _EPOCH_FROM = 1_000_000_000
 """A reset header above this is an instant, below it a length of time."""
 
 
-def nothing_shown(name: str, what: str) -> BadAnswer:
+class NothingShown(BadAnswer):
+    """A list is empty where that cannot be."""
+
+
+def nothing_shown(name: str, what: str) -> NothingShown:
     """For a list that is empty where that cannot be: a pull that ends so moves no cursor, and misses nothing."""
-    return BadAnswer(f"{name}: the server shows no {what}, which cannot be", "There were some before",
+    return NothingShown(f"{name}: the server shows no {what}, which cannot be", "There were some before",
                      "Nothing here is changed by it; it is asked again by itself")
 
 

@@ -141,6 +141,19 @@ def test_priorities_in_words_and_numbers(given_: str, word: str) -> None:
 # signing in ---------------------------------------------------------------------------------------------------------
 
 
+
+async def test_a_conversation_without_messages_holds_nothing_up(world: ChatwootWorld) -> None:
+    server = world.server
+    empty = server.begin(server.contact("Jane Doe", "jane@example.test"))
+    _, cursor = await drain(world.connector)
+    for text in ("one", "two"):
+        world.clock.advance(SECOND)
+        server.touch(empty.id)
+        server.writes(text)
+        pages, cursor = await drain(world.connector, cursor)
+        assert text in texts(pages)
+
+
 async def test_who_we_are_and_what_we_see(world: ChatwootWorld) -> None:
     account = await world.connector.verify()
     assert (account.ref, account.handle, account.name) == ("agent:7", "ada@desk.test", "Ada Agent")

@@ -82,6 +82,19 @@ async def test_a_merged_ticket_whose_other_one_is_out_of_sight_stays(world: Zend
         ("", "It was merged into another ticket: answer there")]
 
 
+async def test_a_ticket_without_comments_holds_nothing_up(world: ZendeskWorld) -> None:
+    z = world.zendesk
+    z.write(JANE, "one")
+    _, cursor = await drain(world.connector)
+    world.clock.advance(MINUTE)
+    empty = z.write(JANE, "soon gone")
+    z.comments = [comment for comment in z.comments if comment.ticket != empty]
+    z.write(JANE, "two")
+    world.clock.advance(MINUTE)
+    pages, _ = await drain(world.connector, cursor)
+    assert (texts(pages), str(empty) in heads(pages)) == (["two"], True)
+
+
 # who speaks ---------------------------------------------------------------------------------------------------------
 
 

@@ -305,7 +305,7 @@ class Reader:
         known = cursor.marks.get(talk.id)
         try:
             words, bad, _ = await self._client.tail(talk.id, known[1] if known else floor, BACK_PAGES)
-            if not (words or bad) and (known or talk.last_told):
+            if not (words or bad) and (talk.last_told or (known and known[1])):
                 raise nothing_shown(self._client.name, f"messages in conversation {talk.id}")
         except Gone:
             words, bad = [], []

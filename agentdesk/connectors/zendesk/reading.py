@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from agentdesk.config.sources import ZendeskSource
-from agentdesk.connectors.answers import nothing_shown
+from agentdesk.connectors.answers import NothingShown, nothing_shown
 from agentdesk.connectors.cursors import going_on, read_cursor, write_cursor
 from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.items import instant, iso
@@ -128,6 +128,10 @@ class Reader:
                 comments, users, bad = await self._client.comments(ticket.id, behind=before.comment if before else 0)
             except Gone:
                 continue  # deleted or hidden since it was listed: thread() says so to whoever asks
+            except NothingShown:
+                if before is not None or await self._shows_no_comments(known):
+                    raise
+                comments, users, bad = [], {}, []
             except BadAnswer as error:
                 if TOO_LARGE not in error.cause:
                     raise
@@ -146,6 +150,18 @@ class Reader:
             messages=tuple(sorted(messages, key=lambda m: (m.created_at, int(m.ref)))), conversations=tuple(heads),
             profiles=tuple(self._speaker.profiles(people)), rejects=tuple(rejects),
         )
+
+    async def _shows_no_comments(self, known: dict[int, Seen]) -> bool:
+        """True when not even a ticket that had comments shows any: then a ticket without them proves nothing."""
+        numbers = [number for number, seen in known.items() if seen.comment]
+        try:
+            if numbers:
+                await self._client.comments(numbers[-1], pages=1)
+        except NothingShown:
+            return True
+        except Gone:
+            return False
+        return False
 
     async def _mergers(
         self, ticket: Ticket, comments: Iterable[Comment], listing: Listing
