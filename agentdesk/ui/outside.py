@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from agentdesk.model.text import inert
 from agentdesk.paths import make_private, places
 
 LARGEST = 1_000_000
+WATCH_S = 0.5
+"""How often to look what the editor has saved."""
 
 
 def command(configured: str = "") -> list[str]:
@@ -32,8 +35,11 @@ def command(configured: str = "") -> list[str]:
     return words
 
 
-async def edit(app: App[Any], text: str, configured: str = "") -> str:
-    """The text as the editor left it, cleaned; Refused when the editor could not be started."""
+async def edit(app: App[Any], text: str, configured: str, saved: Callable[[str], None]) -> str:
+    """The text as the editor left it, cleaned; Refused when the editor could not be started.
+
+    ``saved`` hears of what is saved in between: a line that breaks must not take an hour's work along.
+    """
     words = command(configured)
     folder = places().runtime_dir
     make_private(folder)
@@ -42,10 +48,32 @@ async def edit(app: App[Any], text: str, configured: str = "") -> str:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        await _run(app, [*words, name])
+        watching = asyncio.get_running_loop().create_task(_watch(path, text, saved))
+        try:
+            await _run(app, [*words, name])
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
         return await asyncio.to_thread(_read, path)
     finally:
         await asyncio.to_thread(path.unlink, missing_ok=True)
+
+
+async def _watch(path: Path, text: str, saved: Callable[[str], None]) -> None:
+    """Tell what the editor saves; a file that is not there, or is empty, is being written just now."""
+    while True:
+        await asyncio.sleep(WATCH_S)
+        found = await asyncio.to_thread(_now, path)
+        if found and found != text:
+            text = found
+            saved(found)
+
+
+def _now(path: Path) -> str:
+    try:
+        return _read(path)
+    except OSError:
+        return ""
 
 
 async def _run(app: App[Any], words: list[str]) -> None:

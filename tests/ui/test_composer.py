@@ -435,6 +435,31 @@ async def test_the_own_editor_brings_its_text_back_cleaned(world: World, monkeyp
         assert composer.editor.text == "Written␛[2J outside"
 
 
+async def test_what_is_saved_in_the_own_editor_is_a_draft_before_that_one_ends(
+        world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = asyncio.Event()
+
+    async def run(app: object, words: list[str]) -> None:
+        editor(Path(words[-1]))
+        await ended.wait()
+        raise Refused("The editor broke down")
+
+    def editor(path: Path) -> None:
+        path.write_text("Begun, and saved in between\n")
+
+    monkeypatch.setenv("EDITOR", "some editor --wait")
+    monkeypatch.setattr(outside, "_run", run)
+    async with writing(world) as (_, pilot, composer, _):
+        await typed(pilot, "Begun")
+        await pilot.press("ctrl+e")
+        await until(pilot, lambda: [d.text for d in find.drafts(world.desk)] == ["Begun, and saved in between"], 3.0)
+        ended.set()
+        await until(pilot, lambda: composer.editor.text == "Begun, and saved in between")
+        await typed(pilot, "!")
+        await composer.flush()
+        assert "saved in between" in find.drafts(world.desk)[0].text
+
+
 async def test_without_an_editor_it_says_how_to_name_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EDITOR", raising=False)
     monkeypatch.delenv("VISUAL", raising=False)

@@ -321,8 +321,17 @@ class Composer(Vertical):
         if self.draft is None:
             return
         await self.flush()
-        text = await edit(self.app, self.draft.text, self.desk_app.desk.config.ui.editor)
-        if text != self.editor.text:
-            self.editor.select_all()
-            self.editor.put(text)
-        self.take_keys()
+        try:
+            self._from_outside(await edit(self.app, self.draft.text, self.desk_app.desk.config.ui.editor,
+                                          self._from_outside))
+        finally:
+            if (now := self.keeper.draft) is not None and now.text != self.editor.text:
+                self.editor.select_all()
+                self.editor.put(now.text)
+            self.take_keys()
+
+    def _from_outside(self, text: str) -> None:
+        """The own editor has saved this: it is the draft from now on."""
+        if self.draft is not None and self.draft.text != text:
+            self.keeper.change(text=text)
+            self.desk_app.work(self.keeper.store())
