@@ -18,6 +18,7 @@ from agentdesk.model.page import Account, Budget, Page, RemoteCanned
 
 if TYPE_CHECKING:
     from agentdesk.config.sources import ListenConfig
+    from agentdesk.connectors.http import Http
 
 Verdict: TypeAlias = Found | Absent | Unsure
 """What reading back said of a send whose outcome was unknown."""
@@ -118,8 +119,29 @@ class Connector(Protocol):
 
     def hints(self) -> AsyncIterator[None] | None:
         """Yield whenever something may be new; None where the platform cannot say. Pulling stays the truth."""
-        ...
+        return None
 
     async def close(self) -> None:
         """Let go of connections."""
         ...
+
+
+class HttpConnector(Connector):
+    """A source behind one ``Http``: its limits, its clock and its connections are that one's."""
+
+    @property
+    def http(self) -> Http:
+        """The doorway of the moment."""
+        raise NotImplementedError
+
+    def budget(self) -> Budget | None:
+        """What the server, or a proxy before it, said of its limits last."""
+        return self.http.meter.budget
+
+    def skew(self) -> Millis | None:
+        """How far the server's clock is ahead of ours."""
+        return self.http.meter.skew
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.http.close()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import msgspec
 
 from agentdesk.config.sources import BlueskySource, ListenConfig
-from agentdesk.connectors.base import Connector, Verdict
+from agentdesk.connectors.base import HttpConnector, Verdict
 from agentdesk.connectors.bluesky import wire
 from agentdesk.connectors.bluesky.acting import Actor
 from agentdesk.connectors.bluesky.chats import LAG as CHAT_LAG
@@ -35,16 +35,17 @@ from agentdesk.model.clock import SECOND, Clock, Millis
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Action, Outgoing, OutKind, Receipt, Verb
-from agentdesk.model.page import Account, Budget, Page
+from agentdesk.model.page import Account, Page
 from agentdesk.model.text import inert_line
 
 POLL: Millis = 20 * SECOND
+"""It is asked: the only stream there is carries the whole network's posts."""
 LONGEST_ALT = 2_000
 UNSEEN = "The network does not show this account yet: nobody can mention it"
 OURS_FIRST = "Customers cannot write to us first: the account takes direct messages only from accounts that it follows"
 
 
-class BlueskyConnector(Connector):
+class BlueskyConnector(HttpConnector):
     """Mentions, replies and quotes of one account as conversations, and its direct messages."""
 
     def __init__(
@@ -177,17 +178,10 @@ class BlueskyConnector(Connector):
             action = msgspec.structs.replace(action, customer_ref=await self._chats.other(action.conversation_ref))
         await self._actor.act(action)
 
-    def budget(self) -> Budget | None:
-        """What the server's last answer said of its limits."""
-        return self._client.http.meter.budget
-
-    def skew(self) -> Millis | None:
-        """How far the server's clock is ahead of ours."""
-        return self._client.http.meter.skew
-
-    def hints(self) -> AsyncIterator[None] | None:
-        """None: the only stream there is carries the whole network's posts."""
-        return None
+    @property
+    def http(self) -> Http:
+        """The client's."""
+        return self._client.http
 
     def hear(self, listen: tuple[ListenConfig, ...]) -> None:
         """Listen by these entries from now on."""

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from agentdesk.config.sources import ChatwootSource
-from agentdesk.connectors.base import Connector, Verdict
+from agentdesk.connectors.base import HttpConnector, Verdict
 from agentdesk.connectors.chatwoot.acting import Actor
 from agentdesk.connectors.chatwoot.client import ChatwootClient
 from agentdesk.connectors.chatwoot.haul import in_order
@@ -21,10 +21,10 @@ from agentdesk.connectors.chatwoot.wire import Talk
 from agentdesk.connectors.http import Http
 from agentdesk.errors import AuthError, BadAnswer, Rejected
 from agentdesk.model.capability import Caps, Counter, SendStrength
-from agentdesk.model.clock import SECOND, Clock, Millis
+from agentdesk.model.clock import SECOND, Clock
 from agentdesk.model.customer import Profile
 from agentdesk.model.outgoing import Action, Outgoing, OutKind, Receipt
-from agentdesk.model.page import Account, Budget, Page, RemoteCanned
+from agentdesk.model.page import Account, Page, RemoteCanned
 from agentdesk.model.text import inert_line
 
 WHOLE_TALKS = 5
@@ -32,7 +32,7 @@ WHOLE_TALKS = 5
 BIGGEST_ID = 2**53
 
 
-class ChatwootConnector(Connector):
+class ChatwootConnector(HttpConnector):
     """Conversations of the watched inboxes."""
 
     def __init__(
@@ -186,13 +186,10 @@ class ChatwootConnector(Connector):
 
         return await canned(self._client)
 
-    def budget(self) -> Budget | None:
-        """What a proxy before Chatwoot says; Chatwoot itself says nothing."""
-        return self._client.http.meter.budget
-
-    def skew(self) -> Millis | None:
-        """How far Chatwoot's clock is ahead of ours."""
-        return self._client.http.meter.skew
+    @property
+    def http(self) -> Http:
+        """The client's."""
+        return self._client.http
 
     def hints(self) -> AsyncIterator[None] | None:
         """News over Chatwoot's socket."""
@@ -206,10 +203,6 @@ class ChatwootConnector(Connector):
                       "user_id": self._actor.me}
         async for _ in news(self._client.site, identifier, name=self.name, ca_file=self._config.ca_file):
             yield
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.http.close()
 
     async def _ready(self) -> None:
         """Sign in before the first call that needs to know who we are."""

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from agentdesk.config.sources import ListenConfig, MastodonSource
-from agentdesk.connectors.base import Connector, Verdict
+from agentdesk.connectors.base import HttpConnector, Verdict
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.login import again
 from agentdesk.connectors.mastodon import server as servers
@@ -25,14 +25,14 @@ from agentdesk.connectors.mastodon.threads import Threads
 from agentdesk.connectors.mastodon.whole import Whole
 from agentdesk.connectors.mastodon.wire import Account as Person
 from agentdesk.errors import AuthError, Gone, Rejected
-from agentdesk.model.clock import Clock, Millis
+from agentdesk.model.clock import Clock
 from agentdesk.model.customer import Profile
 from agentdesk.model.outgoing import Action, Outgoing, Receipt
 from agentdesk.model.page import Account, Budget, Page
 from agentdesk.model.text import inert_line
 
 
-class MastodonConnector(Connector):
+class MastodonConnector(HttpConnector):
     """What customers write to one account, as conversations."""
 
     def __init__(
@@ -132,13 +132,14 @@ class MastodonConnector(Connector):
         """Fetch a file of a message; other hosts than the server's own are not sent the token."""
         await self._client.http.save(url, out, limit, elsewhere=True)
 
+    @property
+    def http(self) -> Http:
+        """The client's."""
+        return self._client.http
+
     def budget(self) -> Budget | None:
         """What the server leaves us, as it last said."""
         return self._client.allowance.budget()
-
-    def skew(self) -> Millis | None:
-        """How far the server's clock is ahead of ours."""
-        return self._client.http.meter.skew
 
     def hints(self) -> AsyncIterator[None] | None:
         """The server's event stream; None where there is none, or where it would take the token to another host."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import msgspec
 
 from agentdesk.config.sources import RtSource
 from agentdesk.connectors.answers import Answer
-from agentdesk.connectors.base import Connector, Verdict, check_kind
+from agentdesk.connectors.base import HttpConnector, Verdict, check_kind
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.login import again
 from agentdesk.connectors.matching import LOOK_BACK, same_text
@@ -23,11 +23,11 @@ from agentdesk.connectors.rt.speak import Speaker, profile
 from agentdesk.connectors.rt.wire import NOBODY, Person, Transaction, instant
 from agentdesk.errors import Ambiguous, AuthError, Conflict, Gone, Rejected
 from agentdesk.model.capability import Caps, SendStrength
-from agentdesk.model.clock import SECOND, Clock, Millis
+from agentdesk.model.clock import SECOND, Clock
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Receipt, Unsure
-from agentdesk.model.page import Account, Budget, Page
+from agentdesk.model.page import Account, Page
 from agentdesk.model.text import inert_line
 
 STATUSES = ("new", "open", "stalled", "resolved", "rejected")
@@ -36,7 +36,7 @@ LAG_S = 60
 MANY_QUEUES = 100
 
 
-class RtConnector(Connector):
+class RtConnector(HttpConnector):
     """Tickets of the watched queues as conversations."""
 
     def __init__(
@@ -193,21 +193,10 @@ class RtConnector(Connector):
         self._ticket_number(action.conversation_ref)
         await self._actor.act(action, self._speaker.me)
 
-    def budget(self) -> Budget | None:
-        """What RT, or a proxy before it, tells of its limits."""
-        return self._client.http.meter.budget
-
-    def skew(self) -> Millis | None:
-        """How far the clock of RT's machine is ahead of ours."""
-        return self._client.http.meter.skew
-
-    def hints(self) -> AsyncIterator[None] | None:
-        """RT cannot call us."""
-        return None
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.http.close()
+    @property
+    def http(self) -> Http:
+        """The client's."""
+        return self._client.http
 
     @property
     def _keyed(self) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import msgspec
 
 from agentdesk.config.sources import ZammadSource
-from agentdesk.connectors.base import Connector, Verdict, check_files
+from agentdesk.connectors.base import HttpConnector, Verdict, check_files
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.items import instant, read
 from agentdesk.connectors.login import again
@@ -23,11 +23,11 @@ from agentdesk.connectors.zammad.wire import KEY, Article, Ticket, User, prefere
 from agentdesk.connectors.zammad.writing import Writer
 from agentdesk.errors import Ambiguous, AuthError, BadAnswer, Gone, Rejected
 from agentdesk.model.capability import Caps, SendStrength
-from agentdesk.model.clock import SECOND, Clock, Millis
+from agentdesk.model.clock import SECOND, Clock
 from agentdesk.model.customer import Profile
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Receipt, Unsure
-from agentdesk.model.page import Account, Budget, Page, RemoteCanned
+from agentdesk.model.page import Account, Page, RemoteCanned
 from agentdesk.model.text import inert_line
 
 LAG_S = 60
@@ -36,7 +36,7 @@ MAX_FILES = 10
 MAX_FILE = 10 * 1024 * 1024
 
 
-class ZammadConnector(Connector):
+class ZammadConnector(HttpConnector):
     """Tickets of the watched groups as conversations."""
 
     def __init__(
@@ -204,21 +204,10 @@ class ZammadConnector(Connector):
         found += [from_macro(macro, self._speaker) for macro in macros if macro.active]
         return tuple(one for one in found if one.text or one.actions)
 
-    def budget(self) -> Budget | None:
-        """What a proxy before Zammad may say; Zammad itself has no limit."""
-        return self._client.http.meter.budget
-
-    def skew(self) -> Millis | None:
-        """How far Zammad's clock is ahead of ours."""
-        return self._client.http.meter.skew
-
-    def hints(self) -> AsyncIterator[None] | None:
-        """Zammad tells only browsers when something is new."""
-        return None
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.http.close()
+    @property
+    def http(self) -> Http:
+        """The client's."""
+        return self._client.http
 
     async def _ready(self) -> None:
         """Sign in before the first call that needs to know who we are."""

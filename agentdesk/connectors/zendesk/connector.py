@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import BinaryIO
 
 import msgspec
 
 from agentdesk.config.sources import ZendeskSource
-from agentdesk.connectors.base import Connector, Verdict, check_files
+from agentdesk.connectors.base import HttpConnector, Verdict, check_files
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.login import again
 from agentdesk.connectors.zendesk.acting import Actor
@@ -21,10 +21,10 @@ from agentdesk.connectors.zendesk.wire import STATUSES, Group, User
 from agentdesk.connectors.zendesk.writing import Writer
 from agentdesk.errors import AuthError, Gone, Rejected
 from agentdesk.model.capability import Caps, SendStrength
-from agentdesk.model.clock import SECOND, Clock, Millis
+from agentdesk.model.clock import SECOND, Clock
 from agentdesk.model.customer import Profile
 from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, OutKind, Receipt, Unsure
-from agentdesk.model.page import Account, Budget, Page, RemoteCanned
+from agentdesk.model.page import Account, Page, RemoteCanned
 from agentdesk.model.text import inert_line
 
 LAG_S = 60
@@ -35,7 +35,7 @@ POLL_S = 60.0
 """The export may be asked ten times a minute by the whole company, and leaves out the last minute anyway."""
 
 
-class ZendeskConnector(Connector):
+class ZendeskConnector(HttpConnector):
     """Tickets of the watched groups as conversations."""
 
     def __init__(
@@ -200,21 +200,10 @@ class ZendeskConnector(Connector):
         found = [from_macro(macro) for macro in macros if macro.active]
         return tuple(one for one in found if one.text or one.actions)
 
-    def budget(self) -> Budget | None:
-        """What Zendesk said of its limit last."""
-        return self._client.http.meter.budget
-
-    def skew(self) -> Millis | None:
-        """How far Zendesk's clock is ahead of ours."""
-        return self._client.http.meter.skew
-
-    def hints(self) -> AsyncIterator[None] | None:
-        """Zendesk cannot call us."""
-        return None
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.http.close()
+    @property
+    def http(self) -> Http:
+        """The client's."""
+        return self._client.http
 
     async def _ready(self) -> None:
         """Sign in before the first call that needs to know who we are."""
