@@ -6,8 +6,9 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -20,6 +21,7 @@ from agentdesk.cli.mistakes import mistakes
 from agentdesk.cli.session import ask_secret, options_of, run
 from agentdesk.config import plugins
 from agentdesk.config.schema import Config
+from agentdesk.config.sources import SourceConfig
 from agentdesk.config.yaml import read_all
 from agentdesk.connectors.base import Connector
 from agentdesk.desk.telling import able, identity, limits
@@ -140,41 +142,54 @@ def _packs(options: Options, config: Config) -> Iterable[Check]:
 
 
 async def _sources(config: Config, offline: bool) -> list[Check]:
-    """Every configured source: its secret, then whether it answers and as whom it knows us."""
+    """Every configured source: its secret, then, all at once, whether it answers and as whom it knows us."""
     if not config.sources:
         return [note("sources", "none is configured", "agentdesk demo shows the desk without any")]
-    found: list[Check] = []
     variables = withdraw(one.token for one in config.sources)
-    for one in config.sources:
-        area = f"source {one.full_name}"
-        if one.paused:
-            found.append(note(area, "paused in the configuration"))
-            continue
-        package = plugins.package_of(one.kind)
-        if package:
-            found.append(note(area, f"its connector comes from {package}"))
-        if offline and one.token is not None and one.token.kind == "prompt":
-            found.append(note(area, "its token is asked for at each start"))
-            continue
-        try:
-            connector = await make_connector(one, SystemClock(), ask_secret, variables)
-        except DeskError as error:
-            found.append(bad(area, f"{error.title}. {error.cause}".strip(), error.remedy))
-            continue
-        try:
-            if offline:
-                found.append(good(area, "its secret can be read" if one.token else "configured"))
-                continue
-            async with asyncio.timeout(LIMIT_S):
-                account = await connector.verify()
-            found += _tried(area, account, connector)
-        except DeskError as error:
-            found.append(bad(area, f"{error.title}. {error.cause}".strip(), error.remedy))
-        except TimeoutError:
-            found.append(bad(area, f"no answer within {LIMIT_S} seconds", "Is the address right, and the network up?"))
-        finally:
-            await connector.close()
-    return found
+    asked = [await _source(one, offline, variables) for one in config.sources]
+    return [check for checks in await asyncio.gather(*asked) for check in checks]
+
+
+async def _source(one: SourceConfig, offline: bool, variables: Mapping[str, str]) -> Coroutine[Any, Any, list[Check]]:
+    """Read a source's secret, which may ask the person; gives what is left to do without anybody."""
+    area = f"source {one.full_name}"
+    package = plugins.package_of(one.kind)
+    found = [note(area, f"its connector comes from {package}")] if package else []
+    if one.paused:
+        return _told([note(area, "paused in the configuration")])
+    if offline and one.token is not None and one.token.kind == "prompt":
+        return _told([*found, note(area, "its token is asked for at each start")])
+    try:
+        connector = await make_connector(one, SystemClock(), ask_secret, variables)
+    except DeskError as error:
+        return _told([*found, _failed(area, error)])
+    if not offline:
+        return _answer(area, connector, found)
+    await connector.close()
+    return _told([*found, good(area, "its secret can be read" if one.token else "configured")])
+
+
+async def _told(checks: list[Check]) -> list[Check]:
+    """What is known already."""
+    return checks
+
+
+async def _answer(area: str, connector: Connector, found: list[Check]) -> list[Check]:
+    """Whether a source answers, within a time."""
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            account = await connector.verify()
+        return [*found, *_tried(area, account, connector)]
+    except DeskError as error:
+        return [*found, _failed(area, error)]
+    except TimeoutError:
+        return [*found, bad(area, f"no answer within {LIMIT_S} seconds", "Is the address right, and the network up?")]
+    finally:
+        await connector.close()
+
+
+def _failed(area: str, error: DeskError) -> Check:
+    return bad(area, f"{error.title}. {error.cause}".strip(), error.remedy)
 
 
 def _tried(area: str, account: Account, connector: Connector) -> Iterable[Check]:

@@ -78,7 +78,8 @@ def _tell(event: Event, as_json: bool) -> None:
         return
     match event:
         case Arrived():
-            output.say(f"{event.source}: {event.messages} new in {len(event.conversation_ids)} conversations")
+            count = len(event.conversation_ids)
+            output.say(f"{event.source}: {event.messages} new in {count} conversation{'' if count == 1 else 's'}")
         case Notice():
             output.say(event.text + (f" ({event.remedy})" if event.remedy else ""))
         case Progress() if event.finished or event.done % 1_000 == 0:
@@ -88,22 +89,29 @@ def _tell(event: Event, as_json: bool) -> None:
 
 
 async def _collect(desk: Desk, options: Options, only: str | None) -> int:
-    """One round over every source; FINDINGS when one could not be reached."""
+    """One round over every source, all at once; FINDINGS when one could not be reached."""
     await connect(desk, options, ask=ask_secret, only=only)
-    engine = desk.connected()
-    wanted = [only] if only else list(desk.connectors)
-    failed = False
-    for name in wanted:
-        desk.connector(name)
-        result = await engine.sync_once(name)
-        if result.error is not None:
-            failed = True
-            output.say(f"{name}: {result.error}")
-        else:
-            by = f" (collected by {result.elsewhere})" if result.elsewhere else ""
-            output.say(f"{name}: {result.messages} new messages{by}")
+    names = list(desk.connectors)
+    if options.demo is not None:  # one by one, so that the same seed gives the same numbers
+        went_well = [await _round(desk, name) for name in names]
+    else:
+        went_well = await asyncio.gather(*(_round(desk, name) for name in names))
+        went_well += [False for one in desk.config.sources
+                      if not one.paused and only in (None, one.full_name) and one.full_name not in names]
     await disconnect(desk)
-    return Exit.FINDINGS if failed else Exit.OK
+    return Exit.OK if all(went_well) else Exit.FINDINGS
+
+
+async def _round(desk: Desk, name: str) -> bool:
+    """One round over one source, told when it is over; False when it could not be reached."""
+    result = await desk.connected().sync_once(name)
+    if result.error is not None:
+        said = str(result.error)
+        output.say(said if said.startswith(f"{name}:") else f"{name}: {said}")
+        return False
+    by = f" (collected by {result.elsewhere})" if result.elsewhere else ""
+    output.say(f"{name}: {result.messages} new message{'' if result.messages == 1 else 's'}{by}")
+    return True
 
 
 async def _watch(desk: Desk, options: Options, only: str | None) -> int:

@@ -56,7 +56,7 @@ def test_a_source_is_connected_at_a_terminal(home: Path) -> None:
         assert CANARY.encode() not in terminal.raw + command_line
         assert [path for path in home.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()] == [kept]
         done = run("sync", home=home)
-        assert "1 new messages" in done.stderr, done.stderr
+        assert "1 new message" in done.stderr, done.stderr
         assert run("doctor", home=home).stdout.count("✓ source rt:support") == 1
 
 
