@@ -57,7 +57,11 @@ def _theme(options: Options, config: Config, document: Document) -> Iterator[str
     name = config.ui.theme
     if name not in found:
         known = did_you_mean(name, found) or f"; there are {', '.join(sorted(found))}"
-        yield document.problem(("ui", "theme"), f'no theme "{name}"{known}')
+        reason = f'no theme "{name}"{known}'
+        section = document.plain.get("ui") if isinstance(document.root, Map) else None
+        in_file = section is not None and section.get("theme") == name
+        elsewhere = f"command line or environment: ui.theme: {reason}"
+        yield document.problem(("ui", "theme"), reason) if in_file else elsewhere
         return
     try:
         load_theme(found[name])

@@ -27,7 +27,7 @@ def report(ctx: click.Context, last: str, since: str | None, until: str | None, 
     with desk_for(ctx) as desk:
         now = desk.now()
         end = _day(until, desk.zone) + DAY if until else now
-        begin = _day(since, desk.zone) if since else end - parse_length(last)
+        begin = _day(since, desk.zone) if since else end - _span(last)
         if begin >= end:
             raise UsageError("The period ends before it begins", "", "Give --since before --until")
         reader = desk.store.new_reader()
@@ -39,6 +39,13 @@ def report(ctx: click.Context, last: str, since: str | None, until: str | None, 
             output.as_json(found)
         else:
             _tables(found, desk.zone)
+
+
+def _span(text: str) -> Millis:
+    try:
+        return parse_length(text)
+    except ValueError as error:
+        raise UsageError(f"--last {text}: {error}", "", "Write it as 24h, 7d or 30d") from None
 
 
 def _day(text: str, zone: ZoneInfo) -> Millis:

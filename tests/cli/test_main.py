@@ -242,6 +242,9 @@ def test_done_undo_and_the_ledger(run: Run, posts: Path) -> None:
     (("do", "nosuch"), Exit.USAGE),
     (("sync", "--source", "rt:none"), Exit.USAGE),
     (("import", "/nowhere.jsonl"), Exit.NOT_FOUND),
+    (("report", "--last", "3x"), Exit.USAGE),
+    (("report", "--last", "0d"), Exit.USAGE),
+    (("--theme", "drak", "config", "validate"), Exit.CONFIG),
 ])
 def test_errors_have_words_and_their_own_code(run: Run, posts: Path, words: tuple[str, ...], code: Exit) -> None:
     run("sync")
