@@ -211,14 +211,19 @@ def _entry(desk: Desk, entry: dict[str, Any]) -> dict[str, object]:
 @click.command()
 @click.option("--quarantine", default="", metavar="KIND:NAME",
               help="Instead, what this source gave that could not be understood, with place and reason.")
+@click.option("--holes", default="", metavar="KIND:NAME",
+              help="Instead, the stretches of messages that this source could not show, with the reason.")
 @FORMAT
 @JSON
 @click.pass_context
-def sources(ctx: click.Context, quarantine: str, style: str) -> None:
+def sources(ctx: click.Context, quarantine: str, holes: str, style: str) -> None:
     """List the sources: state, last success, last error, how late messages come in, requests left."""
     with desk_for(ctx) as desk:
         if quarantine:
             _quarantined(desk, quarantine, style)
+            return
+        if holes:
+            _holes(desk, holes, style)
             return
         found = find.sources(desk)
         rows: list[dict[str, object]] = [
@@ -234,6 +239,17 @@ def _again(desk: Desk, it: SourceState) -> str:
     """When a source in trouble is asked again at the earliest; empty where only a person can mend it."""
     waits = it.state in ("retry", "offline") and it.next_try_at is not None and it.next_try_at > desk.now()
     return say(it.next_try_at, desk.now(), desk.zone) if waits and it.next_try_at is not None else ""
+
+
+def _holes(desk: Desk, source: str, style: str) -> None:
+    found = find.gaps(desk, source)
+
+    def said(at: int | None) -> str:
+        return "" if at is None else say(at, desk.now(), desk.zone)
+
+    rows: list[dict[str, object]] = [{"found": said(it.found_at), "from": said(it.since), "until": said(it.until),
+                                      "reason": it.reason} for it in found]
+    _write(style, found, rows, f"{source} could show everything")
 
 
 def _quarantined(desk: Desk, source: str, style: str) -> None:

@@ -200,7 +200,7 @@ class Collector:
         if not self._looping:
             self._gap_told = reason
             self.frame.emit(Notice(level="warning", text=f"{self.name}: {reason}",
-                                   remedy="It is asked again later; agentdesk sync shows the hole"))
+                                   remedy=f"It is asked again later; agentdesk sources --holes {self.name} tells"))
         gap = page.gap or (None if self._looping else Gap(reason=reason))
         self._looping = True
         return msgspec.structs.replace(page, more=False, gap=gap)

@@ -1,0 +1,19 @@
+"""What a source could not show is told with its reason, not only counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Run
+
+
+def test_what_a_source_could_not_show_is_listed_with_the_reason(run: Run, posts: Path) -> None:
+    run("sync")
+    assert run("sources", "--holes", "file:posts", "--json").lines == []
+    assert "could show everything" in run("sources", "--holes", "file:posts").err
+    posts.write_text("")
+    run("sync")
+    (hole,) = run("sources", "--holes", "file:posts", "--json").lines
+    assert "posts.jsonl was replaced or cut short" in hole["reason"]
+    assert "posts.jsonl was replaced or cut short" in run("sources", "--holes", "file:posts").out
+    assert run("sources", "--holes", "file:nosuch").code != 0
