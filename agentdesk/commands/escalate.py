@@ -15,11 +15,11 @@ SEARCH, LINK, OPEN = "?", "#", "+"
 
 @verb(name="escalate", title="Escalate …", contexts=LIST, scope="one", online=True)
 async def escalate_post(ctx: Context, to: str = "", place: str = "", subject: str = "", note: str = "",
-                        send: bool = False, files: bool = True) -> str | None:
+                        send: bool = False, files: bool = True, override: str = "") -> str | None:
     """Open a ticket for this at a help desk, or tie it to one; what was said goes along, to be read and edited first.
 
     So do the customer's files. ``to=rt:support place=Depot subject="…"``; ``note=no`` leaves no note here, ``files=no``
-    the files; ``send=yes`` sends it as it stands.
+    the files; ``send=yes`` sends it as it stands, ``override=tied`` although it has an open ticket.
     """
     behind = ""
     draft = None if to or place or subject or note else escalate.begun(ctx.desk, ctx.one)
@@ -38,9 +38,12 @@ async def escalate_post(ctx: Context, to: str = "", place: str = "", subject: st
         draft = escalate.propose(ctx.desk, ctx.one, to, place=place, subject=subject, note=_wanted(note))
         draft, behind = await _with_files(ctx, draft) if files else (draft, "")
     if send:
-        sent = await answer.send(ctx.desk, draft)
+        sent = await answer.send(ctx.desk, draft, frozenset(override.replace(",", " ").split()))
         if sent.warnings:
-            raise Refused("Not sent: " + "; ".join(one.text for one in sent.warnings), sent.warnings[0].how)
+            codes = ",".join(one.code for one in sent.warnings)
+            past = escalate.NEVER_PAST.isdisjoint(codes.split(","))
+            raise Refused("Not sent: " + "; ".join(one.text for one in sent.warnings), sent.warnings[0].how,
+                          f"override={codes} sends it all the same" if past else "")
         return f"The ticket is on its way. {behind}" if behind else "The ticket is on its way"
     await answer.save(ctx.desk, draft)
     await ctx.front.show("composer", conversation_id=ctx.one, kind="ticket")

@@ -332,8 +332,14 @@ async def test_a_script_sends_it_in_one_call(two: Two) -> None:
     await two.send()
     out = two.rt.begun["t1"]
     assert (out.place, out.subject) == ("Depot", "Lost parcel")
-    with pytest.raises(Refused, match="open ticket already"):
+    with pytest.raises(Refused, match="open ticket already") as caught:
         await two.run("escalate to=rt:support send=yes", number, True)
+    assert caught.value.remedy == "override=tied sends it all the same"
+    said, _ = await two.run("escalate to=rt:support send=yes override=tied", number, True)
+    assert said == "The ticket is on its way"
+    with pytest.raises(Refused, match="no subject") as caught:
+        await two.run("escalate to=rt:support send=yes override=tied,subject subject=' '", number, True)
+    assert "override" not in caught.value.remedy
     with pytest.raises(UsageError):
         await two.run("escalate to=rt:elsewhere send=yes", number)
     with pytest.raises(UsageError):
