@@ -66,17 +66,6 @@ def config_file(options: Options) -> Path:
     return DEMO_CONFIG if options.demo is not None and not own.exists() else own
 
 
-def valid_query(text: str) -> str | None:
-    """What is wrong with a query, for the configuration's loader; None when it can be read."""
-    from agentdesk.rules.query import parse
-
-    try:
-        parse(text)
-    except UsageError as error:
-        return str(error)
-    return None
-
-
 def read_config(options: Options) -> Config:
     """The configuration; a ConfigError lists every mistake at once."""
     overrides = {**DEMO_AGENT, **options.overrides} if options.demo is not None else options.overrides
@@ -87,8 +76,9 @@ def read_config(options: Options) -> Config:
     if known is not None:
         return known
     from agentdesk.config.load import load
+    from agentdesk.rules.query import problem
 
-    config = load(path, os.environ, overrides, validators={"query": valid_query}, missing_ok=missing_ok)
+    config = load(path, os.environ, overrides, query_problem=problem, missing_ok=missing_ok)
     if made_of is not None and not options.read_only:
         kept.keep(store, made_of, config)
     return config

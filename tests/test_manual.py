@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 import pytest
 
-from agentdesk.bootstrap import valid_query
 from agentdesk.cli.main import COMMANDS, main
 from agentdesk.commands.everything import VERB_MODULES
 from agentdesk.commands.keymap import DEFAULT, Keymap
 from agentdesk.commands.registry import Registry
 from agentdesk.config.yaml import parse, read_all
 from agentdesk.replies.packs import load as load_packs
+from agentdesk.rules.query import problem
 from agentdesk.ui import verbs
 from tests.config.loading import loaded
 
@@ -126,7 +126,7 @@ def test_its_yaml_can_be_read(path: Path, block: str, tmp_path: Path) -> None:
         assert packs.canned
         return
     head = block.split(":")[0].strip()
-    config = loaded(FRAGMENTS.get(head, "") + block, validators={"query": valid_query})
+    config = loaded(FRAGMENTS.get(head, "") + block, query_problem=problem)
     own = {command.name for command in config.commands}
     keymap = Keymap.build(config.keys, lambda call: call.split()[0] in own | {one.name for one in REGISTRY})
     assert keymap.problems == ()

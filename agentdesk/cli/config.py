@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from agentdesk.bootstrap import config_file, read_config, valid_query
+from agentdesk.bootstrap import config_file, read_config
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
 from agentdesk.cli.mistakes import mistakes
@@ -24,6 +24,7 @@ from agentdesk.config.yaml import parse, read_bytes
 from agentdesk.connectors import registry
 from agentdesk.errors import ConfigError, Refused
 from agentdesk.paths import make_private, write_private
+from agentdesk.rules.query import problem
 
 
 @click.group()
@@ -92,7 +93,7 @@ def show(ctx: click.Context, origins: bool) -> None:
     """Print the configuration in force, defaults included, as JSON."""
     options = options_of(ctx)
     if origins:
-        loaded = explain(config_file(options), os.environ, options.overrides, validators={"query": valid_query},
+        loaded = explain(config_file(options), os.environ, options.overrides, query_problem=problem,
                          missing_ok=True)
         output.table([{"value": name, "from": spot} for name, spot in loaded.origins.items()])
         return

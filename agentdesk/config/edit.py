@@ -54,13 +54,13 @@ def prepared(
     change: Callable[[str], str],
     *,
     begin: str = EMPTY,
-    validators: Mapping[str, Validator] | None = None,
+    query_problem: Validator | None = None,
 ) -> tuple[str, Config]:
     """What the configuration file would be after a change, without writing it; ``begin`` is what a new one holds."""
     real = path.resolve()
     text = read_bytes(real, path.name).decode("utf-8") if real.exists() else begin
     fresh = change(text)
-    config = interpret(parse(fresh, path.name), path.parent.absolute(), {}, validators=validators).config
+    config = interpret(parse(fresh, path.name), path.parent.absolute(), {}, query_problem=query_problem).config
     return fresh, config
 
 
@@ -69,11 +69,11 @@ def save(
     change: Callable[[str], str],
     *,
     begin: str = EMPTY,
-    validators: Mapping[str, Validator] | None = None,
+    query_problem: Validator | None = None,
 ) -> Config:
     """Change the configuration file, or begin one; what would not load is refused and the file stays as it is."""
     real = path.resolve()
-    fresh, config = prepared(path, change, begin=begin, validators=validators)
+    fresh, config = prepared(path, change, begin=begin, query_problem=query_problem)
     if not real.parent.exists():
         make_private(real.parent)
     write_private(real, fresh.encode())

@@ -44,16 +44,15 @@ def load(
     environ: Mapping[str, str] | None = None,
     overrides: Mapping[str, object] | None = None,
     *,
-    validators: Mapping[str, Validator] | None = None,
+    query_problem: Validator | None = None,
     missing_ok: bool = False,
 ) -> Config:
     """Read the configuration; a ConfigError lists every mistake at once.
 
-    ``path`` None means no file. ``overrides`` are the command line's, by dotted path. ``validators`` judge texts in
-    languages of other packages, by the names that ``shape.Checked`` marks carry (query, theme, keys, call, context).
-    ``missing_ok``: no such file counts as an empty one.
+    ``path`` None means no file. ``overrides`` are the command line's, by dotted path. ``query_problem`` says
+    what is wrong with a filter: their language is another package's. ``missing_ok``: no such file counts as empty.
     """
-    return explain(path, environ, overrides, validators=validators, missing_ok=missing_ok).config
+    return explain(path, environ, overrides, query_problem=query_problem, missing_ok=missing_ok).config
 
 
 def explain(
@@ -61,7 +60,7 @@ def explain(
     environ: Mapping[str, str] | None = None,
     overrides: Mapping[str, object] | None = None,
     *,
-    validators: Mapping[str, Validator] | None = None,
+    query_problem: Validator | None = None,
     missing_ok: bool = False,
 ) -> Loaded:
     """Like ``load()``, and tell where each value came from."""
@@ -71,7 +70,7 @@ def explain(
         _check_owner(path)
         document = parse(read_bytes(path, path.name), path.name, doubles)
     base = path.parent.absolute() if path is not None else Path.cwd()
-    return interpret(document, base, environ, overrides, validators=validators, doubles=doubles)
+    return interpret(document, base, environ, overrides, query_problem=query_problem, doubles=doubles)
 
 
 def interpret(
@@ -80,7 +79,7 @@ def interpret(
     environ: Mapping[str, str] | None = None,
     overrides: Mapping[str, object] | None = None,
     *,
-    validators: Mapping[str, Validator] | None = None,
+    query_problem: Validator | None = None,
     doubles: Doubles | None = None,
 ) -> Loaded:
     """Turn a document that is read already into a configuration; relative paths in it are beside ``base``.
@@ -88,7 +87,7 @@ def interpret(
     ``doubles`` are keys of it that stand there twice, and where, to be told with all other mistakes.
     """
     environ = os.environ if environ is None else environ
-    walker = Walker(validators or {}, base)
+    walker = Walker(query_problem, base)
     for key, reason in doubles or ():
         walker.say(key, (key.text,), reason)
     root = document.root if document is not None else Map("", 0, 0, {}, {})

@@ -17,7 +17,6 @@ from agentdesk.config.shape import (
     HOLIDAYS,
     LABEL,
     Between,
-    Checked,
     Day,
     Length,
     Regex,
@@ -61,7 +60,7 @@ class CalendarConfig(Section, frozen=True, kw_only=True):
     """Its time zone; empty for the agent's."""
     hours: Annotated[tuple[Hours, ...], Week()] = OFFICE_HOURS
     """When the desk is open: mon-fri: 08:00-18:00, or a list of such lines for split shifts."""
-    holidays: Annotated[str, HOLIDAYS, Checked("holidays")] = ""
+    holidays: Annotated[str, HOLIDAYS] = ""
     """Whose public holidays it is closed on; empty for none."""
     closed: tuple[Annotated[str, Day()], ...] = ()
     """More days on which it is closed."""
@@ -130,7 +129,7 @@ class FilesConfig(Section, frozen=True, kw_only=True):
 class UiConfig(Section, frozen=True, kw_only=True):
     """How the screen looks and behaves."""
 
-    theme: Annotated[str, Text(1, 60), Checked("theme")] = "dark"
+    theme: Annotated[str, Text(1, 60)] = "dark"
     """A built-in theme or a file in the themes folder beside this file."""
     ascii: bool = False
     """True to draw with plain characters only."""
@@ -224,9 +223,7 @@ DEFAULT_POLICIES = (
 )
 """What nobody addressed to us can wait longer, and need not be brought to an end."""
 
-KeyMap: TypeAlias = dict[
-    Annotated[str, Text(1, 60), Checked("keys")], Annotated[str, Text(1, 400), Checked("call")] | None
-]
+KeyMap: TypeAlias = dict[Annotated[str, Text(1, 60)], Annotated[str, Text(1, 400)] | None]
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -250,7 +247,7 @@ class Config(Section, frozen=True, kw_only=True):
     """Where attachments of messages are saved."""
     ui: UiConfig = UiConfig()
     """How the screen looks and behaves."""
-    keys: dict[Annotated[str, LABEL, Checked("context")], KeyMap] = msgspec.field(default_factory=dict)
+    keys: dict[Annotated[str, LABEL], KeyMap] = msgspec.field(default_factory=dict)
     """Keys by context: the keys, then the call they make; null takes a key away."""
     signals: dict[Annotated[str, Text(1, 60)], Annotated[float, Between(-100, 100)]] = msgspec.field(
         default_factory=dict)

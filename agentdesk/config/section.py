@@ -6,13 +6,13 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
-from agentdesk.config.shape import LABEL, Checked, Length, Place, Text
+from agentdesk.config.shape import LABEL, Filter, Length, Place, Text
 from agentdesk.model.clock import DAY, MINUTE, Millis
 
 Target: TypeAlias = Annotated[Millis, Length(least=MINUTE, most=3_650 * DAY)]
 Label: TypeAlias = Annotated[str, LABEL]
 Line: TypeAlias = Annotated[str, Text()]
-Query: TypeAlias = Annotated[str, Text(0, 2_000), Checked("query")]
+Query: TypeAlias = Annotated[str, Text(0, 2_000), Filter()]
 FilePath: TypeAlias = Annotated[str, Place()]
 
 

@@ -65,10 +65,8 @@ class Week(msgspec.Struct, frozen=True):
     """Opening hours over the week, ``mon-fri: 08:00-18:00``; kept as a tuple of ``Hours``."""
 
 
-class Checked(msgspec.Struct, frozen=True):
-    """Text judged by the validator of this name, handed to ``load()`` by the caller that knows the language."""
-
-    by: str
+class Filter(msgspec.Struct, frozen=True):
+    """A filter, judged by what the caller that knows the language hands to ``load()``."""
 
 
 class Unique(msgspec.Struct, frozen=True):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
-from agentdesk.config.shape import Between, Checked, Day, Length, Place, Regex, Text, Url, Zone
+from agentdesk.config.shape import Between, Day, Filter, Length, Place, Regex, Text, Url, Zone
 from agentdesk.config.units import parse_day, parse_length, parse_zone, say_length
 from agentdesk.config.words import did_you_mean
 from agentdesk.config.yaml import Scalar
@@ -24,7 +24,8 @@ _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 _BOOLS = {"1": True, "yes": True, "on": True, "true": True, "0": False, "no": False, "off": False, "false": False}
 
 
-def convert(scalar: Scalar, kind: Any, marks: tuple[Any, ...], validators: Mapping[str, Validator], base: Path) -> Any:
+def convert(scalar: Scalar, kind: Any, marks: tuple[Any, ...], query_problem: Validator | None,
+            base: Path) -> Any:
     """Turn a scalar into a ``kind`` (str, int, float, bool or a Literal) that bears ``marks``."""
     if get_origin(kind) is Literal:
         return _choice(scalar.text, get_args(kind))
@@ -36,14 +37,14 @@ def convert(scalar: Scalar, kind: Any, marks: tuple[Any, ...], validators: Mappi
         return _number(scalar, kind, marks)
     text = _text(scalar.text, next((mark for mark in marks if isinstance(mark, Text)), Text(most=2_000)))
     for mark in marks:
-        text = _marked(text, mark, validators, base)
+        text = _marked(text, mark, query_problem, base)
     return text
 
 
-def _marked(text: str, mark: Any, validators: Mapping[str, Validator], base: Path) -> str:
+def _marked(text: str, mark: Any, query_problem: Validator | None, base: Path) -> str:
     match mark:
-        case Checked(by=name) if text:
-            reason = validators[name](text) if name in validators else None
+        case Filter() if text and query_problem is not None:
+            reason = query_problem(text)
             if reason:
                 raise ValueError(reason)
         case Zone() if text:

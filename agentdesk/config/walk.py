@@ -91,8 +91,8 @@ def place(node: Node) -> str:
 class Walker:
     """Converts one configuration; ``problems`` and ``spots`` fill up on the way."""
 
-    def __init__(self, validators: Mapping[str, Validator], base: Path) -> None:
-        self.validators = validators
+    def __init__(self, query_problem: Validator | None, base: Path) -> None:
+        self.query_problem = query_problem
         self.base = base
         self._noted: list[tuple[int, str]] = []
         self.spots: dict[str, str] = {}
@@ -142,7 +142,7 @@ class Walker:
         if node.to_plain() is None:
             return self.say(node, path, "needs a value")
         try:
-            value = convert(node, kind, marks, self.validators, self.base)
+            value = convert(node, kind, marks, self.query_problem, self.base)
         except ValueError as error:
             return self.say(node, path, str(error))
         self.spots[dotted(path)] = place(node)

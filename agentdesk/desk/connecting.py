@@ -42,7 +42,7 @@ from agentdesk.errors import (
 )
 from agentdesk.model.page import Account
 from agentdesk.model.text import inert_line
-from agentdesk.rules.query import parse as parse_query
+from agentdesk.rules.query import problem
 from agentdesk.secrets import Secret
 from agentdesk.store import sources as source_rows
 
@@ -98,7 +98,7 @@ def _kinds() -> tuple[tuple[str, str], ...]:
 
 def _read(desk: Desk) -> Config:
     """The configuration as its file stands now."""
-    return prepared(_path(desk), lambda text: text, validators=VALIDATORS)[1]
+    return prepared(_path(desk), lambda text: text, query_problem=problem)[1]
 
 
 def _path(desk: Desk) -> Path:
@@ -107,15 +107,6 @@ def _path(desk: Desk) -> Path:
     return desk.config_file
 
 
-def _valid_query(text: str) -> str | None:
-    try:
-        parse_query(text)
-    except UsageError as error:
-        return str(error)
-    return None
-
-
-VALIDATORS = {"query": _valid_query}
 
 
 def _check_label(label: str) -> None:
@@ -249,7 +240,7 @@ class Beginning(Trial):
         full = {**block, **({"token": written(UNTRIED)} if token else {})}
         try:
             _, config = prepared(_path(self.desk), lambda text: append_source(text, full), begin=starter_text(),
-                                 validators=VALIDATORS)
+                                 query_problem=problem)
         except ConfigError as error:
             told = "; ".join(_OWN.sub("", problem) for problem in error.problems)
             raise ConfigError("That does not fit", told or error.cause, "Answer again") from error
@@ -258,7 +249,7 @@ class Beginning(Trial):
     def _write(self, block: dict[str, Any], ref: SecretRef | None) -> SourceBase:
         full = {**block, **({"token": written(ref)} if ref is not None else {})}
         config = save(_path(self.desk), lambda text: append_source(text, full), begin=starter_text(),
-                      validators=VALIDATORS)
+                      query_problem=problem)
         return _source(config, f"{block['kind']}:{block['name']}")
 
     async def _name(self, signed: SignIn) -> str:
@@ -359,7 +350,7 @@ class Renewal(Trial):
                            known=self.person.typed(secret.reveal())).keep(secret)
         try:
             config = save(_path(self.desk), lambda text: put_map(text, _token_of(text, self.config), written(ref)),
-                          validators=VALIDATORS)
+                          query_problem=problem)
         except BaseException:
             await take_back(ref)
             raise

@@ -42,6 +42,15 @@ def parse(text: str) -> Query:
     return Query(Reader(text).read())
 
 
+def problem(text: str) -> str | None:
+    """What is wrong with a filter, for whoever checks it without using it; None when it can be read."""
+    try:
+        parse(text)
+    except UsageError as error:
+        return str(error)
+    return None
+
+
 def matches(query: Query, subject: Subject, *, agent: str = "", now: Millis = 0) -> bool:
     """True when ``subject`` is among what ``query`` selects for ``agent`` at ``now``."""
     return holds(query.root, subject, agent, now)

@@ -24,6 +24,7 @@ BLOCK = """\
     token: {command: [pass, x]}
 """
 OLD = "sources:\n  - kind: file\n    name: old\n    path: x  # here\n"
+VIEW = "views: [{name: a, query: x}]\n"
 LIGHT = "ui: {theme: light}\n"
 REST = "\n# the rest\nui:\n  bell: true\n"
 
@@ -106,7 +107,7 @@ def test_what_would_not_load_is_not_saved(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         save(path, lambda text: append_source(text, {"kind": "rt", "name": "a"}))
     with pytest.raises(ConfigError):
-        save(path, lambda text: text + LIGHT, validators={"theme": lambda text: "no such theme"})
+        save(path, lambda text: text + VIEW, query_problem=lambda text: "no such field")
     assert path.read_text() == "# mine\nversion: 1\n"
 
 

@@ -17,17 +17,8 @@ from agentdesk.config.schema import Config
 from agentdesk.config.sources import SOURCE_KINDS, USER_KINDS
 from agentdesk.config.walk import hints_of
 from agentdesk.config.yaml import parse
-from agentdesk.errors import UsageError
-from agentdesk.rules.query import parse as parse_query
+from agentdesk.rules.query import problem
 from tests.config.loading import loaded
-
-
-def query_problem(text: str) -> str | None:
-    try:
-        parse_query(text)
-    except UsageError as error:
-        return error.title
-    return None
 
 
 @pytest.fixture
@@ -38,7 +29,7 @@ def plain() -> dict[str, Any]:
 
 
 def test_it_loads() -> None:
-    it = loaded(example_text(), validators={"query": query_problem})
+    it = loaded(example_text(), query_problem=problem)
     assert [source.full_name for source in it.sources] == [
         "rt:support", "zammad:helpdesk", "zendesk:acme", "chatwoot:care", "mastodon:acme", "bluesky:acme",
         "mail:post", "rss:news",

@@ -1,4 +1,4 @@
-"""Loading: the order of layers, where values come from, validators, and whose file it is."""
+"""Loading: the order of layers, where values come from, filters, and whose file it is."""
 
 from __future__ import annotations
 
@@ -121,34 +121,22 @@ def test_no_color_is_obeyed_by_auto_only(colours: str, environ: dict[str, str], 
     assert loaded(f"ui: {{colours: {colours}}}", environ).ui.colours == used
 
 
-def test_validators_judge_the_languages_of_others() -> None:
-    seen: list[tuple[str, str]] = []
+def test_whoever_knows_their_language_judges_filters() -> None:
+    seen: list[str] = []
 
-    def judge(name: str) -> object:
-        def look(text: str) -> str | None:
-            seen.append((name, text))
-            return f"no {name} like that" if "bad" in text else None
-
-        return look
+    def judge(text: str) -> str | None:
+        seen.append(text)
+        return "no query like that" if "bad" in text else None
 
     text = (
         "views:\n  - {name: a, query: late}\n  - {name: b, query: bad query}\n"
         "policies:\n  - {name: a, when: bad when}\n  - {name: b}\n"
-        "ui: {theme: bad-theme}\n"
-        "keys:\n  badcontext:\n    bad x: bad call\n    y: null\n"
-        "calendars: [{name: a, holidays: DE}]\n"
     )
-    names = ("query", "theme", "keys", "call", "context", "holidays")
-    assert mistakes(text, validators={name: judge(name) for name in names}) == [
+    assert mistakes(text, query_problem=judge) == [
         "config.yaml:3: views[1].query: no query like that",
         "config.yaml:5: policies[0].when: no query like that",
-        "config.yaml:7: ui.theme: no theme like that",
-        "config.yaml:9: keys.badcontext: no context like that",
-        "config.yaml:10: keys.badcontext.bad x: no keys like that",
-        "config.yaml:10: keys.badcontext.bad x: no call like that",
     ]
-    assert {("query", "late"), ("keys", "y"), ("holidays", "DE")} <= set(seen)
-    assert ("query", "") not in seen
+    assert seen == ["late", "bad query", "bad when"]
 
 
 ANYTHING = st.sampled_from(

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from agentdesk.bootstrap import valid_query
 from agentdesk.config.load import load as load_config
 from agentdesk.config.yaml import read_all
 from agentdesk.connectors.demo import CAPS
@@ -24,6 +23,7 @@ from agentdesk.model.text import inert
 from agentdesk.replies import packs, template
 from agentdesk.replies.length import left
 from agentdesk.rules.priority import weigh
+from agentdesk.rules.query import problem
 from agentdesk.rules.signals import Signals
 
 CHANGED_ON_PURPOSE = {"5543", "5557"}
@@ -196,7 +196,7 @@ def test_damaged_content_is_told_not_dropped(tmp_path: Path) -> None:
 
 
 def test_the_demos_configuration_is_valid_and_makes_its_day_readable(content: Content) -> None:
-    config = load_config(FOLDER / "config.yaml", {}, {}, validators={"query": valid_query})
+    config = load_config(FOLDER / "config.yaml", {}, {}, query_problem=problem)
     signals = Signals(config.signals)
 
     def severity(talk: Talk) -> Severity:
