@@ -161,7 +161,10 @@ class Frame:
             self._unsure.discard(y)
 
     def _cells(self, cells: list[Cell], text: str, style: Style | None) -> bool:
-        """Add the text's cells; False when terminals may measure one of them differently."""
+        """Add the text's cells; False when terminals may measure one of them differently.
+
+        A mark of no width belongs to the cell before it, which is where terminals keep it.
+        """
         pen = self._pens.get(style)
         if pen is None:
             if len(self._pens) > 4_000:
@@ -176,16 +179,19 @@ class Frame:
                 plain = self._plain[pen] = _Plain(pen, blank)
             cells.extend(map(plain.__getitem__, text))
             return True
-        sure = True
+        sure, lead = True, ""
         for letter, size, unsure in self._split(text):
             if size == 0:
-                if cells and not letter.startswith(("\u2066", "\u2067", "\u2068")):
+                sure = False
+                if cells:
                     last = -2 if not cells[-1].text and len(cells) > 1 else -1
                     cells[last] = Cell(cells[last].text + letter, cells[last].pen, True)
-                    sure = False
+                elif letter.startswith(("\u2066", "\u2067", "\u2068")):
+                    lead = letter
                 continue
             sure = sure and not unsure
-            cells.append(Cell(letter, pen, unsure) if letter != " " else blank)
+            cells.append(Cell(lead + letter, pen, unsure or bool(lead)) if lead or letter != " " else blank)
+            lead = ""
             if size == 2:
                 cells.append(Cell("", pen))
         return sure
@@ -204,18 +210,8 @@ class Frame:
         if found is None:
             if len(self._letters) > 2_000:
                 self._letters.clear()
-            letters: list[tuple[str, int, bool]] = []
-            prefix = ""
-            for start, end, size in split_graphemes(text)[0]:
-                letter = prefix + text[start:end]
-                prefix = ""
-                if size == 0 and text[start] in "\u2066\u2067\u2068":
-                    prefix = letter
-                    continue
-                letters.append((letter, size, _unsure(letter, size)))
-            if prefix:
-                letters.append((prefix, 0, True))
-            found = self._letters[text] = tuple(letters)
+            spans = [(text[start:end], size) for start, end, size in split_graphemes(text)[0]]
+            found = self._letters[text] = tuple((letter, size, _unsure(letter, size)) for letter, size in spans)
         return found
 
     def _pen(self, style: Style | None) -> Pen:

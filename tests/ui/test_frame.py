@@ -204,7 +204,29 @@ def test_right_to_left_isolates_stay_with_their_letters() -> None:
     frame, out = Frame(), console()
     written = frame.update(layout([fit([("a ", 0), ("\u2068طرد\u2069 b", 0)]) for _ in range(HEIGHT)]), out)
     assert written.count("\u2068") == written.count("\u2069") == HEIGHT
-    assert "\u2068ط" in written
+    assert "a \u2068\x1b[1;3Hط" in written
+
+
+class Marks(Graphemes):
+    """A terminal that keeps marks of no width with the cell before them, wherever they come."""
+
+    def draw(self, data: str) -> None:
+        for start, end, size in split_graphemes(data)[0]:
+            if size:
+                super().draw(data[start:end])
+            elif self.cursor.x:
+                cell = self.buffer[self.cursor.y][self.cursor.x - 1]
+                self.buffer[self.cursor.y][self.cursor.x - 1] = cell._replace(data=cell.data + data[start:end])
+
+
+def test_no_isolate_is_left_behind_when_its_letters_go() -> None:
+    frame, out, terminal = Frame(), console(), Marks(WIDTH, HEIGHT)
+    stream = pyte.Stream(terminal)
+    for parts in ([("a ", 0), ("\u2068طرد\u2069", 1)], [("a b", 0)], [("a ", 0), ("\u2068رد\u2069", 1)], [("", 0)]):
+        stream.feed(frame.update(layout([fit(parts) for _ in range(HEIGHT)]), out))
+        marks = [mark for y in range(HEIGHT) for x in range(WIDTH) for mark in terminal.buffer[y][x].data
+                 if mark in "\u2068\u2069"]
+        assert len(marks) == 2 * HEIGHT * (len(parts) - 1)
 
 
 pens = st.builds(Pen, st.lists(st.sampled_from(["1", "2", "3", "4", "7"]), unique=True).map(lambda c: tuple(sorted(c))),

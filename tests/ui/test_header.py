@@ -20,7 +20,7 @@ from agentdesk.ui.theme import Palette
 from agentdesk.ui.widgets.header import ConversationHeader
 from agentdesk.ui.widgets.header_layout import Page, rows
 from agentdesk.ui.widgets.label import changed_cells
-from agentdesk.ui.widgets.runs import Row, Run, spread, strip
+from agentdesk.ui.widgets.runs import Row, Run, ruled, spread, strip
 from tests.desk.conftest import World
 from tests.ui.over_desk import app_over, screen_text, until
 
@@ -184,3 +184,13 @@ async def test_a_note_of_ours_does_not_make_a_conversation_internal(world: World
     app = app_over(world)
     async with app.run_test(size=(120, 36)) as pilot:
         await until(pilot, lambda: "· public" in screen_text(app))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_a_rule_fills_what_is_left_and_is_never_cut(width: int) -> None:
+    row = Row((Run(" reply  public"),), (Run("saved"), Run(" ")))
+    drawn = "".join(run.text for run in spread(ruled(row, width, Palette(colour=False), "composer"), width))
+    assert "…" not in drawn
+    assert drawn.startswith(" reply  public ──")
+    assert drawn.endswith("── saved ")
+    assert len(drawn) == width

@@ -136,10 +136,11 @@ def ruled(row: Row, width: int, palette: Palette, ground: str, beside: str = "pa
     """The row with a rule in its middle where a theme cannot tell its background from the one beside it."""
     if palette.ground(ground) != palette.ground(beside):
         return row
+    gap = "" if cells(row.right) > 1 else " "  # with more there is one already
     room = width - cells(row.left) - cells(row.right) - 2
     if room < 2:
         return row
-    return row._replace(left=(*row.left, Run(" " + palette.glyphs.rule * room + " ", "faint")))
+    return row._replace(left=(*row.left, Run(" " + palette.glyphs.rule * room + gap, "faint")))
 
 
 def strip(row: Row, width: int, palette: Palette, ground: str = "base") -> Strip:
