@@ -27,9 +27,6 @@ CHOICES: dict[str, tuple[str, ...]] = {
 TEXTS = ("source", "channel", "assignee", "claim", "tag", "incident", "lang", "queue", "status", "priority", "name",
          "code", "id")
 """Fields that are compared with any text, without case."""
-WITH_NONE = frozenset({"assignee", "claim", "tag", "incident", "lang", "queue", "status", "priority", "code",
-                       "disposition"})
-"""Fields that understand ``none``."""
 NUMBERS = ("followers", "unread", "unsent", "burst", "messages")
 """Fields that are compared with a whole number."""
 LENGTHS = ("age", "wait", "left")
