@@ -306,6 +306,19 @@ async def test_an_empty_list_promises_no_key_that_needs_a_row(world: World, scre
         assert "throw away" not in bar
 
 
+@pytest.mark.parametrize("width", [50, 60, 80, 120])
+async def test_a_held_reply_in_the_outbox_is_told_whole_or_in_fewer_words(world: World, width: int) -> None:
+    number = await world.arrive("a")
+    await answer.save(world.desk, written(world, number, "on its way"))
+    await answer.send(world.desk, answer.open_draft(world.desk, number))
+    app = app_over(world)
+    async with app.run_test(size=(width, 20)) as pilot:
+        text = await opened(app, pilot, OutboxScreen())
+        row = next(one for one in text.splitlines() if "held 0:0" in one)
+        assert "…" not in row
+        assert ("reply · public" in row) == (width >= 80)
+
+
 async def test_without_sources_the_bar_offers_to_connect_one_and_nothing_else(world: World,
                                                                                monkeypatch: pytest.MonkeyPatch) -> None:
     app = app_over(world)

@@ -177,7 +177,7 @@ def test_every_state_of_the_outbox_has_words(state: SendState) -> None:
 def test_a_held_reply_counts_down_and_says_how_to_undo() -> None:
     words = text_of(pending(entry(SendState.HELD), PAGE))
     assert "held 0:04" in words
-    assert "u undoes it" in words
+    assert "u takes it back" in words
     assert "On its way ^AN" in words
 
 

@@ -24,6 +24,8 @@ ADDRESS = ("https://", "http://")
 class ConnectScreen(ListScreen):
     """One person connecting one source, or signing in to it again."""
 
+    moment = "first"
+
     def __init__(self, kind: str = "", name: str = "") -> None:
         super().__init__()
         self._kind = kind

@@ -10,7 +10,7 @@ from agentdesk.model.outgoing import UNSETTLED, OutboxEntry, SendState
 from agentdesk.ui.present import line
 from agentdesk.ui.screens.listing import ListScreen, empty, heading, paragraph
 from agentdesk.ui.widgets.blocks import Block
-from agentdesk.ui.widgets.runs import BLANK, Row, Run
+from agentdesk.ui.widgets.runs import BLANK, Row, Run, cells
 from agentdesk.ui.widgets.thread_layout import standing
 from agentdesk.ui.widgets.when import moment
 
@@ -85,8 +85,12 @@ class OutboxScreen(ListScreen):
             words = f"{it.kind.value} · {it.out.visibility.value}" if it.out is not None else it.kind.value
         if width >= 100:
             words += f" · {line(it.source, 24, pad=False)}"
-        first = Row((Run("   "), Run(name, "bright", bold=True), Run(f" {line(state.words, 28)}", state.ink, bold=True),
-                     Run(f" {line(words, 60, pad=False)}", "dim")), right)
+        runs = [Run("   "), Run(name, "bright", bold=True), Run(f" {line(state.words, 28)}", state.ink, bold=True)]
+        if cells(runs) + len(words) + cells(right) + 2 <= width:
+            runs.append(Run(f" {line(words, 60, pad=False)}", "dim"))
+        else:
+            runs[-1] = runs[-1]._replace(text=f" {line(state.words, 28, pad=False)}")
+        first = Row(tuple(runs), right)
         if it.state not in UNSETTLED:
             return (first,)
         rows = [first]

@@ -272,7 +272,7 @@ def standing(entry: OutboxEntry, now: Millis) -> Waiting:
     """How an outbox entry stands, in words."""
     match entry.state:
         case SendState.HELD:
-            return Waiting(f"held {short_left(entry.hold_until, now)}", "soon", "u undoes it")
+            return Waiting(f"held {short_left(entry.hold_until, now)}", "soon", "u takes it back")
         case SendState.QUEUED if entry.next_try_at > now:
             return Waiting(f"queued · next try in {short_left(entry.next_try_at, now)}", "mine", entry.title)
         case SendState.QUEUED:
