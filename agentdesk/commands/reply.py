@@ -23,9 +23,8 @@ async def note(ctx: Context) -> None:
 
 @verb(name="outbox-cancel", title="Take back", contexts=("outbox",), scope="one")
 async def cancel(ctx: Context) -> str:
-    """Take a reply out of the outbox; its text becomes a draft again."""
-    await answer.cancel(ctx.desk, ctx.one)
-    return "Taken back; the text is a draft again"
+    """Take a reply out of the outbox; its text becomes a draft again. What was refused as an action is removed."""
+    return await answer.take_back(ctx.desk, ctx.one)
 
 
 @verb(name="outbox-edit", title="Edit", contexts=("outbox",), scope="one")

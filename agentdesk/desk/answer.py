@@ -310,6 +310,17 @@ async def cancel(desk: Desk, entry_id: int) -> Draft:
     return draft
 
 
+async def take_back(desk: Desk, entry_id: int) -> str:
+    """Take an entry off the outbox's list: its text is a draft again, where there is one that can be read."""
+    now = desk.now()
+    conversation_id = await desk.store.write(lambda db: outbox.put_away(db, entry_id, desk.agent, now))
+    if not conversation_id:
+        await cancel(desk, entry_id)
+        return "Taken back; the text is a draft again"
+    _tell(desk, entry_id, conversation_id, SendState.CANCELLED)
+    return "Removed from the list; the ledger keeps that it was there"
+
+
 def _parts(db: Db, entry: OutboxEntry) -> list[OutboxEntry]:
     """The entries that were frozen together with this one and have not left, in order."""
     together = [other for other in outbox.of_conversation(db, entry.conversation_id)

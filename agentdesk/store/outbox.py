@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import builtins
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from agentdesk.errors import NotFound, Refused, StoreDamaged
-from agentdesk.model.clock import SECOND, Millis
+from agentdesk.model.clock import Millis
 from agentdesk.model.outgoing import (
     UNSETTLED,
     Action,
@@ -46,8 +46,6 @@ _SAME_LANE = "({e}.kind = o.kind OR ({e}.kind NOT IN ('ticket', 'dm') AND o.kind
 _FREE = f"""NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.conversation_id = o.conversation_id AND e.id < o.id
   AND e.state IN ('held', 'queued', 'sending', 'unknown') AND (o.kind = 'action' OR e.kind <> 'action')
   AND {_SAME_LANE.format(e="e")})"""
-SET_BACK: Millis = 30 * SECOND
-"""Clocks that differ by less are taken for one."""
 CALLED = {OutKind.REPLY: "the reply", OutKind.TICKET: "the ticket", OutKind.DM: "the direct message"}
 """What may have let its conversation leave the queue, in words."""
 _DAMAGED = "This entry is damaged: what is stored is not what was written"
@@ -131,7 +129,7 @@ def due(db: Db, source: str, now: Millis) -> builtins.list[OutboxEntry]:
             ready += _entries(db, [row])
         else:
             _move(db, row[0], SendState.NEEDS_HUMAN, _DAMAGED,
-                  "Run agentdesk doctor --rescue FILE, then write it again")
+                  "Run agentdesk doctor --rescue FILE, take it back and write it again")
     return ready
 
 
@@ -258,6 +256,24 @@ def drop(db: Db, entry_id: int, agent: str, now: Millis) -> None:
     _mark(db, entry.conversation_id)
 
 
+def put_away(db: Db, entry_id: int, agent: str, now: Millis) -> int:
+    """Take from the list, by a person's word, what nothing more can become of; returns its conversation, else 0.
+
+    That is an action that its source refused, and an entry that is damaged. The row stays for a rescue.
+    """
+    row = db.row(f"SELECT {_COLUMNS} {_FROM} WHERE o.id = ?", entry_id)
+    if row is None or (_is_whole(row) and row[4] != OutKind.ACTION) or row[6] not in (
+            SendState.REFUSED, SendState.NEEDS_HUMAN, SendState.STOPPED):
+        return 0
+    entry = _entries(db, [row])[0]
+    _move(db, entry_id, SendState.CANCELLED, "", "")
+    ledger.write(db, at=now, agent=agent, action="cancelled", conversation_id=entry.conversation_id,
+                 source=entry.source, code=entry.kind.value, detail={"entry": entry_id, "was": entry.state.value,
+                                                                     "why": entry.title})
+    _come_back(db, entry, now, "was damaged")
+    return entry.conversation_id
+
+
 def release(db: Db, entry_id: int, agent: str, now: Millis, *, seen_message_id: int | None = None) -> OutboxEntry:
     """Let an entry leave by a person's word: end its hold, or send it again after a refusal, a stop or a doubt."""
     entry = get(db, entry_id)
@@ -286,43 +302,6 @@ def settle(db: Db, entry_id: int, agent: str, now: Millis, rulebook: Rulebook) -
     sent(db, entry_id, Receipt(ref=entry.remote_ref), now)
     standing.refresh(db, [entry.conversation_id], rulebook, now)
     return get(db, entry_id)
-
-
-def recover(db: Db, sender_alive: Callable[[str], bool], now: Millis, *,
-            next_check_at: Millis | None = None) -> builtins.list[int]:
-    """Entries that a dead process was sending: their outcome is unknown. Returns their numbers."""
-    lost = [number for number, sender in db.rows("SELECT id, sender FROM outbox AS o INDEXED BY outbox_work "
-                                                 f"WHERE state = 'sending' AND {_OPEN}") if not sender_alive(sender)]
-    for number in lost:
-        _move(db, number, SendState.UNKNOWN, "The program ended while this was being sent",
-              "It is looked for on the platform", now if next_check_at is None else next_check_at)
-    return lost
-
-
-def senders(db: Db) -> builtins.list[str]:
-    """Who is sending something now, as far as is written down."""
-    return [row[0] for row in db.rows("SELECT DISTINCT sender FROM outbox AS o INDEXED BY outbox_work "
-                                      f"WHERE state = 'sending' AND {_OPEN}")]
-
-
-def waits_beyond(db: Db, at: Millis) -> bool:
-    """True when anything waits for an instant later than this one."""
-    return bool(db.value(f"SELECT EXISTS (SELECT 1 FROM outbox AS o INDEXED BY outbox_work WHERE {_OPEN} "
-                         "AND state IN ('held', 'queued', 'unknown') AND next_try_at > ?)", at))
-
-
-def set_back(db: Db, now: Millis, length: Millis = 0) -> int:
-    """The clock was set back by ``length``: what waits goes on to wait as long as was left, not longer by that much.
-
-    What was written at an instant that has not come yet waits no more. Returns how many were moved.
-    """
-    waits = f"{_OPEN} AND state IN ('held', 'queued', 'unknown')"
-    moved = 0
-    if length:
-        moved = db.run(f"UPDATE outbox AS o SET next_try_at = max(?1, next_try_at - ?2), hold_until = max(?1, "
-                       f"hold_until - ?2) WHERE {waits} AND next_try_at - ?1 > ?2 - ?3", now, length, SET_BACK)
-    return moved + db.run(f"UPDATE outbox AS o SET next_try_at = ?1, hold_until = min(hold_until, ?1) WHERE {waits} "
-                          "AND created_at > ?1 + ?2 AND next_try_at > ?1 + ?2", now, SET_BACK)
 
 
 def same_text(db: Db, text: str, customer_id: int, since: Millis) -> tuple[int, int]:

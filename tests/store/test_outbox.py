@@ -9,7 +9,7 @@ from agentdesk.model.clock import MINUTE, SECOND
 from agentdesk.model.conversation import State
 from agentdesk.model.message import Direction, Visibility
 from agentdesk.model.outgoing import Action, OutboxEntry, OutKind, SendState, Verb
-from agentdesk.store import conversations, drafts, integrity, ledger, outbox
+from agentdesk.store import conversations, drafts, integrity, ledger, outbox, stranded
 from agentdesk.store.db import Db
 from tests.store.scene import SAM, SOURCE, Scene
 
@@ -181,7 +181,7 @@ def test_what_a_dead_process_was_sending_is_unknown(scene: Scene) -> None:
     one, two = scene.freeze(scene.ask()), scene.freeze(scene.ask(thread="t2"))
     assert scene.start(one, "dead")
     assert scene.start(two, "alive")
-    lost = scene.store.write_now(lambda db: outbox.recover(db, lambda s: s == "alive", scene.clock.now(),
+    lost = scene.store.write_now(lambda db: stranded.recover(db, lambda s: s == "alive", scene.clock.now(),
                                                            next_check_at=scene.clock.now() + MINUTE))
     assert lost == [one]
     assert state(scene, one) is SendState.UNKNOWN
@@ -289,6 +289,32 @@ def test_a_damaged_entry_is_never_sent_and_hides_no_other(scene: Scene) -> None:
     assert listed[bad].out is None
     assert "damaged" in listed[bad].title
     assert any(f.area == "outbox" for f in integrity.check(scene.store))
+
+
+def test_what_nothing_can_become_of_is_put_away_by_a_person(scene: Scene) -> None:
+    number = scene.ask()
+    bad = scene.freeze(number)
+
+    def put_away(entry: int) -> int:
+        return scene.store.write_now(lambda db: outbox.put_away(db, entry, "ann", scene.clock.now()))
+
+    assert put_away(bad) == 0, "what is whole is taken back as a draft"
+    scene.store.write_now(lambda db: db.run("UPDATE outbox SET body = replace(body, 'Sorry', 'S0rry')"))
+    assert due(scene) == []
+    body = scene.db.value("SELECT body FROM outbox WHERE id = ?", bad)
+    assert put_away(bad) == number
+    assert outbox.list(scene.db, unsettled_only=True) == []
+    assert scene.get(number).unsent == 0
+    assert scene.db.value("SELECT body FROM outbox WHERE id = ?", bad) == body, "a rescue still finds it"
+    claim = scene.store.write_now(lambda db: outbox.freeze_action(
+        db, number, scene.get(number).source, Action(verb=Verb.CLAIM, conversation_ref="t1"), "ann", scene.clock.now()))
+    assert put_away(claim) == 0, "it may yet be done"
+    scene.store.write_now(lambda db: outbox.refused(db, claim, "Bob has it", "", scene.clock.now()))
+    assert put_away(claim) == number
+    told = [(it.agent, it.detail["why"]) for it in ledger.of_conversation(scene.db, number, 20)
+            if it.action == "cancelled"]
+    assert ("ann", "Bob has it") in told
+    assert len(told) == 2
 
 
 def test_the_same_text_is_counted_by_customer(scene: Scene) -> None:

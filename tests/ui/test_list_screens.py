@@ -13,8 +13,9 @@ from textual.screen import Screen
 from agentdesk.desk import answer, find, inbox
 from agentdesk.model.clock import HOUR, MINUTE, SECOND
 from agentdesk.model.conversation import Disposition
-from agentdesk.model.outgoing import SendState
-from agentdesk.store import sources
+from agentdesk.model.outgoing import Action, SendState, Verb
+from agentdesk.store import outbox, sources
+from agentdesk.store.db import Db
 from agentdesk.ui.app import DeskApp
 from agentdesk.ui.bridge import News
 from agentdesk.ui.screens.canned import CannedScreen
@@ -87,6 +88,23 @@ async def test_a_refused_reply_says_why_and_what_can_be_done(world: World) -> No
         await pilot.press("x")
         await until(pilot, lambda: find.outbox(world.desk)[0].state is SendState.CANCELLED)
         assert [d.text.removesuffix(" ^AN") for d in find.drafts(world.desk)] == ["It arrives today"]
+
+
+async def test_a_claim_that_was_refused_is_removed_from_the_list(world: World) -> None:
+    number = await world.arrive("a")
+    now = world.clock.now()
+
+    def refused(db: Db) -> None:
+        entry = outbox.freeze_action(db, number, SOURCE, Action(verb=Verb.CLAIM, conversation_ref="a"), "ann", now)
+        outbox.refused(db, entry, "bob has it", "Nothing to do", now)
+
+    world.desk.store.write_now(refused)
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        assert "take it back to remove it" in await opened(app, pilot, OutboxScreen())
+        await pilot.press("x")
+        await until(pilot, lambda: find.outbox(world.desk, unsettled_only=True) == [])
+        assert find.drafts(world.desk) == []
 
 
 async def test_enter_on_an_outbox_entry_opens_its_conversation(world: World) -> None:

@@ -24,6 +24,9 @@ TO_DO = {
     SendState.NEEDS_HUMAN: "look on the platform: settle it when it is there, send it again when it is not",
 }
 """What a person can do about an entry in each state."""
+OVER = (SendState.REFUSED, SendState.STOPPED, SendState.NEEDS_HUMAN)
+GONE = "nothing more becomes of it: take it back to remove it from the list"
+"""The same where there is no text to change and send again."""
 
 
 class OutboxScreen(ListScreen):
@@ -100,7 +103,8 @@ class OutboxScreen(ListScreen):
             cause = " · ".join(part for part in (it.title, it.remedy) if part)
             rows.extend(paragraph(cause, width, state.ink if it.state is not SendState.QUEUED else "dim", most=2))
         tries = f"{it.attempts} tries so far · " if it.attempts > 1 else ""
-        rows.append(Row((Run(f"   {tries}{TO_DO.get(it.state, '')}", "dim"),)))
+        to_do = GONE if it.out is None and it.state in OVER else TO_DO.get(it.state, "")
+        rows.append(Row((Run(f"   {tries}{to_do}", "dim"),)))
         return (*rows, BLANK)
 
     def chosen(self, key: Hashable) -> None:
