@@ -10,6 +10,7 @@ import click
 from agentdesk.cli import output
 from agentdesk.cli.session import NO_SOURCES, desk_for, numbers, run
 from agentdesk.desk import find
+from agentdesk.desk import holes as missing
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import NotFound
 from agentdesk.model.address import disguised
@@ -213,14 +214,19 @@ def _entry(desk: Desk, entry: dict[str, Any]) -> dict[str, object]:
               help="Instead, what this source gave that could not be understood, with place and reason.")
 @click.option("--holes", default="", metavar="KIND:NAME",
               help="Instead, the stretches of messages that this source could not show, with the reason.")
+@click.option("--looked", default="", metavar="KIND:NAME",
+              help="Say that you read on the platform what this source could not show.")
 @FORMAT
 @JSON
 @click.pass_context
-def sources(ctx: click.Context, quarantine: str, holes: str, style: str) -> None:
+def sources(ctx: click.Context, quarantine: str, holes: str, looked: str, style: str) -> None:
     """List the sources: state, last success, last error, how late messages come in, requests left."""
     with desk_for(ctx) as desk:
         if quarantine:
             _quarantined(desk, quarantine, style)
+            return
+        if looked:
+            output.say(run(missing.settle(desk, looked)))
             return
         if holes:
             _holes(desk, holes, style)
@@ -242,7 +248,7 @@ def _again(desk: Desk, it: SourceState) -> str:
 
 
 def _holes(desk: Desk, source: str, style: str) -> None:
-    found = find.gaps(desk, source)
+    found = missing.holes(desk, source)
 
     def said(at: int | None) -> str:
         return "" if at is None else say(at, desk.now(), desk.zone)

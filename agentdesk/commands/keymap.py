@@ -53,7 +53,7 @@ DEFAULT: dict[str, dict[str, str]] = {
         "enter": "open", "x": "outbox-cancel", "e": "outbox-edit", "s": "outbox-send-now", "a": "outbox-settle",
     },
     "drafts": {"enter": "open", "x": "discard-draft"},
-    "sources": {"a": "login", "s": "login-again", "p": "pause"},
+    "sources": {"a": "login", "s": "login-again", "p": "pause", "v": "looked-there"},
     "search": {"ctrl+l": "redraw", "ctrl+p": "palette"},
     "prompt": {"ctrl+l": "redraw"},
 }

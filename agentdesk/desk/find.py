@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agentdesk.model.ledger import LedgerEntry
     from agentdesk.model.message import Hit, StoredMessage
     from agentdesk.model.outgoing import Draft, OutboxEntry
-    from agentdesk.model.source import OpenGap, Quarantined, SourceState
+    from agentdesk.model.source import Quarantined, SourceState
     from agentdesk.store.conversations import Key
     from agentdesk.store.db import Db
     from agentdesk.store.where import Where as Where
@@ -158,14 +158,6 @@ def quarantined(desk: Desk, source: str) -> list[Quarantined]:
 
     source_rows.state(desk.store.reader, source)
     return source_rows.quarantined(desk.store.reader, source)
-
-
-def gaps(desk: Desk, source: str) -> list[OpenGap]:
-    """The stretches that a source could not show, oldest first; NotFound for an unknown source."""
-    from agentdesk.store import sources as source_rows
-
-    source_rows.state(desk.store.reader, source)
-    return source_rows.gaps(desk.store.reader, source)
 
 
 def _with_package(state: SourceState) -> SourceState:

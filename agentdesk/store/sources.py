@@ -10,6 +10,7 @@ from agentdesk.model.capability import Caps
 from agentdesk.model.clock import Millis
 from agentdesk.model.page import Account, Budget, Gap
 from agentdesk.model.source import OpenGap, Quarantined, SourceState
+from agentdesk.store import ledger
 from agentdesk.store.codec import pack, unpack
 from agentdesk.store.db import Db
 from agentdesk.store.trouble import reading
@@ -119,6 +120,14 @@ def gaps(db: Db, name: str | None = None) -> builtins.list[OpenGap]:
                    "AND (?1 IS NULL OR source = ?1) ORDER BY id", name)
     return [OpenGap(id=number, source=source, reason=reason, since=since, until=until, found_at=found_at)
             for number, source, reason, since, until, found_at in rows]
+
+
+def settle_gaps(db: Db, name: str, agent: str, now: Millis) -> int:
+    """Close the stretches of a source by the word of somebody who looked there; returns how many there were."""
+    closed = db.run("UPDATE gap SET closed_at = ? WHERE source = ? AND closed_at IS NULL", now, name)
+    if closed:
+        ledger.write(db, at=now, agent=agent, action="looked_there", source=name, detail={"stretches": closed})
+    return closed
 
 
 def quarantined(db: Db, name: str | None = None, limit: int = -1) -> builtins.list[Quarantined]:

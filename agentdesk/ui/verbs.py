@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from agentdesk.commands.context import Choice, Context
 from agentdesk.commands.registry import Rest, verb
+from agentdesk.desk import holes
 from agentdesk.errors import Refused
 from agentdesk.ui.front import ScreenFront
 from agentdesk.ui.screens import base
@@ -227,6 +228,15 @@ async def pause(ctx: Context) -> str:
     """Leave the source under the cursor alone, or let it go on: nothing is fetched from it or sent to it meanwhile."""
     screen, source = source_under(ctx)
     return await screen.pause(source)
+
+
+@verb("looked-there", title="I looked there", contexts=("sources",))
+async def looked_there(ctx: Context) -> str:
+    """Say that you read on the platform what the source under the cursor could not show; the ledger keeps your word."""
+    screen, source = source_under(ctx)
+    said = await holes.settle(ctx.desk, source)
+    screen.reload()
+    return said
 
 
 @verb("ledger", title="Ledger", visual=True)

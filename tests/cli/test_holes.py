@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agentdesk.cli.exits import Exit
 from tests.cli.conftest import Run
 
 
@@ -17,3 +18,6 @@ def test_what_a_source_could_not_show_is_listed_with_the_reason(run: Run, posts:
     assert "posts.jsonl was replaced or cut short" in hole["reason"]
     assert "posts.jsonl was replaced or cut short" in run("sources", "--holes", "file:posts").out
     assert run("sources", "--holes", "file:nosuch").code != 0
+    assert "looked at by ann" in run("sources", "--looked", "file:posts").err
+    assert run("sources", "--holes", "file:posts", "--json").lines == []
+    assert run("sources", "--looked", "file:posts").code == Exit.REFUSED

@@ -14,6 +14,7 @@ from agentdesk.desk import answer, find, inbox
 from agentdesk.model.clock import HOUR, MINUTE, SECOND
 from agentdesk.model.conversation import Disposition
 from agentdesk.model.outgoing import Action, SendState, Verb
+from agentdesk.model.page import Gap
 from agentdesk.store import outbox, sources
 from agentdesk.store.db import Db
 from agentdesk.ui.app import DeskApp
@@ -162,6 +163,23 @@ async def test_an_answer_without_news_shows_as_an_answer(world: World) -> None:
         await world.sync()
         app.tick(world.clock.now())
         await until(pilot, lambda: "last answer 5 min ago" not in screen_text(app))
+
+
+async def test_what_could_not_be_fetched_is_told_until_somebody_looked_there(world: World) -> None:
+    now = world.clock.now()
+    gap = Gap(reason="More came than the feed lists", since=now - HOUR, until=now)
+    world.desk.store.write_now(lambda db: sources.add_gap(db, SOURCE, gap, now))
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        text = await opened(app, pilot, SourcesScreen())
+        assert "1 stretch of messages could not be fetched" in text
+        assert "More came than the feed lists" in text
+        await pilot.press("v")
+        await until(pilot, lambda: "could not be fetched" not in screen_text(app))
+        await pilot.press("v")
+        await until(pilot, lambda: "could show everything" in screen_text(app))
+    told = world.desk.store.reader.rows("SELECT agent, action, source FROM ledger WHERE action = 'looked_there'")
+    assert told == [("ann", "looked_there", SOURCE)]
 
 
 async def test_a_source_can_be_paused_and_goes_on(world: World) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Hashable
 
 from agentdesk.commands.registry import quote
 from agentdesk.desk import find
+from agentdesk.desk.holes import holes
 from agentdesk.model.clock import MINUTE, Millis
 from agentdesk.model.source import SourceState
 from agentdesk.ui.present import line
 from agentdesk.ui.screens.listing import ListScreen, empty, heading, paragraph
 from agentdesk.ui.widgets.blocks import Block
 from agentdesk.ui.widgets.runs import BLANK, Row, Run
-from agentdesk.ui.widgets.when import length, short_left
+from agentdesk.ui.widgets.when import length, moment, short_left
 
 WORDS = {"new": "not asked yet", "ok": "answers", "retry": "trying again", "offline": "cannot be reached",
          "auth": "sign-in refused", "stopped": "stopped", "paused": "paused"}
@@ -24,6 +25,8 @@ INKS = {"ok": "ok", "new": "dim", "paused": "dim", "retry": "soon", "offline": "
 
 SKEW = 2 * MINUTE
 """A difference between our clock and a server's that is shown."""
+MOST_HOLES = 3
+"""So many stretches that could not be fetched are told each by itself."""
 
 
 class SourcesScreen(ListScreen):
@@ -119,9 +122,20 @@ class SourcesScreen(ListScreen):
             for warning in it.account.warnings:
                 rows.extend(paragraph(f"{glyphs.warn} {warning}", self.room, "warn", 5, 2))
         if it.gaps:
-            words = f"{it.gaps} stretch{'es' if it.gaps > 1 else ''} of messages could not be fetched"
-            rows.extend(paragraph(f"{glyphs.warn} {words}", self.room, "warn", 5, 2))
+            rows.extend(self._holes(it, now))
         if it.rejects:
             words = f"{it.rejects} item{'s' if it.rejects > 1 else ''} could not be understood; kept aside"
             rows.extend(paragraph(f"{glyphs.warn} {words}", self.room, "warn", 5, 2))
         return (*rows, BLANK)
+
+    def _holes(self, it: SourceState, now: Millis) -> list[Row]:
+        """The latest stretches that could not be fetched, with when and why, and what a person does about them."""
+        warn = self.desk_app.palette.glyphs.warn
+        count = f"{it.gaps} stretch{'es' if it.gaps > 1 else ''}"
+        words = f"{count} of messages could not be fetched: look there, then press v"
+        rows = list(paragraph(f"{warn} {words}", self.room, "warn", 5, 2))
+        for hole in holes(self.desk, it.name)[-MOST_HOLES:]:
+            ends = [moment(at, now, self.desk.zone) for at in (hole.since, hole.until) if at is not None]
+            when = " to ".join(ends) or f"found {moment(hole.found_at, now, self.desk.zone)}"
+            rows.extend(paragraph(f"{when}: {hole.reason}", self.room, "dim", 7, 2))
+        return rows

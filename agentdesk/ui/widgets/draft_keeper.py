@@ -120,7 +120,7 @@ class DraftKeeper:
     async def _rescue(self, draft: Draft, remedy: str) -> str:
         """Put a copy where it can be found; says where, or that it stands on the screen only."""
         name = f"draft-{draft.conversation_id}-{draft.kind.value}.txt"
-        for folder in (self.desk.store.path.parent / "rescue", places().config_dir / "rescue",
+        for folder in (self.desk.store.path.parent / "rescue", places(self.desk.profile).config_dir / "rescue",
                        Path.home() / "agentdesk-rescue"):
             try:
                 await asyncio.to_thread(_write, folder, name, draft.text)
