@@ -426,3 +426,11 @@ def test_a_conversation_is_tied_shown_and_untied_from_the_shell(run: Run, posts:
     assert run("do", f"unlink {second}", str(first)).out.startswith("No longer tied")
     refused = run("do", "escalate", str(first))
     assert (refused.code, "No help desk" in refused.err) == (Exit.REFUSED, True)
+
+
+def test_writing_without_words_is_refused_in_the_shell(run: Run, posts: Path) -> None:
+    run("sync")
+    for verb in ("reply", "note"):
+        answer = run("do", verb, number_of(run, "kim"))
+        assert (answer.code, answer.out) == (Exit.REFUSED, "")
+        assert "agentdesk reply NUMBER" in answer.err
