@@ -38,9 +38,10 @@ def of(db: Db, conversation_id: int) -> list[Link]:
 
 
 def label(source: str, ref: str) -> str:
-    """How a conversation of a help desk is called: ``rt#5512``."""
+    """How a conversation of a help desk is called: ``rt#5512``; of a mail the beginning of its id."""
     kind, _, name = source.partition(":")
-    return f"{name if kind == 'demo' else kind}#{inert_line(ref, limit=40)}"
+    short = inert_line(ref.strip("<>"), limit=16)
+    return f"{name if kind == 'demo' else kind}#{short}"
 
 
 def _link(db: Db, conversation_id: int, row: tuple[Any, ...]) -> Link:
