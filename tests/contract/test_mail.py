@@ -96,8 +96,12 @@ class MailWorld(World):
         """What reached the customer last."""
         return self.server.delivered[-1].raw
 
+    async def mail_with(self, text: str) -> bytes:
+        """The mail with this text, wherever it went."""
+        return await self.last_mail()
+
     async def files(self, text: str) -> list[tuple[bytes, str]]:
-        mail = parsed(await self.last_mail(), policy=SMTP)
+        mail = parsed(await self.mail_with(text), policy=SMTP)
         assert isinstance(mail, EmailMessage)
         return [(part.get_content(), str(part["Content-Description"] or "")) for part in mail.iter_attachments()]
 

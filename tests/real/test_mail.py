@@ -23,7 +23,7 @@ from agentdesk.connectors.mail.connector import MailConnector
 from agentdesk.errors import AuthError, Unavailable
 from agentdesk.model.clock import ManualClock
 from agentdesk.model.message import Direction
-from tests.contract.suite import ConnectorContract, reply
+from tests.contract.suite import ConnectorContract, Held, reply, skip
 from tests.contract.test_mail import MailWorld
 from tests.real.conftest import run, worker
 
@@ -141,6 +141,9 @@ class RealMailWorld(MailWorld):
         line.logout()
         return next(part[1] for part in parts if isinstance(part, tuple))
 
+    async def mail_with(self, text: str) -> bytes:
+        return await asyncio.to_thread(self._last, self.depot if await self.tickets(text) else self.jane)
+
     async def tickets(self, text: str) -> int:
         return await asyncio.to_thread(self._count, self.depot, text)
 
@@ -161,6 +164,9 @@ class RealMailWorld(MailWorld):
         user = self.server.address.partition("@")[0]
         await asyncio.to_thread(run, "mail-up", "rebuild", user, env=self.post["env"])
         await self.restart()
+
+    def hold_back(self, what: Held) -> None:
+        skip("these servers show what they hold")
 
     async def delete_thread(self, thread: str) -> None:
         await asyncio.to_thread(self._delete, thread)
