@@ -148,6 +148,22 @@ async def test_a_held_reply_stands_at_the_end_and_counts_down(world: World) -> N
         assert "held" not in shown(thread)
 
 
+async def test_a_reply_that_is_frozen_while_the_pane_has_no_room_stands_there_once_it_has(world: World) -> None:
+    number = await world.arrive("a")
+    app = app_over(world)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.conversation and shown(thread_of(app)))
+        thread = thread_of(app)
+        thread.styles.width = 0
+        await until(pilot, lambda: thread.size.width == 0)
+        await answer.send(world.desk, written(world, number, "It is on its way"))
+        thread.reload()
+        thread.tick(world.clock.now())
+        thread.styles.width = "1fr"
+        await until(pilot, lambda: "held 0:05" in shown(thread))
+
+
 async def test_moving_by_messages_and_copying_the_one_under_the_cursor(world: World) -> None:
     world.platform.write("a", "the first message")
     world.clock.advance(HOUR)

@@ -197,7 +197,8 @@ class ThreadView(Blocks):
         page = self.page()
         places = {block.key: index for index, block in enumerate(self.blocks)}
         for entry in self._entries:
-            self.replace(places[-entry.id], Block(thread_layout.pending(entry, page), -entry.id))
+            if -entry.id in places:  # what came in while the pane had no room is laid out once it has some
+                self.replace(places[-entry.id], Block(thread_layout.pending(entry, page), -entry.id))
 
     # -- moving ----------------------------------------------------------------------------------------------------
 
