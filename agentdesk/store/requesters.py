@@ -46,11 +46,13 @@ def settle(db: Db, ticket_ids: Iterable[int], now: Millis) -> list[int]:
         "JOIN conversation AS t ON t.id = l.other_id JOIN conversation AS p ON p.id = l.conversation_id "
         "WHERE t.customer_id <> p.customer_id", pack(list(ticket_ids)))
     changed: list[int] = []
+    gone: set[int] = set()
     for row in rows:
         it = _Opened(*row)
-        out = _ours(db, it)
-        if out is not None and it.customer not in changed and _is_whom_we_named(db, it, out):
+        out = _ours(db, it) if gone.isdisjoint((it.customer, it.requester)) else None
+        if out is not None and _is_whom_we_named(db, it, out):
             _join(db, it, now)
+            gone.add(it.requester)
             changed += [it.post, it.ticket, *customers.open_conversation_ids(db, it.customer)]
     return list(dict.fromkeys(changed))
 

@@ -169,3 +169,29 @@ def test_an_older_ticket_of_theirs_comes_along(scene: Scene, post: int) -> None:
     opens(scene, post)
     shows(scene, JANE)
     assert same(scene, post, before)
+
+
+def test_two_tickets_of_one_customer_may_be_told_at_once(scene: Scene, post: int) -> None:
+    scene.ask(thread="t2")
+    bo = msgspec.structs.replace(scene.message().author, ref="bo", name=inert_line("Bo"))
+    posts = scene.ask(thread="t3", author=bo), scene.ask(thread="t4", author=bo)
+    ours = tuple(opens(scene, number, ref=str(number), customer_name="Bo") for number in posts)
+    scene.clock.advance(1_000)
+    scene.take(remote=[scene.remote(str(number), customer_ref=JANE.ref) for number in posts], profiles=(JANE,),
+               source=DESK)
+    assert same(scene, posts[0], ours[0])
+    assert same(scene, posts[1], ours[1])
+
+
+def test_tickets_of_two_customers_may_be_told_at_once(scene: Scene, post: int) -> None:
+    bo = Profile(ref="bo@shop.example", handle=inert_line("bo@shop.example"), name=inert_line("Bo"))
+    author = msgspec.structs.replace(scene.message().author, ref="bo", name=inert_line("Bo"))
+    again = scene.ask(thread="t2")
+    other = scene.ask(thread="t3", author=author)
+    assert scene.get(other).customer_id == again, "the number of a conversation of Jane's"
+    ours = opens(scene, post), opens(scene, other, ref="5513", customer_name="Bo", customer_mail="bo@shop.example")
+    scene.clock.advance(1_000)
+    scene.take(remote=[scene.remote("5512", customer_ref=JANE.ref), scene.remote("5513", customer_ref=bo.ref)],
+               profiles=(JANE, bo), source=DESK)
+    assert same(scene, post, ours[0])
+    assert same(scene, other, ours[1])
