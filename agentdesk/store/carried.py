@@ -23,7 +23,7 @@ def folder(database: Path) -> Path:
 
 def sweep(db: Db, now: Millis) -> int:
     """Remove the files that no draft and no unsettled entry of the outbox names; returns how many."""
-    place = folder(Path(db.path))
+    place = folder(Path(db.path)).resolve()  # drafts name their files without links on the way
     if not place.is_dir():
         return 0
     named, gone = _named(db), 0

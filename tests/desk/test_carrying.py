@@ -17,6 +17,7 @@ from agentdesk.model.message import Attachment, Direction
 from agentdesk.model.outgoing import Draft, OutKind
 from agentdesk.model.text import inert_line
 from agentdesk.store import carried, drafts
+from agentdesk.store.db import Store
 from tests.desk.conftest import World
 from tests.desk.test_escalate import RT, Two
 
@@ -226,3 +227,17 @@ async def test_what_has_left_is_removed_and_what_is_to_leave_stays(two: Two) -> 
     age(2 * HOUR)
     assert carried.sweep(db, clock.now()) == 1
     assert kept(two) == []
+
+
+async def test_a_file_that_is_named_stays_where_the_cache_lies_behind_a_link(two: Two, tmp_path: Path) -> None:
+    sends(two, ("one.jpg", PHOTO))
+    draft, _ = await carry(two, await arrived(two))
+    await answer.save(two.desk, draft)
+    (path,) = kept(two)
+    os.utime(path, (0, 0))
+    (tmp_path / "link").symlink_to(tmp_path)
+    elsewhere = Store.open(tmp_path / "link" / "data" / two.desk.store.path.name, two.clock)
+    try:
+        assert carried.sweep(elsewhere.reader, two.clock.now()) == 0
+    finally:
+        elsewhere.close()
