@@ -130,6 +130,18 @@ async def test_rows_hidden_from_us_are_not_the_end_of_the_list(world: RtWorld) -
     assert "behind the hidden ones" in texts(pages)
 
 
+async def test_a_ticket_without_words_holds_nothing_up_where_others_words_are_hidden(world: RtWorld) -> None:
+    """What is hidden fills whole pages of the texts that show whether RT shows any."""
+    for number in range(150):
+        world.rt.mail(JANE, f"secret {number}", queue=5)
+    world.rt.mail(JANE, "first")
+    _, cursor = await drain(world.connector)
+    wordless = world.rt.mail(JANE, "")
+    world.rt.parts.pop()
+    pages, _ = await drain(world.connector, cursor)
+    assert str(wordless) in [head.ref for page in pages for head in page.conversations]
+
+
 async def test_a_whole_page_of_hidden_rows_delays_but_does_not_lose(world: RtWorld) -> None:
     first = world.rt.mail(JANE, "first")
     _, cursor = await drain(world.connector)

@@ -427,9 +427,10 @@ class FakeRt:
             wanted.setdefault(limit["field"], set()).update(behind)
         ids, owners = wanted.get("id"), wanted.get("TransactionId")
         rows = [p for p in self.parts if (ids is None or p.id in ids) and (owners is None or p.row in owners)]
-        hidden = {row.id for row in self.rows if row.hidden}
+        hidden = {row.id for row in self.rows if row.hidden
+                  or (row.ticket in self.tickets and not self._sees(self.tickets[row.ticket]))}
         items = []
-        for part in rows:
+        for part in self._page(rows, params):
             size = len(part.content.encode("utf-8", "replace")) if part.size is None else part.size
             item = {"id": str(part.id), "type": "attachment", "TransactionId": str(part.row), "ContentType": part.mime,
                     "Filename": part.name, "ContentLength": str(size)}
@@ -437,7 +438,7 @@ class FakeRt:
                 item["Content"] = part.content
             if part.row not in hidden:
                 items.append(item)
-        return self._list(items, params, None)
+        return self._list(items, {}, None)
 
     def _attachment(self, number: str, **_: Any) -> Reply:
         if int(number) > len(self.parts):

@@ -33,6 +33,7 @@ PART_LIMIT = 1024 * 1024
 """Texts longer than this are not fetched; RT shows them."""
 LIST_BUDGET = 200
 NEARBY = 1_000
+HIDDEN_PAGES = 10
 UNREAD = "(RT does not show this text)"
 ON_TICKETS = "ObjectType = 'RT::Ticket'"
 """Part of every query for transactions: without it RT mixes in users and queues that have the same numbers."""
@@ -203,8 +204,10 @@ class RtClient:
     async def shows_parts(self, transaction: int) -> bool:
         """True when RT shows anything that hangs on a transaction about there or later: there always is something."""
         query = json.dumps([{"field": "TransactionId", "operator": ">", "value": max(0, transaction - NEARBY)}])
-        data = await self.get("/attachments", {"query": query, "fields": "TransactionId", "per_page": 1, "page": 1})
-        return bool(data.get("items")) if isinstance(data, dict) else False
+        params = {"query": query, "fields": "TransactionId", "orderby": "id"}
+        async for _ in self.pages("/attachments", params, patience=HIDDEN_PAGES):
+            return True
+        return False
 
     async def texts(self, parts: Sequence[Part]) -> dict[int, str]:
         """The content of these parts, a limited amount to a call."""
