@@ -389,6 +389,31 @@ async def test_words_of_another_window_are_not_written_over(world: World) -> Non
         assert copy.read_text() == "Here!"
 
 
+async def test_who_types_on_while_the_disk_is_slow_is_no_other_window(world: World,
+                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    save, begun, go = answer.save, list[str](), asyncio.Event()
+
+    async def slow(desk: Desk, draft: Draft) -> int:
+        at = await save(desk, draft)
+        begun.append(draft.text)
+        await go.wait()
+        return at
+
+    async with writing(world) as (_, pilot, composer, _):
+        monkeypatch.setattr(answer, "save", slow)
+        await typed(pilot, "Here")
+        composer._store_now()
+        await until(pilot, lambda: begun == ["Here"])
+        world.clock.advance(1)
+        await typed(pilot, "!")
+        stored = asyncio.create_task(composer.flush())
+        await pilot.pause()
+        go.set()
+        await stored
+        assert composer.keeper.trouble is None
+        assert [draft.text for draft in find.drafts(world.desk)] == ["Here!"]
+
+
 async def test_leaving_stores_what_was_typed_in_the_last_moment(world: World) -> None:
     async with writing(world) as (app, pilot, _, _):
         await typed(pilot, "Last words")

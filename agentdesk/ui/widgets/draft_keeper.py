@@ -40,6 +40,8 @@ class DraftKeeper:
         self._stored: Draft | None = None
         self._rescued: Path | None = None
         self._sending = False
+        self._storing = asyncio.Lock()
+        """One after the other: what is stored must know of what was stored before it."""
         self._news_told = 0
         """How many messages that came in were shown when sending was stopped for them."""
         self._to = ""
@@ -100,6 +102,10 @@ class DraftKeeper:
 
         Not while it is being sent: it would be a draft again behind what left.
         """
+        async with self._storing:
+            await self._store()
+
+    async def _store(self) -> None:
         draft = self.draft
         if draft is None or self._sending or not self.unsaved:
             return
