@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from agentdesk.commands.context import Choice, Context
 from agentdesk.commands.queue import LIST
 from agentdesk.commands.registry import verb
@@ -36,6 +38,8 @@ async def escalate_post(ctx: Context, to: str = "", place: str = "", subject: st
                 "Begin the ticket anew?", f"A draft of {len(kept.text)} characters is here and would be replaced"):
             return None
         draft = escalate.propose(ctx.desk, ctx.one, to, place=place, subject=subject, note=_wanted(note))
+        if kept is not None:
+            draft = msgspec.structs.replace(draft, saved_at=kept.saved_at)  # it may take the place of that one
         draft, behind = await _with_files(ctx, draft) if files else (draft, "")
     if send:
         sent = await answer.send(ctx.desk, draft, frozenset(override.replace(",", " ").split()))

@@ -309,6 +309,11 @@ async def test_a_ticket_begun_earlier_is_taken_up_again(two: Two) -> None:
     again = escalate.begun(two.desk, number)
     assert again is not None
     assert again.text.endswith("Mine")
+    _, front = await two.run("escalate to=rt:support", number, True)
+    assert front.shown
+    anew = escalate.begun(two.desk, number)
+    assert anew is not None
+    assert not anew.text.endswith("Mine")
 
 
 async def test_the_choice_is_asked_for_when_there_is_one(two: Two) -> None:
