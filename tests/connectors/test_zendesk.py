@@ -15,8 +15,9 @@ import msgspec
 import pytest
 
 from agentdesk.config.sources import ZendeskSource
+from agentdesk.connectors.items import instant, iso
 from agentdesk.connectors.registry import create
-from agentdesk.connectors.zendesk import sign_in
+from agentdesk.connectors.zendesk import reading, sign_in
 from agentdesk.connectors.zendesk.canned import translated
 from agentdesk.connectors.zendesk.client import authorization, plain_words
 from agentdesk.errors import (
@@ -254,6 +255,44 @@ async def test_more_than_a_search_shows_in_one_second_is_a_gap(searching: Zendes
     searching.line.faults = []
     z.write(JANE, "two", ticket=number)
     assert "two" in texts((await drain(searching.connector, page.cursor))[0])
+
+
+async def test_a_second_that_cannot_be_shown_is_told_once_while_it_is_fresh(searching: ZendeskWorld) -> None:
+    z = searching.zendesk
+    number = z.write(JANE, "one")
+    searching.clock.advance(HOUR)
+    z.touch(number)
+    _, cursor = await drain(searching.connector)
+    row = {**z._row(z.tickets[number]), "result_type": "ticket"}
+    same = json.dumps({"results": [row] * 100, "count": 5_000, "next_page": "https://x"}).encode()
+    searching.line.faults = [Fault("status", status=200, path="/search", body=same, times=11)]
+    page = await searching.connector.pull(cursor)
+    assert page.gap is not None
+    asked = len(searching.line.seen)
+    searching.line.faults = []
+    searching.clock.advance(5 * SECOND)
+    page = await searching.connector.pull(page.cursor)
+    queries = [request.url.params["query"] for request in searching.line.seen[asked:] if "query" in request.url.params]
+    assert page.gap is None
+    assert {query.rpartition("updated>=")[2] for query in queries} == {
+        iso((instant(row["updated_at"]) or 0) + SECOND, millis=False)}
+    z.write(JANE, "two", ticket=number)
+    assert "two" in texts((await drain(searching.connector, page.cursor))[0])
+
+
+async def test_many_changes_within_the_overlap_come_to_an_end(
+    searching: ZendeskWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "SEEN_KEPT", 30)
+    _, cursor = await drain(searching.connector)
+    for number in range(70):
+        searching.zendesk.write(f"c{number}@example.test", f"post {number}")
+    found: list[str] = []
+    for _ in range(6):
+        page = await searching.connector.pull(cursor)
+        found, cursor = found + texts([page]), page.cursor or ""
+    assert not page.more
+    assert sorted(found) == sorted(f"post {number}" for number in range(70))
 
 
 async def test_the_search_may_run_behind(searching: ZendeskWorld) -> None:

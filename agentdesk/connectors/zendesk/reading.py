@@ -32,6 +32,7 @@ SAME_SECOND: Millis = 3 * SECOND
 """A ticket that changed so lately is looked at once more."""
 TICKETS_PER_PAGE = 20
 SEEN_KEPT = 800
+"""So many are remembered besides those that the next search shows again."""
 EVER = "created>=2000-01-01T00:00:00Z"
 OURS_KEPT = 3_000
 BAD_KEPT = 50
@@ -61,6 +62,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     """By the search: every change up to here was handed over, but for those that show late."""
     looked: int = 0
     """When, by our clock, the last complete look began."""
+    behind: int = 0
+    """By the search: where it goes on after a second that it cannot show whole."""
     seen: dict[int, Seen] = {}
     """Tickets handed over lately."""
     todo: list[int] = []
@@ -270,7 +273,8 @@ class Reader:
             return Page(cursor=text)
         lost = None
         if not fresh and not ended:  # more changes in one second than a search shows
-            cursor.since = reached + SECOND + OVERLAP
+            cursor.since, cursor.behind = max(cursor.since, reached), reached + SECOND
+            cursor.looked = self._looked = now
             lost = Gap(reason="More tickets changed in one second than Zendesk's search shows",
                        since=reached, until=reached + SECOND)
         cursor.since = max([cursor.since, *(_updated(ticket) for ticket in fresh[:limit])])
@@ -284,7 +288,7 @@ class Reader:
 
     async def _changed(self, cursor: Cursor, limit: int) -> tuple[list[Ticket], list[Reject], bool, Millis]:
         """Tickets that changed since they were seen: (those, rejects, whether all were listed, how far it went)."""
-        start, page = max(0, cursor.since - OVERLAP), 1
+        start, page = max(0, cursor.since - OVERLAP, cursor.behind), 1
         fresh: dict[int, Ticket] = {}
         rejects: list[Reject] = []
         for _ in range(3 * SEARCH_PAGES):
@@ -293,7 +297,7 @@ class Reader:
             earlier = going_on(cursor.since, max(cursor.looked, self._looked), self._client.http.meter.skew)
             if earlier < cursor.since:
                 cursor.since, cursor.looked, self._looked = earlier, self._clock.now(), self._clock.now()
-                start, page, fresh, rejects = max(0, earlier - OVERLAP), 1, {}, []
+                start, page, fresh, rejects, cursor.behind = max(0, earlier - OVERLAP), 1, {}, [], 0
                 continue
             rejects += [item for item in changes.rejects if item.where not in {known.where for known in rejects}]
             fresh.update((t.id, t) for t in changes.tickets if _is_changed(t, cursor.seen))
@@ -345,7 +349,9 @@ class Reader:
             if self.watched is not None:
                 keeps = self._watches(ticket) and ticket.status not in SOLVED
                 cursor.ours = [number for number in cursor.ours if number != ticket.id] + [ticket.id] * keeps
-        cursor.seen = dict(list(cursor.seen.items())[-SEEN_KEPT:])
+        low, spare = cursor.since - OVERLAP, len(cursor.seen) - SEEN_KEPT
+        cursor.seen = {number: seen for place, (number, seen) in enumerate(cursor.seen.items())
+                       if place >= spare or seen.updated >= low}
         cursor.ours = cursor.ours[-OURS_KEPT:]
 
     def _watches(self, ticket: Ticket) -> bool:
