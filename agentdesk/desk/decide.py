@@ -128,6 +128,12 @@ def _carry_out(db: Db, desk: Desk, conversation_id: int, action: str, decision: 
                  code=decision.code, detail=detail)
 
 
+def newest(desk: Desk) -> str:
+    """The step that undo would take back; empty when there is none."""
+    found = ledger.last_undoable(desk.store.reader, desk.agent)
+    return "" if found is None else found.uid
+
+
 async def undo(desk: Desk) -> str:
     """Take back this agent's last decision as far as it can be; says what was done."""
     from agentdesk.desk import exclusions

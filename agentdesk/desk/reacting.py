@@ -169,17 +169,18 @@ def waiting(desk: Desk, conversation_id: int, message_id: int = 0) -> StoredMess
 async def approve(desk: Desk, conversation_id: int, message_id: int = 0) -> str:
     """Let everybody see a message that its server holds back for us."""
     await _decide_waiting(desk, conversation_id, Verb.APPROVE, "approved", message_id)
-    return f"Approved: everybody will see it{_while(desk)}"
+    return f"Approved: everybody will see it{_in(desk)}"
 
 
 async def reject(desk: Desk, conversation_id: int, message_id: int = 0) -> str:
     """Have a message that its server holds back for us deleted there; that cannot be taken back once it left."""
     await _decide_waiting(desk, conversation_id, Verb.REJECT, "rejected", message_id)
-    return f"Rejected: it will be deleted there and is kept here{_while(desk)}"
+    return f"Rejected: it will be deleted there{_in(desk)} and is kept here"
 
 
-def _while(desk: Desk) -> str:
-    return f" · u takes it back for {round(desk.hold / 1_000)} s" if desk.hold else ""
+def _in(desk: Desk) -> str:
+    """When it leaves, which is as long as it can be taken back."""
+    return f" in {round(desk.hold / 1_000)} s" if desk.hold else ""
 
 
 async def _decide_waiting(desk: Desk, conversation_id: int, verb: Verb, code: str, message_id: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 import msgspec
@@ -13,8 +14,10 @@ from agentdesk.model.events import Changed, Notice
 from agentdesk.store import standing
 from agentdesk.store.db import Db
 
-AT_ONCE = 200
+AT_ONCE = 100
 """Conversations in one transaction, so that a draft does not wait for thousands."""
+REST_S = 0.05
+"""Seconds between two of them, in which keys are answered as fast as ever."""
 _KEPT = "rules"
 """The setting that says by which rules the conversations stand."""
 
@@ -31,7 +34,7 @@ async def follow(desk: Desk) -> bool:
 
     try:
         while after := await desk.store.write(some):
-            pass
+            await asyncio.sleep(REST_S)
         await desk.store.write(lambda db: _keep(db, mark))
     except DeskError as error:
         desk.emit(Notice(level="warning", text=f"The queue stands by the rules of before: {error.title}",

@@ -14,6 +14,7 @@ from textual.worker import Worker
 from agentdesk.commands.context import Context, Level
 from agentdesk.commands.keymap import WORDS, Keymap
 from agentdesk.commands.registry import Call, Registry, Verb
+from agentdesk.desk import decide
 from agentdesk.errors import DeskError
 from agentdesk.model.clock import Millis
 from agentdesk.ui.front import ScreenFront
@@ -171,8 +172,10 @@ class CallApp(LookApp):
 
     async def _run(self, ctx: Context, call: Call, one: Verb, done: asyncio.Event) -> None:
         try:
+            before = decide.newest(self.desk) if one.undoable else ""
             sentence = await self.registry.run(ctx, call)
-            back = self.keymap.key_of("queue", "undo") if one.undoable and sentence else ""
+            decided = one.undoable and sentence and decide.newest(self.desk) != before
+            back = self.keymap.key_of("queue", "undo") if decided else ""
             self._answer(sentence, f"{back} takes it back" if back else "")
         finally:
             done.set()

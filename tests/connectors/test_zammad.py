@@ -56,6 +56,17 @@ def upload(path: Path, content: bytes = b"file content") -> Upload:
                   digest=hashlib.sha256(content).hexdigest())
 
 
+def test_whatever_the_next_look_shows_again_is_remembered(clock: ManualClock) -> None:
+    at = clock.now()
+    reader = Reader(ZammadSource(name="a", url=BASE), cast(ZammadClient, FakeClient()), cast(Speaker, None), clock)
+    cursor = Cursor(since=at)
+    reader._note(cursor, [Ticket(id=number, updated_at=iso(at), created_at=iso(at)) for number in range(1, 1_200)])
+    assert len(cursor.seen) == 1_199
+    cursor.since = at + HOUR
+    reader._note(cursor, [])
+    assert cursor.seen == {}
+
+
 # who speaks ---------------------------------------------------------------------------------------------------------
 
 

@@ -243,7 +243,7 @@ async def test_either_is_taken_back_until_it_left_and_never_after(
     heard: list[Event] = []
     world.desk.subscribe(heard.append)
     number = await waits(world)
-    assert f"u takes it back for {world.desk.hold // SECOND} s" in await call(world.desk, number)
+    assert f" in {world.desk.hold // SECOND} s" in await call(world.desk, number)
     await decide.undo(world.desk)
     await deliver(world)
     assert (done(world), pending(world, number)) == ([], [True])

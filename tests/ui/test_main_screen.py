@@ -517,6 +517,16 @@ async def test_what_can_be_taken_back_is_said_with_the_key_for_that(world: World
         assert find.conversation(world.desk, number).claim_agent == ""
 
 
+async def test_what_changed_nothing_names_no_key_that_would_take_something_else_back(world: World) -> None:
+    await customers(world, 1)
+    async with running(world) as (app, pilot):
+        await pilot.press("c")
+        await until(pilot, lambda: "u takes it back" in bar(app))
+        await app.call_verb("reopen")
+        await until(pilot, lambda: "0 conversations" in bar(app))
+        assert "takes it back" not in bar(app)
+
+
 async def test_long_words_take_lines_and_go_away(world: World) -> None:
     async with running(world, TINY) as (app, pilot):
         app.say("error", "The helpdesk refuses the reply because the ticket was merged into another one",

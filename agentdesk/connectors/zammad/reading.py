@@ -34,7 +34,6 @@ WIDE: Millis = 2 * HOUR
 WIDE_EVERY = 40
 """So often a quiet pull through the search index looks further back."""
 TICKETS_PER_PAGE = 20
-SEEN_KEPT = 1_000
 OURS_KEPT = 4_000
 BAD_KEPT = 50
 LIST_BUDGET = 60
@@ -302,9 +301,7 @@ class Reader:
                 keeps = self._watches(ticket) and not self._speaker.closed(ticket)
                 cursor.ours = [number for number in cursor.ours if number != ticket.id] + [ticket.id] * keeps
         low = cursor.since - self._overlap
-        recent = [item for item in cursor.seen.items() if item[1].updated >= low]
-        kept = sorted(recent, key=lambda item: item[1].updated)
-        cursor.seen = dict(kept[-SEEN_KEPT:])
+        cursor.seen = {number: seen for number, seen in cursor.seen.items() if seen.updated >= low}
         cursor.ours = cursor.ours[-OURS_KEPT:]
 
     def _watches(self, ticket: Ticket) -> bool:
