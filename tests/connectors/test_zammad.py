@@ -15,11 +15,14 @@ import msgspec
 import pytest
 
 from agentdesk.config.sources import ZammadSource
+from agentdesk.connectors.items import iso
 from agentdesk.connectors.places import label, site
 from agentdesk.connectors.registry import create
 from agentdesk.connectors.zammad import sign_in
 from agentdesk.connectors.zammad.canned import translated
 from agentdesk.connectors.zammad.client import plain_words
+from agentdesk.connectors.zammad.reading import Cursor
+from agentdesk.connectors.zammad.wire import Ticket
 from agentdesk.errors import (
     Ambiguous,
     AuthError,
@@ -56,9 +59,8 @@ def upload(path: Path, content: bytes = b"file content") -> Upload:
                   digest=hashlib.sha256(content).hexdigest())
 
 
-def test_whatever_the_next_look_shows_again_is_remembered(clock: ManualClock) -> None:
-    at = clock.now()
-    reader = Reader(ZammadSource(name="a", url=BASE), cast(ZammadClient, FakeClient()), cast(Speaker, None), clock)
+async def test_whatever_the_next_look_shows_again_is_remembered(world: ZammadWorld) -> None:
+    reader, at = world.connector._reader, world.clock.now()
     cursor = Cursor(since=at)
     reader._note(cursor, [Ticket(id=number, updated_at=iso(at), created_at=iso(at)) for number in range(1, 1_200)])
     assert len(cursor.seen) == 1_199
