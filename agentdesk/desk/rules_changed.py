@@ -33,7 +33,7 @@ async def follow(desk: Desk) -> bool:
         return standing.refresh_all(db, desk.rulebook, desk.now(), after=after, limit=AT_ONCE)
 
     try:
-        while after := await desk.store.write(some):
+        while after := await desk.store.write(some):  # noqa: ASYNC110 - it waits for nothing, others have their turn
             await asyncio.sleep(REST_S)
         await desk.store.write(lambda db: _keep(db, mark))
     except DeskError as error:
