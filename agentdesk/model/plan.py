@@ -22,6 +22,8 @@ class HeldMessage(msgspec.Struct, frozen=True, kw_only=True):
     deleted: bool
     indirect: bool = False
     pending: bool = False
+    emptied: bool = False
+    """Its text was removed on purpose, after the time set for keeping it."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,9 +37,10 @@ def held(db: Db, source: str, page: Page) -> Held:
     refs = pack([m.ref for m in page.messages] + list(page.removed))
     messages = {
         ref: HeldMessage(id=number, conversation_ref=conversation_ref, text=text, edited_at=edited_at,
-                         deleted=deleted_at is not None, indirect=bool(indirect), pending=bool(pending))
-        for ref, number, conversation_ref, text, edited_at, deleted_at, indirect, pending in db.rows(
-            "SELECT m.ref, m.id, c.ref, m.text, m.edited_at, m.deleted_at, m.indirect, m.pending "
+                         deleted=deleted_at is not None, indirect=bool(indirect), pending=bool(pending),
+                         emptied=bool(emptied))
+        for ref, number, conversation_ref, text, edited_at, deleted_at, indirect, pending, emptied in db.rows(
+            "SELECT m.ref, m.id, c.ref, m.text, m.edited_at, m.deleted_at, m.indirect, m.pending, c.emptied "
             "FROM json_each(?) AS w CROSS JOIN message AS m ON m.source = ? AND m.ref = w.value "
             "JOIN conversation AS c ON c.id = m.conversation_id", refs, source)}
     open_there = int(db.value("SELECT count(*) FROM (SELECT 1 FROM conversation WHERE state = 'open' AND source = ? "

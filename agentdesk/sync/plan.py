@@ -86,8 +86,8 @@ class _Work:
             self.approved.append(message.ref)
         if gone and not held.deleted:
             self.delete.append(message.ref)
-        if message.deleted and held.text:
-            return  # a tombstone never replaces words
+        if (message.deleted and held.text) or held.emptied:
+            return  # a tombstone never replaces words, and words that were to leave do not come back
         stale = (message.edited_at or 0) < (held.edited_at or 0) <= self.now + PLAUSIBLE
         if message.text and message.text != held.text and (not stale or not held.text):
             self.edit.append(msgspec.structs.replace(message, deleted=gone or held.deleted))

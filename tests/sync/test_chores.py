@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from agentdesk.model.clock import DAY, HOUR, MINUTE, ManualClock
 from agentdesk.model.conversation import Disposition, State
+from agentdesk.model.page import Page
 from agentdesk.store import claims, conversations, decisions, integrity, ledger, outbox
 from agentdesk.store.db import Db
 from agentdesk.sync import chores
 from agentdesk.sync.engine import Engine
-from tests.fakes.desk import LittleDesk, rulebook
+from tests.fakes.desk import SOURCE, LittleDesk, rulebook
 from tests.fakes.platform import Platform
 from tests.store.scene import claim, move
 
@@ -75,6 +76,19 @@ async def test_texts_leave_when_they_were_kept_as_long_as_they_are_to_be(desk: L
     assert [it.message.text for it in conversations.thread(desk.store.reader, number)] == ["", ""]
     assert [it.out.text for it in outbox.list(desk.store.reader, limit=10) if it.out] == [""]
     assert integrity.check(desk.store) == []
+
+
+async def test_texts_that_left_do_not_come_back_with_a_page_that_tells_them_again(
+    desk: LittleDesk, clock: ManualClock
+) -> None:
+    number = desk.conversation("c1")
+    told = [it.message for it in conversations.thread(desk.store.reader, number)]
+    desk.store.write_now(lambda db: _finish(db, number, clock.now()))
+    clock.advance(DAY)
+    keeping = Engine(desk.store, {}, rulebook(), clock, desk.events.append, desk.holder, keep_texts=DAY)
+    assert await keeping.empty_old(clock.now() + 1) == 1
+    await keeping.frame.bring_in(SOURCE, Page(messages=tuple(told)), "pull")
+    assert [it.message.text for it in conversations.thread(desk.store.reader, number)] == [""]
 
 
 def _finish(db: Db, number: int, now: int) -> None:
