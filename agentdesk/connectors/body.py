@@ -25,6 +25,10 @@ async def raw(response: httpx.Response) -> AsyncIterator[bytes]:
         yield chunk
 
 
+PIECE = b"\x1f"
+"""How another piece begins; anything else behind a piece is no part of the body."""
+
+
 class Unpacker:
     """A bounded decompressor; a body may be packed in several pieces, one behind the other."""
 
@@ -37,18 +41,21 @@ class Unpacker:
         found = bytearray()
         try:
             while chunk and len(found) < max(1, room):
-                found += self._engine.decompress(chunk, max(1, room) - len(found))
-                self._begun = not self._engine.eof
-                chunk = self._engine.unused_data.lstrip(b"\0")
                 if self._engine.eof:
+                    chunk = chunk.lstrip(b"\0")
+                    if not chunk.startswith(PIECE):
+                        break
                     self._engine = _engine()
+                self._begun = True
+                found += self._engine.decompress(chunk, max(1, room) - len(found))
+                chunk = self._engine.unused_data
         except zlib.error as error:
             raise TooMuch("it is packed and damaged") from error
         return bytes(found)
 
     def end(self) -> None:
         """The body is over: TooMuch when it is not over for us."""
-        if self._begun:
+        if self._begun and not self._engine.eof:
             raise TooMuch("it is packed and ends too early")
 
 

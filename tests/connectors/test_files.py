@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from agentdesk.connectors.body import Unpacker, unpacker
 from agentdesk.connectors.files import contents
 from agentdesk.connectors.http import Http
 from agentdesk.errors import BadAnswer, Gone, RateLimited, Rejected, Unavailable
@@ -112,6 +113,16 @@ async def test_a_file_that_is_packed_in_pieces_comes_whole(clock: ManualClock) -
                f"{BASE}/none": packed(b"")})
     assert await fetch(net, clock, "/two") == b"one, two"
     assert await fetch(net, clock, "/none") == b""
+
+
+@pytest.mark.parametrize("behind", [bytes(40), b"\n", b"\r\n<!-- served in 3 ms -->"])
+def test_what_stands_behind_a_packed_answer_is_no_part_of_it(behind: bytes) -> None:
+    unpack = unpacker("gzip")
+    assert unpack is not None
+    pieces = [gzip.compress(b"one, "), gzip.compress(b"two"), behind]
+    assert b"".join(unpack(piece, 100) for piece in pieces) == b"one, two"
+    unpack.end()
+    assert Unpacker()(b"".join(pieces), 100) == b"one, two"
 
 
 async def test_circles_refusals_and_outages_are_said(clock: ManualClock) -> None:
