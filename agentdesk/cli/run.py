@@ -105,6 +105,9 @@ async def _collect(desk: Desk, options: Options, only: str | None) -> int:
 async def _round(desk: Desk, name: str) -> bool:
     """One round over one source, told when it is over; False when it could not be reached."""
     result = await desk.connected().sync_once(name)
+    if result.paused:
+        output.say(f"{name}: paused, left alone; p among the sources of the desk lets it go on")
+        return True
     if result.error is not None:
         said = str(result.error)
         output.say(said if said.startswith(f"{name}:") else f"{name}: {said}")

@@ -45,6 +45,8 @@ class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
     gap: bool = False
     elsewhere: str = ""
     """The process that collects this source now, when it is not this one."""
+    paused: bool = False
+    """True when a person has paused it: nothing was asked or sent."""
     error: DeskError | None = None
 
 
@@ -190,7 +192,9 @@ class Engine:
     async def sync_once(self, source: str, *, send: bool = True) -> SyncResult:
         """Pull everything there is and send what is due, once; a failure is in the result, not raised."""
         collector, sender = self._collector(source), self.senders[source]
-        total = SyncResult(source=source)
+        total = SyncResult(source=source, paused=collector.paused)
+        if total.paused:
+            return total
         try:
             if not await collector.may_collect():
                 return msgspec.structs.replace(total, elsewhere=collector.elsewhere)
@@ -209,10 +213,10 @@ class Engine:
         return total
 
     async def send_once(self, source: str) -> int:
-        """Send what is due for a source, unless another process does; returns how many entries moved."""
+        """Send what is due for a source, unless it is paused or another process does; returns how many moved."""
         self._collector(source)
         sender = self.senders[source]
-        return await sender.once() if await sender.may_send() else 0
+        return await sender.once() if not sender.paused and await sender.may_send() else 0
 
     async def _on_demand(self, source: str, asked: Awaitable[Page], purpose: Purpose) -> Applied:
         async with asyncio.timeout(PULL_LIMIT_S):

@@ -229,6 +229,8 @@ async def test_a_paused_source_is_left_alone(desk: LittleDesk, clock: ManualCloc
     platform.write("c1", "Hello")
     await desk.engine.pause(SOURCE)
     await desk.collector.turn()
+    assert (await desk.engine.sync_once(SOURCE)).paused
+    assert await desk.engine.send_once(SOURCE) == 0
     assert desk.connector.calls == []
     assert sources.state(desk.store.reader, SOURCE).state == "paused"
     await desk.engine.resume(SOURCE)
