@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from agentdesk.connectors.cursors import read_cursor
+from agentdesk.connectors.mastodon import approvals
+from agentdesk.connectors.mastodon.reading import Cursor
 from agentdesk.errors import Rejected, Unavailable
 from agentdesk.model.clock import SECOND, ManualClock
 from agentdesk.model.outgoing import Action, Verb
@@ -100,6 +103,27 @@ async def test_one_that_cannot_be_asked_for_still_waits(world: MastodonWorld) ->
     page, cursor = await pull(world, cursor)
     assert (page.messages, page.removed) == ((), ())
     assert [m.pending for m in (await pull(world, cursor))[0].messages] == [False]
+
+
+async def test_those_that_cannot_be_asked_for_keep_nobody_else_waiting(
+    world: MastodonWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(approvals, "DECIDED_AT_ONCE", 1)
+    posts = [answers_us(world) for _ in range(2)]
+    _, cursor = await pull(world)
+    known = read_cursor(cursor, Cursor)
+    assert known is not None
+    stuck = next(iter(known.waiting))
+    (other,) = [post for post in posts if world.far.wishes[stuck].post != post.id]
+    for post in posts:
+        world.far.decide(post.id, "authorize")
+    world.far.bells.clear()
+    world.line.faults.append(Fault("status", status=500, path=f"/interaction_requests/{stuck}", times=9))
+    found: list[str] = []
+    for _ in range(3):
+        page, cursor = await pull(world, cursor)
+        found += [message.ref for message in page.messages]
+    assert found == [other.id]
 
 
 async def test_more_than_one_page_of_them(world: MastodonWorld) -> None:

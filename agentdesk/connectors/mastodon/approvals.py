@@ -66,6 +66,7 @@ class Approvals:
         approved, gone = list[Status](), list[str]()
         now = {number: reply.ref for number, reply in waiting.items()}
         left = [number for number in known if number not in waiting]
+        now |= {number: known[number] for number in left[DECIDED_AT_ONCE:]}  # first, for it is their turn next
         for number in left[:DECIDED_AT_ONCE]:
             decided = await self._decided(number, known[number])
             if decided == "gone":
@@ -74,7 +75,6 @@ class Approvals:
                 now[number] = known[number]
             else:
                 approved.append(decided)
-        now |= {number: known[number] for number in left[DECIDED_AT_ONCE:]}
         fresh = [reply for number, reply in waiting.items() if number not in known]
         return News(fresh, approved, gone, rejects, now)
 
