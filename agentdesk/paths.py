@@ -35,7 +35,6 @@ class Places(msgspec.Struct, frozen=True):
     log_file: Path
     crash_dir: Path
     """What went wrong, without anybody's text in it."""
-    """Drafts that could not be stored, as plain text."""
     runtime_dir: Path
     """The socket of a running desk; never under /tmp."""
 
