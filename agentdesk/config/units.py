@@ -20,7 +20,6 @@ _BAD_LENGTH = "not a length of time; write it like 6h, 90m, 5s or 1d 12h"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SPAN = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*[-–]\s*([0-9]{1,2}):([0-9]{2})")
 _LINE = re.compile(r"([a-z, -]+?)\s*:\s*([0-9].*)")
-_WEEK = 7 * 1440
 
 
 def parse_length(text: str) -> Millis:
