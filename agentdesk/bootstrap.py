@@ -153,7 +153,7 @@ def demo_clock(where: Places, demo: DemoOptions) -> Clock:
 
 async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only: str | None = None) -> None:
     """Load the connectors, read the secrets and make the engine; a source that cannot be had is shown, not fatal."""
-    from agentdesk.desk import prepare, rules_changed
+    from agentdesk.desk import prepare
     from agentdesk.desk.following import Following
     from agentdesk.logs import LogFile
     from agentdesk.model.events import SourceChanged
@@ -177,7 +177,6 @@ async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only:
         desk.emit(SourceChanged(source=name))
     if only is None:
         _tell_left_behind(desk, made)
-    await rules_changed.follow(desk)
     if world is not None and desk.store.writable and not prepare.is_prepared(desk):
         await _first_day(desk, world.setup)
 

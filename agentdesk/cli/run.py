@@ -13,7 +13,7 @@ from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
 from agentdesk.cli.screen import open_screen
 from agentdesk.cli.session import NO_SOURCES, ask_secret, desk_for, options_of, run
-from agentdesk.desk import find
+from agentdesk.desk import find, rules_changed
 from agentdesk.desk.desk import Desk
 from agentdesk.model.events import Arrived, Event, Notice, Progress, SourceChanged
 from agentdesk.store import sources as source_rows
@@ -98,6 +98,7 @@ async def _collect(desk: Desk, options: Options, only: str | None) -> int:
         went_well = await asyncio.gather(*(_round(desk, name) for name in names))
         went_well += [False for one in desk.config.sources
                       if not one.paused and only in (None, one.full_name) and one.full_name not in names]
+    await rules_changed.follow(desk)
     await disconnect(desk)
     return Exit.OK if all(went_well) else Exit.FINDINGS
 
@@ -139,8 +140,10 @@ async def _watch(desk: Desk, options: Options, only: str | None) -> int:
     async with asyncio.TaskGroup() as group:
         engine = group.create_task(desk.connected().run())
         waiting = group.create_task(stop.wait())
+        following = group.create_task(rules_changed.follow(desk))
         await asyncio.wait([engine, waiting], return_when=asyncio.FIRST_COMPLETED)
         engine.cancel()
         waiting.cancel()
+        following.cancel()
     await disconnect(desk)
     return Exit.OK

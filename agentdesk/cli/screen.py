@@ -100,8 +100,14 @@ async def _begin(desk: Desk, options: Options, given: dict[str, str]) -> None:
     async def ask(source: str) -> str:
         return given.pop(source)
 
+    import asyncio
+
+    from agentdesk.desk import rules_changed
+
     await connect(desk, options, ask=ask)
     try:
-        await desk.connected().run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(rules_changed.follow(desk))
+            await desk.connected().run()
     finally:
         await disconnect(desk)

@@ -15,7 +15,7 @@ from agentdesk.desk import answer, files
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import Refused, UsageError
 from agentdesk.model.message import Visibility
-from agentdesk.model.outgoing import OutboxEntry, OutKind
+from agentdesk.model.outgoing import OutboxEntry, OutKind, SendState
 
 
 @click.command()
@@ -73,7 +73,8 @@ def _write(ctx: click.Context, conversation: str, text: str | None, said: _Said,
         elif not mine:
             output.text("Sent" if said.kind is OutKind.REPLY else "Noted")
         else:
-            output.text("In the outbox")
+            refused = all(entry.state is SendState.REFUSED for entry in mine.values())
+            output.text("Refused; it is kept in the outbox" if refused else "In the outbox")
         return came_to(list(mine.values()))
 
 

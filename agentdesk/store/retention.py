@@ -41,9 +41,11 @@ def _empty(db: Db, number: int) -> None:
     db.run("UPDATE message SET text = '', raw = '', attachments = '' WHERE conversation_id = ?", number)
     db.run("INSERT INTO message_text (rowid, text, author_name) SELECT id, text, author_name FROM message "
            "WHERE conversation_id = ?", number)
-    for entry, client_id, kind, agent, body in db.rows(
-            "SELECT id, client_id, kind, agent, body FROM outbox WHERE conversation_id = ? AND kind <> 'action'",
+    for entry, client_id, kind, agent, body, known in db.rows(
+            "SELECT id, client_id, kind, agent, body, hash FROM outbox WHERE conversation_id = ? AND kind <> 'action'",
             number):
+        if known != row_hash(client_id, number, kind, agent, body):
+            continue  # a damaged one is left to a rescue
         bare = pack(msgspec.structs.replace(unpack(body, Outgoing), text="", uploads=())).encode()
         db.run("UPDATE outbox SET body = ?, hash = ? WHERE id = ?", bare,
                row_hash(client_id, number, kind, agent, bare), entry)

@@ -12,7 +12,7 @@ import pytest
 
 from agentdesk.bootstrap import Options, connect, disconnect, open_desk
 from agentdesk.connectors.base import Connector
-from agentdesk.desk import answer, find
+from agentdesk.desk import answer, find, rules_changed
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import StoreFull
 from agentdesk.model.clock import HOUR, MINUTE, ManualClock
@@ -45,6 +45,7 @@ async def opened(clock: ManualClock) -> tuple[Desk, list[Event]]:
     desk, heard = open_desk(Options(), clock), list[Event]()
     desk.subscribe(heard.append)
     await connect(desk, Options())
+    await rules_changed.follow(desk)
     return desk, heard
 
 

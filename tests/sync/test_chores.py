@@ -72,6 +72,12 @@ async def test_texts_leave_when_they_were_kept_as_long_as_they_are_to_be(desk: L
     assert await desk.engine.empty_old(clock.now()) == 0, "for ever, unless somebody says how long"
     keeping = Engine(desk.store, {}, rulebook(), clock, desk.events.append, desk.holder, keep_texts=DAY)
     assert await keeping.empty_old(clock.now() - 1) == 0
+    whole = desk.store.reader.value("SELECT body FROM outbox")
+    desk.store.write_now(lambda db: db.run("UPDATE outbox SET body = replace(body, 'our', '0ur')"))
+    assert await keeping.empty_old(clock.now() + 1) == 1
+    assert "0ur answer" in desk.store.reader.value("SELECT body FROM outbox"), "a damaged one is left to a rescue"
+    desk.store.write_now(lambda db: db.run("UPDATE outbox SET body = ?", whole))
+    desk.store.write_now(lambda db: db.run("UPDATE conversation SET emptied = 0"))
     assert await keeping.empty_old(clock.now() + 1) == 1
     assert [it.message.text for it in conversations.thread(desk.store.reader, number)] == ["", ""]
     assert [it.out.text for it in outbox.list(desk.store.reader, limit=10) if it.out] == [""]
