@@ -121,7 +121,7 @@ def test_a_reply_that_the_source_refuses_is_no_success(run: Run, tmp_path: Path)
         desk_at(tmp_path, "zammad", url, far.agent1.token)
         run("sync")
         answer = run("reply", number_of(run, "Jane"), stdin="On its way.")
-    assert (answer.code, answer.out) == (Exit.SOURCE, "In the outbox\n")
+    assert (answer.code, answer.out) == (Exit.SOURCE, "Refused; it is kept in the outbox\n")
     assert "This address is blocked" in answer.err
 
 

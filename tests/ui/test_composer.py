@@ -389,6 +389,22 @@ async def test_words_of_another_window_are_not_written_over(world: World) -> Non
         assert copy.read_text() == "Here!"
 
 
+async def test_a_reply_that_is_taken_back_joins_what_is_being_written(world: World) -> None:
+    async with writing(world) as (app, pilot, composer, number):
+        await typed(pilot, "It left at noon")
+        await composer.send()
+        entry = find.outbox(world.desk)[0].id
+        await app.main.compose_reply(number, OutKind.REPLY)
+        await typed(pilot, "And it rains")
+        await composer.flush()
+        await answer.take_back(world.desk, entry)
+        await until(pilot, lambda: "It left at noon" in composer.editor.text and "And it rains" in composer.editor.text)
+        await typed(pilot, " here")
+        await composer.flush()
+        assert "another window" not in foot(composer)
+        assert [draft.text for draft in find.drafts(world.desk)] == [composer.editor.text]
+
+
 async def test_who_types_on_while_the_disk_is_slow_is_no_other_window(world: World,
                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     save, begun, go = answer.save, list[str](), asyncio.Event()

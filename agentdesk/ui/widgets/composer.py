@@ -266,7 +266,10 @@ class Composer(Vertical):
         self._draw_foot()
 
     def reload(self) -> None:
-        """Something changed in the conversation: a new message must be seen before sending."""
+        """Something changed in the conversation: a new message must be seen before sending, so must other words."""
+        if self.keeper.follow() and self.draft is not None:
+            self.editor.load(self.draft.text)
+            self.editor.move_cursor(self.editor.document.end)
         self._judge()
 
     # -- what keys do ----------------------------------------------------------------------------------------------

@@ -97,6 +97,21 @@ class DraftKeeper:
         return it is not None and any(
             (one.conversation_id, one.kind) == (it.conversation_id, it.kind) for one in find.drafts(self.desk))
 
+    def follow(self) -> bool:
+        """Take up other words that were stored in the draft's place, unless ours are not stored; True if there were any.
+
+        A reply was taken back into it, or another window went on with it.
+        """
+        it = self.draft
+        if it is None or self.unsaved or self._sending:
+            return False
+        found = next((one for one in find.drafts(self.desk)
+                      if (one.conversation_id, one.kind) == (it.conversation_id, it.kind)), None)
+        if found is None or found.text == it.text:
+            return False
+        self.draft = self._stored = found
+        return True
+
     async def store(self) -> None:
         """Commit the draft as it is now; when that fails it is written beside the store, and ``trouble`` says so.
 
