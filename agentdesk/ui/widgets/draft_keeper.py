@@ -98,7 +98,7 @@ class DraftKeeper:
             (one.conversation_id, one.kind) == (it.conversation_id, it.kind) for one in find.drafts(self.desk))
 
     def follow(self) -> bool:
-        """Take up other words that were stored in the draft's place, unless ours are not stored; True if there were any.
+        """Take up other words that were stored in the draft's place, unless ours are not stored; True if there were.
 
         A reply was taken back into it, or another window went on with it.
         """
