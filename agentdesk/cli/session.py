@@ -13,7 +13,6 @@ from agentdesk.bootstrap import Options, connect, disconnect, open_desk
 from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
 from agentdesk.cli.screen import profile_options
-from agentdesk.desk import find
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import DeskError, NotFound, Refused, UsageError
 
@@ -32,9 +31,6 @@ NO_SOURCES = "No sources yet: agentdesk login connects one"
 
 class HeadlessFront:
     """A front end for scripts: it never asks, but says which argument would have answered."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
 
     async def ask(self, title: str, *, default: str = "", hint: str = "",
                   check: Callable[[str], str] | None = None,
@@ -56,9 +52,6 @@ class HeadlessFront:
             output.text(str(args["text"]))
         elif screen != "composer":
             raise Refused(f"{screen} is for the screen only", "", "Open the desk: agentdesk")
-        elif not any(draft.conversation_id == args["conversation_id"] for draft in find.drafts(self._desk)):
-            raise Refused("Writing is for the screen", "Nothing was said that could be sent",
-                          "Say the text in the call, such as agentdesk reply NUMBER --text WORDS")
 
     async def copy(self, text: str) -> str:
         output.text(text)
@@ -147,7 +140,7 @@ async def call(desk: Desk, line: str, selection: tuple[int, ...], options: Optio
     if options is not None and found[found.parse(line).verb].online:
         await connect(desk, options, ask=ask_secret)
     try:
-        return await found.run(Context(desk=desk, front=HeadlessFront(desk), selection=selection, where="shell"), line)
+        return await found.run(Context(desk=desk, front=HeadlessFront(), selection=selection, where="shell"), line)
     except DeskError:
         if desk.engine is not None:
             await disconnect(desk)

@@ -87,6 +87,11 @@ class Context:
                              "Clear the marks with *")
         return self.selection[0]
 
+    def needs_screen(self, what: str, instead: str) -> None:
+        """Stop a call from the shell, where nobody can type: ``instead`` is how to say it there."""
+        if self.where == "shell":
+            raise UsageError(f"Say the {what} in the call", "There is nobody to type it here", instead)
+
     @property
     def many(self) -> tuple[int, ...]:
         """The conversations this is about, at least one; UsageError when there is none."""

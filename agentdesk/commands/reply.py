@@ -12,12 +12,14 @@ from agentdesk.desk import answer
 async def reply(ctx: Context, visibility: str = "", canned: str = "") -> None:
     """Open the composer for a reply; a draft begun earlier is taken up again; visibility=direct is a DM."""
     answer.open_draft(ctx.desk, ctx.one)
+    ctx.needs_screen("text", f"agentdesk reply {ctx.one} --text WORDS")
     await ctx.front.show("composer", conversation_id=ctx.one, kind="reply", visibility=visibility, canned=canned)
 
 
 @verb(name="note", title="Note", contexts=LIST, scope="one")
 async def note(ctx: Context) -> None:
     """Open the composer for an internal note that the customer never sees."""
+    ctx.needs_screen("text", f"agentdesk note {ctx.one} --text WORDS")
     await ctx.front.show("composer", conversation_id=ctx.one, kind="note")
 
 

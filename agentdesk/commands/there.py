@@ -9,7 +9,7 @@ from agentdesk.commands.queue import LIST
 from agentdesk.commands.registry import verb
 from agentdesk.desk import answer, files, reacting
 from agentdesk.desk.files import Listed
-from agentdesk.errors import Refused, UsageError
+from agentdesk.errors import Refused
 from agentdesk.model.outgoing import Draft, OutKind
 
 ALL = "all"
@@ -40,7 +40,7 @@ async def edit(ctx: Context, message: int = 0, text: str = "", override: str = "
     draft = answer.open_draft(ctx.desk, ctx.one, OutKind.EDIT, message or _own_under_cursor(ctx))
     if text:
         return await _freeze(ctx, msgspec.structs.replace(draft, text=text), override, "The new text is on its way")
-    _needs_screen(ctx, "text")
+    ctx.needs_screen("text", 'text="…"')
     await ctx.front.show("composer", conversation_id=ctx.one, kind=OutKind.EDIT.value, message_id=message
                          or _own_under_cursor(ctx))
     return None
@@ -91,7 +91,7 @@ async def private(ctx: Context, text: str = "", override: str = "") -> str | Non
         where = {"conversation_id": ctx.one, "kind": OutKind.DM.value}
     if text:
         return await _freeze(ctx, msgspec.structs.replace(draft, text=text), override, "On its way in private")
-    _needs_screen(ctx, "text")
+    ctx.needs_screen("text", 'text="…"')
     await ctx.front.show("composer", **where, take=take)
     return f"You write to each other in private already: #{other}" if other else None
 
@@ -104,11 +104,6 @@ async def _freeze(ctx: Context, draft: Draft, override: str, said: str) -> str:
         raise Refused("Not sent: " + "; ".join(each.text for each in sent.warnings), "A guard warns",
                       f"override={codes} sends it all the same")
     return said
-
-
-def _needs_screen(ctx: Context, argument: str) -> None:
-    if ctx.where == "shell":
-        raise UsageError(f"Say the {argument} in the call", "There is nobody to type it here", f'{argument}="…"')
 
 
 @verb(name="save-attachment", title="Save a file …", contexts=LIST, scope="one", online=True)

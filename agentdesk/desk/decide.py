@@ -202,7 +202,7 @@ def _put_back(db: Db, desk: Desk, conversation_id: int, detail: dict[str, Any], 
     for entry_id in detail.get("entries", []):
         entry = outbox.get(db, entry_id)
         if entry.state in (SendState.HELD, SendState.QUEUED):
-            outbox.drop(db, entry_id, desk.agent, now)
+            outbox.drop(db, entry_id)
         elif entry.action is not None and entry.state not in (SendState.REFUSED, SendState.CANCELLED):
             inverse = None if _SAYS.get(entry.action.verb) in since else _inverse(entry.action, before, current)
             inverse = inverse or effects.inverse(db, source, entry.action)

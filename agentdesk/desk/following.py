@@ -25,6 +25,7 @@ from agentdesk.connectors.base import Connector
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import ConfigError, DeskError, Refused, SecretError
 from agentdesk.model.events import Notice, SourceChanged
+from agentdesk.store import settings
 from agentdesk.store import sources as source_rows
 from agentdesk.store.db import Db
 
@@ -38,8 +39,7 @@ Mark = tuple[int, int, int]
 async def announce(desk: Desk, name: str) -> None:
     """Say to other processes that a source has a new token, or is new: they read it again."""
     value = f"{uuid.uuid4().hex} {desk.holder}"
-    await desk.store.write(lambda db: db.run(
-        "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", SIGNED + name, value))
+    await desk.store.write(lambda db: settings.put(db, SIGNED + name, value))
 
 
 async def put_in(desk: Desk, config: SourceBase, connector: Connector) -> None:
@@ -86,8 +86,7 @@ class Following:
                 await self._take_up(name)
 
     def _told(self) -> dict[str, str]:
-        rows = self._desk.store.reader.rows("SELECT name, value FROM setting WHERE name GLOB ?", SIGNED + "*")
-        return {name.removeprefix(SIGNED): value for name, value in rows}
+        return settings.beginning(self._desk.store.reader, SIGNED)
 
     async def _read(self) -> list[str]:
         """Read the file again; the sources that must be made anew."""

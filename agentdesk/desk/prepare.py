@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from agentdesk.desk import inbox, people
 from agentdesk.desk.desk import Desk
-from agentdesk.store.db import Db
+from agentdesk.store import settings
 
 DONE = "prepared"
 Known = tuple[str, str]
@@ -15,16 +15,12 @@ Known = tuple[str, str]
 
 def is_prepared(desk: Desk) -> bool:
     """True when it was done in an earlier run."""
-    return bool(desk.store.reader.value("SELECT EXISTS (SELECT 1 FROM setting WHERE name = ?)", DONE))
+    return bool(settings.get(desk.store.reader, DONE))
 
 
 async def mark_prepared(desk: Desk) -> None:
     """Remember that it was done."""
-
-    def work(db: Db) -> None:
-        db.run("INSERT OR IGNORE INTO setting (name, value) VALUES (?, '1')", DONE)
-
-    await desk.store.write(work)
+    await desk.store.write(lambda db: settings.put(db, DONE, "1"))
 
 
 def customer_of(desk: Desk, known: Known) -> int:

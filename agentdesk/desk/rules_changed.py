@@ -11,7 +11,7 @@ from agentdesk import __version__
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import DeskError
 from agentdesk.model.events import Changed, Notice
-from agentdesk.store import standing
+from agentdesk.store import settings, standing
 from agentdesk.store.db import Db
 
 AT_ONCE = 100
@@ -25,7 +25,7 @@ _KEPT = "rules"
 async def follow(desk: Desk) -> bool:
     """Let every conversation that is not done stand by the rules of now; True when they were others before."""
     mark = _mark(desk)
-    if not desk.store.writable or desk.store.reader.value("SELECT value FROM setting WHERE name = ?", _KEPT) == mark:
+    if not desk.store.writable or settings.get(desk.store.reader, _KEPT) == mark:
         return False
     after = 0
 
@@ -33,9 +33,11 @@ async def follow(desk: Desk) -> bool:
         return standing.refresh_all(db, desk.rulebook, desk.now(), after=after, limit=AT_ONCE)
 
     try:
-        while after := await desk.store.write(some):  # noqa: ASYNC110 - it waits for nothing, others have their turn
+        after = await desk.store.write(some)
+        while after:
             await asyncio.sleep(REST_S)
-        await desk.store.write(lambda db: _keep(db, mark))
+            after = await desk.store.write(some)
+        await desk.store.write(lambda db: settings.put(db, _KEPT, mark))
     except DeskError as error:
         desk.emit(Notice(level="warning", text=f"The queue stands by the rules of before: {error.title}",
                          remedy="It is tried again at the next start"))
@@ -50,6 +52,3 @@ def _mark(desk: Desk) -> str:
     told = msgspec.json.encode([it.calendars, it.policies, it.signals, desk.zone.key, __version__])
     return hashlib.blake2b(told, digest_size=16).hexdigest()
 
-
-def _keep(db: Db, mark: str) -> None:
-    db.run("INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", _KEPT, mark)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from agentdesk.model.clock import Millis
+from agentdesk.store import settings
 from agentdesk.store.db import Db
 
 
@@ -32,14 +33,13 @@ def find(db: Db, path: str) -> ImportJob | None:
 
 def mark(db: Db, path: str) -> str:
     """By what the part of a file that was read in is known again; empty when that was not kept."""
-    return str(db.value("SELECT value FROM setting WHERE name = ?", f"import {path}") or "")
+    return settings.get(db, f"import {path}")
 
 
 def save(db: Db, job: ImportJob, mark: str = "") -> None:
     """Keep a job as it stands, with the mark of what was read; in the transaction that stores what it counts."""
     if mark:
-        db.run("INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
-               f"import {job.path}", mark)
+        settings.put(db, f"import {job.path}", mark)
     db.run("INSERT OR REPLACE INTO import_job (path, source, size, offset, lines, stored, rejected, started_at, "
            "finished_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", job.path, job.source, job.size, job.offset, job.lines,
            job.stored, job.rejected, job.started_at, job.finished_at)

@@ -40,7 +40,8 @@ _COLUMNS = ("o.id, o.client_id, o.conversation_id, o.source, o.kind, o.agent, o.
 _JOIN = "LEFT JOIN conversation AS c ON c.id = o.conversation_id"
 _FROM = f"FROM outbox AS o {_JOIN}"
 _UNSETTLED = f"FROM outbox AS o INDEXED BY outbox_work {_JOIN}"
-_OPEN = "o.state NOT IN ('sent', 'cancelled')"
+OPEN = "o.state NOT IN ('sent', 'cancelled')"
+"""Meets the entries, as ``o``, that are not settled."""
 _SAME_LANE = "({e}.kind = o.kind OR ({e}.kind NOT IN ('ticket', 'dm') AND o.kind NOT IN ('ticket', 'dm')))"
 """What begins a conversation elsewhere waits for nothing here, and nothing here waits for it."""
 _FREE = f"""NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.conversation_id = o.conversation_id AND e.id < o.id
@@ -91,19 +92,19 @@ def get(db: Db, entry_id: int) -> OutboxEntry:
 
 def list(db: Db, *, unsettled_only: bool = False, limit: int = 200) -> builtins.list[OutboxEntry]:  # noqa: A001
     """Entries, newest first; a damaged one is listed without its content."""
-    chosen = f"{_UNSETTLED} WHERE {_OPEN}" if unsettled_only else _FROM
+    chosen = f"{_UNSETTLED} WHERE {OPEN}" if unsettled_only else _FROM
     return _entries(db, db.rows(f"SELECT {_COLUMNS} {chosen} ORDER BY o.id DESC LIMIT ?", limit))
 
 
 def of_conversation(db: Db, conversation_id: int) -> builtins.list[OutboxEntry]:
     """The unsettled entries of a conversation, oldest first."""
-    return _entries(db, db.rows(f"SELECT {_COLUMNS} {_FROM} WHERE o.conversation_id = ? AND {_OPEN} ORDER BY o.id",
+    return _entries(db, db.rows(f"SELECT {_COLUMNS} {_FROM} WHERE o.conversation_id = ? AND {OPEN} ORDER BY o.id",
                                 conversation_id))
 
 
 def waiting(db: Db) -> dict[str, int]:
     """How many replies of each source are not settled."""
-    return dict(db.rows(f"SELECT o.source, count(*) FROM outbox AS o INDEXED BY outbox_work WHERE {_OPEN} "
+    return dict(db.rows(f"SELECT o.source, count(*) FROM outbox AS o INDEXED BY outbox_work WHERE {OPEN} "
                         "AND o.kind <> 'action' GROUP BY o.source ORDER BY o.source"))
 
 
@@ -120,7 +121,7 @@ def due(db: Db, source: str, now: Millis) -> builtins.list[OutboxEntry]:
     """
     db.run("UPDATE outbox SET state = 'queued' WHERE source = ? AND state NOT IN ('sent', 'cancelled') "
            "AND state = 'held' AND hold_until <= ?", source, now)
-    rows = db.rows(f"SELECT {_COLUMNS} {_FROM} WHERE o.source = ? AND {_OPEN} "
+    rows = db.rows(f"SELECT {_COLUMNS} {_FROM} WHERE o.source = ? AND {OPEN} "
                    f"AND o.state IN ('queued', 'unknown') AND o.next_try_at <= ? AND {_FREE} ORDER BY o.id",
                    source, now)
     ready = []
@@ -243,7 +244,7 @@ def cancel(db: Db, entry_id: int, agent: str, now: Millis) -> Draft:
     return draft
 
 
-def drop(db: Db, entry_id: int, agent: str, now: Millis) -> None:
+def drop(db: Db, entry_id: int) -> None:
     """Forget an action, or a note that a step brought along, before it left; the ledger says already who took it back.
 
     Its text becomes no draft: nobody typed it.

@@ -86,18 +86,18 @@ def put_back(db: Db, row: LedgerEntry, agent: str, now: Millis) -> Undone:
         return Undone([], [f"{label} is tied to this again already"])
     there = db.value("SELECT 1 FROM link WHERE id = ? AND conversation_id = ? AND made_at = ? AND agent = ?",
                      row.detail["link"], row.conversation_id, row.at, row.agent)
-    kept = _note_back(db, row.detail.get("note"), label, agent, now)
+    kept = _note_back(db, row.detail.get("note"), label)
     if there is None or take(db, row.detail["link"], now) is None:
         return Undone([ticket], [*kept, f"The tie to {label} was taken away since"])
     return Undone(changed, kept)
 
 
-def _note_back(db: Db, entry_id: int | None, label: str, agent: str, now: Millis) -> list[str]:
+def _note_back(db: Db, entry_id: int | None, label: str) -> list[str]:
     """Forget the note with the way back that went to the ticket; says when it is there already."""
     if entry_id is None:
         return []
     try:
-        outbox.drop(db, entry_id, agent, now)
+        outbox.drop(db, entry_id)
     except Refused:
         state = outbox.get(db, entry_id).state
         return [] if state is SendState.CANCELLED else [f"The note on {label} is there already and stays"]

@@ -431,6 +431,7 @@ def test_a_conversation_is_tied_shown_and_untied_from_the_shell(run: Run, posts:
 def test_writing_without_words_is_refused_in_the_shell(run: Run, posts: Path) -> None:
     run("sync")
     for verb in ("reply", "note"):
-        answer = run("do", verb, number_of(run, "kim"))
-        assert (answer.code, answer.out) == (Exit.REFUSED, "")
-        assert "agentdesk reply NUMBER" in answer.err
+        number = number_of(run, "kim")
+        answer = run("do", verb, number)
+        assert (answer.code, answer.out) == (Exit.USAGE, "")
+        assert f"agentdesk {verb} {number} --text" in answer.err

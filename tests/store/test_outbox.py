@@ -272,7 +272,7 @@ def test_an_action_is_dropped_without_a_draft(scene: Scene) -> None:
         db, number, SOURCE, ACTION, "ann", scene.clock.now(), hold_until=scene.clock.now() + MINUTE))
     with pytest.raises(Refused):
         scene.store.write_now(lambda db: outbox.cancel(db, entry, "ann", scene.clock.now()))
-    scene.store.write_now(lambda db: outbox.drop(db, entry, "ann", scene.clock.now()))
+    scene.store.write_now(lambda db: outbox.drop(db, entry))
     assert state(scene, entry) is SendState.CANCELLED
     assert outbox.list(scene.db, unsettled_only=True) == []
 

@@ -8,31 +8,18 @@ from pathlib import Path
 import pytest
 
 from agentdesk.connectors.base import Connector
-from agentdesk.model.clock import MINUTE, SECOND, Clock, ManualClock, Millis
+from agentdesk.model.clock import MINUTE, SECOND, ManualClock, Millis
 from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Action, Outgoing, OutKind, SendState, Verb
 from agentdesk.store import conversations, outbox, sources
 from agentdesk.store.db import Store
 from agentdesk.sync.engine import Engine
-from agentdesk.testing.world import ticket
+from agentdesk.testing.world import Ahead, ticket
 from tests.contract.test_zammad import ZammadWorld
 from tests.contract.test_zendesk import ZendeskWorld
 from tests.fakes.desk import rulebook
 
 HelpDesk = ZammadWorld | ZendeskWorld
-
-
-class Ahead:
-    """A clock that is off."""
-
-    def __init__(self, clock: Clock, by: Millis) -> None:
-        self.clock, self.by = clock, by
-
-    def now(self) -> Millis:
-        return self.clock.now() + self.by
-
-    async def sleep(self, length: Millis) -> None:
-        await self.clock.sleep(length)
 
 
 class Desk:
