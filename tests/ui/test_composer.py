@@ -335,6 +335,28 @@ async def test_throwing_away_asks_first(world: World, key: str, left: bool) -> N
         assert bool(find.drafts(world.desk)) is left
 
 
+async def test_what_is_stored_while_it_is_thrown_away_stays_away(
+        world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop = answer.discard
+
+    async with writing(world) as (_, pilot, composer, _):
+        await typed(pilot, "Maybe")
+
+        async def beaten_by_the_timer(desk: Desk, draft: Draft) -> None:
+            await drop(desk, draft)
+            composer.keeper.change(text="Maybe not")
+            storing.append(asyncio.create_task(composer.flush()))
+            await pilot.pause(0.05)
+
+        storing: list[asyncio.Task[None]] = []
+        monkeypatch.setattr(answer, "discard", beaten_by_the_timer)
+        await pilot.press("ctrl+x", "y")
+        await until(pilot, lambda: not composer.is_open)
+        await asyncio.gather(*storing)
+        assert storing
+        assert find.drafts(world.desk) == []
+
+
 async def test_a_full_disk_leaves_the_text_on_the_screen_and_a_copy_beside(
         world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     save = answer.save

@@ -139,10 +139,7 @@ class Composer(Vertical):
         if keeper.unsaved and keeper.trouble is not None:
             raise Refused("The draft stays open", keeper.trouble.text, keeper.trouble.how)
 
-    def _close(self, *, sent: bool) -> None:
-        draft = self.draft
-        if draft is None:
-            return
+    def _close(self, draft: Draft, *, sent: bool) -> None:
         self._stop_timer()
         self.keeper.forget()
         self._notes = self._told = ()
@@ -155,9 +152,12 @@ class Composer(Vertical):
         if self.draft is None:
             return
         await self._stored_or_refused()
-        kept = bool(self.draft.text.strip() or self.draft.uploads) and self.keeper.kept
-        key = self.desk_app.keymap.key_of("conversation", _VERBS.get(self.draft.kind, "note"))
-        self._close(sent=False)
+        draft = self.draft
+        if draft is None:
+            return
+        kept = bool(draft.text.strip() or draft.uploads) and self.keeper.kept
+        key = self.desk_app.keymap.key_of("conversation", _VERBS.get(draft.kind, "note"))
+        self._close(draft, sent=False)
         self.desk_app.say("info", f"Kept as a draft; {key} takes it up again" if kept else "Nothing was written")
 
     async def discard(self) -> None:
@@ -171,8 +171,8 @@ class Composer(Vertical):
         if size and not await confirm(self.app, "Throw this draft away?", f"{size} characters are lost"):
             self.take_keys()
             return
-        await answer.discard(self.desk_app.desk, draft)
-        self._close(sent=False)
+        await self.keeper.discard()
+        self._close(draft, sent=False)
 
     # -- typing and storing ----------------------------------------------------------------------------------------
 
@@ -292,7 +292,7 @@ class Composer(Vertical):
         if sent:
             from agentdesk.ui.writing import after
 
-            self._close(sent=True)
+            self._close(draft, sent=True)
             self.desk_app.work(after(self.desk_app, draft))
         else:
             self._judge()

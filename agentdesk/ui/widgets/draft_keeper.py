@@ -138,6 +138,13 @@ class DraftKeeper:
             await asyncio.to_thread(self._rescued.unlink, missing_ok=True)
             self._rescued = None
 
+    async def discard(self) -> None:
+        """Throw the draft away; what was about to be stored of it is gone before anything can store it again."""
+        async with self._storing:
+            if self.draft is not None:
+                await answer.discard(self.desk, self.draft)
+                self.forget()
+
     async def _rescue(self, draft: Draft, remedy: str) -> str:
         """Put a copy where it can be found; says where, or that it stands on the screen only."""
         name = f"draft-{draft.conversation_id}-{draft.kind.value}.txt"
