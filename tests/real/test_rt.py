@@ -556,6 +556,9 @@ class RealWorld(World):
     async def delete_thread(self, thread: str) -> None:
         self.rt.api("root", "PUT", f"/ticket/{thread}", Status="deleted")
 
+    async def merge(self, old: str, new: str) -> None:
+        self.rt.api("agent2", "PUT", f"/ticket/{old}", MergeInto=int(new))
+
     def lose_request(self) -> None:
         self.faults.add(mode="cut_before", method="POST", path="/ticket")
 
