@@ -16,9 +16,9 @@ from agentdesk.model.events import Notice
 from agentdesk.model.outgoing import OutboxEntry, OutKind, Receipt, SendState
 from agentdesk.sync import outcome, pace
 from agentdesk.sync.book import Book
-from agentdesk.sync.doubt import Doubt
 from agentdesk.sync.frame import Frame, Words, rest, words
 from agentdesk.sync.holder import here
+from agentdesk.sync.reconcile import Reconciler
 
 SEND_LIMIT_S = 120
 """Seconds after which an attempt that has not ended is given up: its outcome is then unknown."""
@@ -52,7 +52,7 @@ class Sender:
         self.paused = False
         self.wake = asyncio.Event()
         self._book = Book(frame, connector)
-        self._doubt = Doubt(self._book)
+        self._reconciler = Reconciler(self._book)
         self._troubled = troubled
         self._busy = asyncio.Lock()
         self._misses = 0
@@ -243,7 +243,7 @@ class Sender:
         return False
 
     async def _look(self, entry: OutboxEntry, *, refused: Words | None = None) -> bool:
-        cleared = await self._doubt.look(entry, refused=refused)
+        cleared = await self._reconciler.look(entry, refused=refused)
         if isinstance(cleared, Receipt):
             return await self._sent(entry, cleared)
         if cleared is not None:
@@ -254,7 +254,7 @@ class Sender:
         await self._book.sent(entry, receipt)
         now, self._misses = self.frame.now(), 0
         self.pace = pace.after_success(self.pace, now, more=True)
-        self._doubt.forget(entry)
+        self._reconciler.forget(entry)
         if entry.kind in (OutKind.TICKET, OutKind.DM):
             self._looks += [(now + wait, ref) for ref in self._book.unread() for wait in (0, SETTLED)]
         if entry.kind is OutKind.REPLY and entry.out is not None:
@@ -264,7 +264,7 @@ class Sender:
 
     async def _refuse(self, entry: OutboxEntry, said: Words, error: Exception | None = None) -> None:
         await self._book.refused(entry, said, error)
-        self._doubt.forget(entry)
+        self._reconciler.forget(entry)
         self._misses = 0
 
     async def _postpone(self, entry: OutboxEntry, error: Exception) -> None:

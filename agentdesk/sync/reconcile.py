@@ -1,4 +1,4 @@
-"""Clearing up replies whose outcome is unknown: reading back, and what to do when that shows nothing."""
+"""Reconciling replies whose outcome is unknown: reading back, and what to do when that shows nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Cleared: TypeAlias = Receipt | Exception | None
 """What a look found: the reply, an error that holds the source back, or nothing final."""
 
 
-class Doubt:
+class Reconciler:
     """Looks for entries on the far side; what it learnt of each is kept until that entry is settled.
 
     What earlier processes learnt stands in the entry: who only fetches now and then never looks twice in one process.

@@ -1,4 +1,4 @@
-"""Clearing up replies whose outcome is unknown."""
+"""Reconciling replies whose outcome is unknown."""
 
 from __future__ import annotations
 
