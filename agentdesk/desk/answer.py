@@ -21,7 +21,7 @@ from agentdesk.model.text import inert
 from agentdesk.replies import guards, length, signature, template
 from agentdesk.replies.mention import silent
 from agentdesk.replies.template import Canned, Values
-from agentdesk.rules import letter
+from agentdesk.rules import ticket_text
 from agentdesk.store import conversations, customers, drafts, links, outbox, ties
 from agentdesk.store import standing as standing_rows
 from agentdesk.store.db import Db
@@ -333,7 +333,7 @@ def _unsigned(desk: Desk, entry: OutboxEntry, numbered: bool) -> str:
     """What the agent wrote: without the sign-off, and without the number of a part."""
     text = entry.out.text if entry.out is not None else ""
     if entry.out is not None and entry.kind is OutKind.TICKET:
-        return letter.of(entry.out, entry.source).written
+        return ticket_text.of(entry.out, entry.source).written
     if numbered:
         text = re.sub(r" \d+/\d+$", "", text)
     return text if entry.kind is OutKind.NOTE else signature.strip(text, desk.config.agent.signature)

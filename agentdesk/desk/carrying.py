@@ -18,7 +18,7 @@ from agentdesk.model.capability import Caps
 from agentdesk.model.message import Attachment, Direction
 from agentdesk.model.outgoing import Draft, Upload
 from agentdesk.model.text import inert_line
-from agentdesk.rules import letter
+from agentdesk.rules import ticket_text
 from agentdesk.store import carried, conversations
 
 MESSAGES = 200
@@ -53,7 +53,7 @@ async def carry(desk: Desk, draft: Draft) -> tuple[Draft, tuple[Left, ...]]:
 
     The reasons stand in the ticket too, where its help desk takes files at all: its readers look for them otherwise.
     """
-    target = letter.read(draft.text).source
+    target = ticket_text.read(draft.text).source
     caps, wanted = desk.caps(target), offered(desk, draft.conversation_id)
     source = conversations.get(desk.store.reader, draft.conversation_id).source
     if wanted and not caps.max_uploads:
@@ -124,7 +124,7 @@ def _failed(file: Attachment, error: DeskError | TimeoutError | OSError) -> Left
 def unfit(desk: Desk, draft: Draft) -> str:
     """What the help desk that a ticket goes to now would not take of its files, in words; empty when it takes all."""
     try:
-        target = letter.read(draft.text).source
+        target = ticket_text.read(draft.text).source
     except UsageError:
         return ""
     caps, number = desk.caps(target), len(draft.uploads)

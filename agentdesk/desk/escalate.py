@@ -17,7 +17,8 @@ from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Draft, Outgoing, OutKind, SendState, Upload
 from agentdesk.model.text import inert_line
 from agentdesk.replies import guards
-from agentdesk.rules import letter
+from agentdesk.rules import ticket_text
+from agentdesk.rules.ticket_text import TicketText
 from agentdesk.rules.transcript import subject as proposed_subject
 from agentdesk.rules.transcript import transcript
 from agentdesk.store import conversations, customers, drafts, ledger, links, matches, outbox, standing, tickets, ties
@@ -95,7 +96,7 @@ def propose(desk: Desk, conversation_id: int, to: str = "", *, place: str = "", 
     person = customers.get(desk.store.reader, it.customer_id)
     thread = conversations.thread(desk.store.reader, conversation_id, limit=MESSAGES)
     keeps_notes = desk.caps(it.source).can_note
-    written = letter.Letter(
+    written = TicketText(
         source=to or able[0], place=place, subject=subject or proposed_subject(it, thread),
         note_back=(True if note is None else note) if keeps_notes else None,
         text=transcript(it, person, thread, desk.zone, desk.agent)).written
@@ -107,7 +108,7 @@ def propose(desk: Desk, conversation_id: int, to: str = "", *, place: str = "", 
 def check(desk: Desk, draft: Draft) -> tuple[guards.Warning, ...]:
     """What stands against opening this ticket as it is."""
     try:
-        said = letter.read(draft.text)
+        said = ticket_text.read(draft.text)
     except UsageError as error:
         return (guards.Warning("letter", error.title, error.remedy),)
     found: list[guards.Warning] = []
@@ -138,7 +139,7 @@ async def send(desk: Desk, draft: Draft, override: frozenset[str] = frozenset(),
     against = tuple(w for w in check(desk, draft) if w.code in NEVER_PAST or w.code not in override)
     if against:
         return (), against, 0
-    said, now = letter.read(draft.text), desk.now()
+    said, now = ticket_text.read(draft.text), desk.now()
     it = conversations.get(desk.store.reader, draft.conversation_id)
     out = _frozen(desk, it, said, now, draft.uploads)
     hold_until = now + (desk.hold if hold is None else hold)
@@ -153,7 +154,7 @@ async def send(desk: Desk, draft: Draft, override: frozenset[str] = frozenset(),
     return (entry_id,), (), hold_until
 
 
-def _frozen(desk: Desk, it: Conversation, said: letter.Letter, now: int, uploads: tuple[Upload, ...]) -> Outgoing:
+def _frozen(desk: Desk, it: Conversation, said: TicketText, now: int, uploads: tuple[Upload, ...]) -> Outgoing:
     """The ticket as it will leave, with whatever its connector must fix before the first attempt."""
     person = customers.get(desk.store.reader, it.customer_id)
     handle = next((one.profile.handle for one in person.identities if one.source == it.source), "")
@@ -161,7 +162,7 @@ def _frozen(desk: Desk, it: Conversation, said: letter.Letter, now: int, uploads
     out = Outgoing(
         client_id=str(uuid.uuid4()), conversation_ref=it.ref, kind=OutKind.TICKET, text=said.text,
         visibility=Visibility.INTERNAL, agent=desk.agent, created_at=now,
-        subject=str(inert_line(said.subject, limit=letter.MAX_SUBJECT)), place=said.place, tags=said.tags,
+        subject=str(inert_line(said.subject, limit=ticket_text.MAX_SUBJECT)), place=said.place, tags=said.tags,
         customer_name=person.name, customer_handle=handle, customer_mail=mails[0] if mails else "",
         note_back=said.note_back, uploads=uploads)
     connector = desk.connectors.get(said.source)

@@ -27,7 +27,7 @@ from agentdesk.model.message import Attachment
 from agentdesk.model.outgoing import Draft, OutKind, Upload
 from agentdesk.model.text import inert_line
 from agentdesk.paths import downloads, new_private
-from agentdesk.rules import letter
+from agentdesk.rules import ticket_text
 from agentdesk.store import conversations, ledger
 from agentdesk.store.db import Db
 
@@ -188,7 +188,7 @@ def check_room(desk: Desk, draft: Draft) -> str:
 def going_to(desk: Desk, draft: Draft) -> str:
     """The source that a draft goes to: for a ticket the help desk that its first lines name."""
     if draft.kind is OutKind.TICKET:
-        return letter.read(draft.text).source
+        return ticket_text.read(draft.text).source
     return conversations.get(desk.store.reader, draft.conversation_id).source
 
 

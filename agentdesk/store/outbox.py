@@ -23,7 +23,7 @@ from agentdesk.model.outgoing import (
     Receipt,
     SendState,
 )
-from agentdesk.rules import letter
+from agentdesk.rules import ticket_text
 from agentdesk.store import decisions, drafts, effects, ledger, standing
 from agentdesk.store.codec import pack, row_hash, unpack
 from agentdesk.store.db import Db
@@ -233,7 +233,7 @@ def cancel(db: Db, entry_id: int, agent: str, now: Millis) -> Draft:
     ledger.write(db, at=now, agent=agent, action="cancelled", conversation_id=entry.conversation_id,
                  source=entry.source, code=entry.kind.value, detail={"entry": entry_id, "was": entry.state.value})
     _come_back(db, entry, now, "was taken back")
-    text = entry.out.text if entry.kind is not OutKind.TICKET else letter.of(entry.out, entry.source).written
+    text = entry.out.text if entry.kind is not OutKind.TICKET else ticket_text.of(entry.out, entry.source).written
     back = Draft(conversation_id=entry.conversation_id, agent=agent, kind=entry.kind, text=text,
                  visibility=entry.out.visibility, reply_to_ref=entry.out.reply_to_ref,
                  seen_message_id=entry.seen_message_id, uploads=entry.out.uploads, started_at=entry.created_at,

@@ -17,7 +17,7 @@ from agentdesk.model.clock import HOUR, MINUTE, SECOND
 from agentdesk.model.conversation import Disposition, State
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import OutKind, SendState
-from agentdesk.rules import letter
+from agentdesk.rules import ticket_text
 from agentdesk.store import drafts, outbox, sources
 from agentdesk.store.db import Store
 from agentdesk.sync.engine import Engine
@@ -120,7 +120,7 @@ def two(world: World) -> Two:
 async def test_everything_goes_along_and_is_edited_first(two: Two) -> None:
     number = await two.world.arrive("a", "Where is parcel 4411?")
     draft = escalate.propose(two.desk, number)
-    said = letter.read(draft.text)
+    said = ticket_text.read(draft.text)
     assert (said.source, said.subject, said.note_back) == (RT, "Customer a: Where is parcel 4411?", True)
     assert "Where is parcel 4411?" in said.text
     assert "fake:acme" in said.text
@@ -145,7 +145,7 @@ async def test_it_is_held_and_can_be_taken_back(two: Two) -> None:
     assert entry is not None
     assert (entry.id, entry.kind, entry.source) == (*sent.entry_ids, OutKind.TICKET, RT)
     back = await answer.cancel(two.desk, entry.id)
-    assert letter.read(back.text).place == "Depot"
+    assert ticket_text.read(back.text).place == "Depot"
     assert back.text.endswith("Please hurry")
     await two.send()
     assert two.rt.begun == {}

@@ -12,7 +12,7 @@ from agentdesk.model.conversation import Conversation, Severity, State
 from agentdesk.model.customer import Customer, Identity, Profile
 from agentdesk.model.message import Attachment, Author, Direction, Message, StoredMessage, Visibility
 from agentdesk.model.text import Inert, inert, inert_line
-from agentdesk.rules import letter
+from agentdesk.rules import ticket_text
 from agentdesk.rules.transcript import MOST, MOST_EACH, SUBJECT, subject, transcript
 
 AT = 1_767_261_600_000
@@ -107,8 +107,8 @@ def test_it_is_bounded_inert_and_keeps_the_newest(parts: list[tuple[str, Directi
     spoken = [one for one in posts if one.message.direction is not Direction.NOTE]
     if spoken:
         assert spoken[-1].message.text[:MOST_EACH].strip()[:200] in text
-    written = letter.Letter(source="rt:support", subject="x", text=text).written
-    assert letter.read(written).text == text, "it survives being edited and read again"
+    written = ticket_text.TicketText(source="rt:support", subject="x", text=text).written
+    assert ticket_text.read(written).text == text, "it survives being edited and read again"
 
 
 def test_long_messages_are_cut_and_old_ones_left_out() -> None:

@@ -15,7 +15,7 @@ from agentdesk.model.message import Direction, Visibility
 from agentdesk.model.outgoing import Draft, OutKind
 from agentdesk.paths import make_private, places, write_private
 from agentdesk.replies import guards, signature
-from agentdesk.rules import letter
+from agentdesk.rules import ticket_text
 from agentdesk.ui.present import line
 from agentdesk.ui.widgets.composer_layout import Facts, Note
 from agentdesk.ui.widgets.when import moment, size
@@ -261,7 +261,7 @@ def _holds(draft: Draft) -> bool:
 def _ticket_goes(text: str) -> str:
     """Where a ticket that is being written goes; empty while that cannot be read."""
     try:
-        said = letter.read(text)
+        said = ticket_text.read(text)
     except DeskError:
         return ""
     return f"{said.source} {said.place}".strip()

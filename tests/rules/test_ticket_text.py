@@ -8,24 +8,24 @@ from hypothesis import strategies as st
 
 from agentdesk.errors import UsageError
 from agentdesk.model.text import inert, inert_line
-from agentdesk.rules.letter import Letter, read
+from agentdesk.rules.ticket_text import TicketText, read
 
 LINES = st.text(max_size=40).map(inert_line)
-LETTERS = st.builds(
-    Letter, source=LINES, subject=LINES, place=LINES, note_back=st.sampled_from([None, True, False]),
+TICKETS = st.builds(
+    TicketText, source=LINES, subject=LINES, place=LINES, note_back=st.sampled_from([None, True, False]),
     tags=st.lists(LINES.filter(lambda tag: tag and "," not in tag), max_size=3).map(tuple),
     text=st.text(max_size=200).map(lambda text: inert(text).strip()))
 
 
-@given(LETTERS)
-def test_what_was_written_comes_back(letter: Letter) -> None:
-    assert read(letter.written) == letter
+@given(TICKETS)
+def test_what_was_written_comes_back(ticket: TicketText) -> None:
+    assert read(ticket.written) == ticket
 
 
 def test_it_reads_as_a_person_writes_it() -> None:
-    letter = read("to: rt:support\nSUBJECT:Lost parcel\ntags: lost , vip,\nnote: y\n\n\nHello\n\nthere\n")
-    assert letter == Letter(source="rt:support", subject="Lost parcel", tags=("lost", "vip"), note_back=True,
-                            text="Hello\n\nthere")
+    ticket = read("to: rt:support\nSUBJECT:Lost parcel\ntags: lost , vip,\nnote: y\n\n\nHello\n\nthere\n")
+    assert ticket == TicketText(source="rt:support", subject="Lost parcel", tags=("lost", "vip"), note_back=True,
+                                text="Hello\n\nthere")
 
 
 @pytest.mark.parametrize(("text", "words"), [

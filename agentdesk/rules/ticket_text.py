@@ -17,7 +17,7 @@ MAX_SUBJECT = 200
 _YES, _NO = ("yes", "y", "true", "on", "1"), ("no", "n", "false", "off", "0", "")
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True):
+class TicketText(msgspec.Struct, frozen=True, kw_only=True):
     """What a new ticket says and where it is to be opened."""
 
     source: str
@@ -40,7 +40,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
         return f"{lines}\n{self.text}"
 
 
-def read(written: str) -> Letter:
+def read(written: str) -> TicketText:
     """Take the text apart again; UsageError names the line that cannot be understood."""
     lines = inert(written).lstrip("\n").split("\n")
     heads: dict[str, str] = {}
@@ -57,15 +57,15 @@ def read(written: str) -> Letter:
         heads[known] = inert_line(value, limit=1_000)
     else:
         number += 1
-    return Letter(source=heads.get("To", ""), place=heads.get("Place", ""), subject=heads.get("Subject", ""),
+    return TicketText(source=heads.get("To", ""), place=heads.get("Place", ""), subject=heads.get("Subject", ""),
                   tags=tuple(filter(None, (tag.strip() for tag in heads.get("Tags", "").split(",")))),
                   note_back=_said(heads["Note"]) if "Note" in heads else None,
                   text="\n".join(lines[number:]).strip())
 
 
-def of(out: Outgoing, source: str) -> Letter:
-    """The letter that a frozen ticket was."""
-    return Letter(source=source, place=out.place, subject=out.subject, tags=out.tags, text=out.text,
+def of(out: Outgoing, source: str) -> TicketText:
+    """The text that a frozen ticket was."""
+    return TicketText(source=source, place=out.place, subject=out.subject, tags=out.tags, text=out.text,
                   note_back=out.note_back)
 
 
