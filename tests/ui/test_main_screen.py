@@ -17,7 +17,7 @@ from agentdesk.config.schema import DEFAULT_VIEWS
 from agentdesk.desk import find, inbox
 from agentdesk.model.clock import HOUR, MINUTE, SECOND
 from agentdesk.model.conversation import State
-from agentdesk.model.events import Notice, Progress
+from agentdesk.model.events import Arrived, Notice, Progress
 from agentdesk.model.message import Author
 from agentdesk.model.outgoing import OutKind
 from agentdesk.model.text import Inert
@@ -29,7 +29,7 @@ from agentdesk.ui.screens.search import SearchScreen
 from agentdesk.ui.widgets.queue_list import QueueList
 from agentdesk.ui.widgets.status_bar import StatusBar
 from agentdesk.ui.widgets.view_bar import ViewBar
-from tests.desk.conftest import World
+from tests.desk.conftest import SOURCE, World
 from tests.store.scene import claim
 from tests.ui.over_desk import app_over, screen_text, typed, until
 
@@ -154,6 +154,18 @@ async def test_the_first_arrival_in_an_empty_queue_comes_by_itself(world: World)
         assert "Nobody is waiting" in screen_text(app)
         ids = await customers(world, 1)
         await until(pilot, lambda: queue(app).current_id == ids[0])
+
+
+async def test_history_above_an_untouched_cursor_comes_into_sight(world: World) -> None:
+    late = await customers(world, 60)
+    async with running(world) as (app, pilot):
+        for hours in (9, 8, 7):
+            world.platform.write(f"early{hours}", "since yesterday", at=world.clock.now() - hours * HOUR)
+        await world.sync()
+        world.desk.emit(Arrived(source=SOURCE, conversation_ids=(), messages=3, backfill=True))
+        await until(pilot, lambda: queue(app).model.cursor == 3)
+        assert queue(app).model.first == 0
+        assert queue(app).current_id == late[0]
 
 
 async def test_another_message_of_a_row_is_told_in_place(world: World) -> None:
@@ -504,6 +516,16 @@ async def test_the_key_bar_knows_where_it_is(world: World) -> None:
         await until(pilot, lambda: "Nothing was written" in bar(app))
         await pilot.press("j")
         await until(pilot, lambda: "n note" in bar(app))
+
+
+async def test_the_key_bar_is_the_composers_when_that_came_below_a_question(world: World) -> None:
+    [number] = await customers(world, 1)
+    async with running(world) as (app, pilot):
+        await pilot.press("s")
+        await until(pilot, lambda: "Snooze until" in screen_text(app))
+        await app.main.compose_reply(number, OutKind.REPLY)
+        await pilot.press("escape")
+        await until(pilot, lambda: "^s send" in bar(app))
 
 
 async def test_what_can_be_taken_back_is_said_with_the_key_for_that(world: World) -> None:

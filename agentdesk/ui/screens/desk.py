@@ -275,6 +275,7 @@ class MainScreen(PaneScreen):
         """Rows, panes and figures take in what is different."""
         if news.history and not self.queue.touched:
             self._load(self.queue.model.query)
+            self.queue.show_first()
             self.refresh_counts(soon=True)
         elif self._slow and (news.ids or news.any):
             self._judge(() if news.any else news.ids)

@@ -14,8 +14,8 @@ from textual.widget import Widget
 
 from agentdesk.desk import find
 from agentdesk.errors import Refused
-from agentdesk.ui.first import widths
-from agentdesk.ui.narrow import NarrowCompositor
+from agentdesk.ui.compositor import NarrowCompositor
+from agentdesk.ui.first_frame import widths
 from agentdesk.ui.rows import Rows
 from agentdesk.ui.screens.base import Pane
 from agentdesk.ui.widgets.key_bar import KeyBar
@@ -207,6 +207,10 @@ class PaneScreen(Screen[None], inherit_bindings=False):
 
     def on_descendant_focus(self) -> None:
         """Other keys work now."""
+        self.desk_app.show_keys()
+
+    def on_screen_resume(self) -> None:
+        """What lay above is gone; below it the composer may have come or gone meanwhile."""
         self.desk_app.show_keys()
 
     def follow(self, conversation_id: int | None) -> None:

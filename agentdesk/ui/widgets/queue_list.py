@@ -140,6 +140,11 @@ class QueueList(Lines, can_focus=True):
         """Go to the first row there is now, with what has arrived."""
         self.load(self.model.query, judged=self.model.judged)
 
+    def show_first(self) -> None:
+        """Bring the rows above into sight, as far as the cursor stays there."""
+        self.model.show_first()
+        self._show()
+
     def bottom(self) -> None:
         """Go to the last row there is now."""
         self.model.bottom()

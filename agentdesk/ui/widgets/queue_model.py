@@ -110,6 +110,11 @@ class QueueModel:
             low, high = max(self.cursor - self.body + 1, 0), self.cursor
             self.first = min(max(min(self.first, at), at - self.body + 1, low), high)
 
+    def show_first(self) -> None:
+        """Bring the rows above into sight, as far as the cursor stays there."""
+        self.first = self.cursor - self.body + 1
+        self.settle()
+
     def refetch(self, ids: Iterable[int] = ()) -> None:
         """Take in that conversations (none named: any) look different; nothing is inserted and nothing moves."""
         if self.where is None:
