@@ -25,6 +25,9 @@ _TO_CUSTOMER = (OutKind.REPLY, OutKind.DM, OutKind.EDIT)
 _WIDTH = {
     Visibility.INTERNAL: 0, Visibility.DIRECT: 1, Visibility.FOLLOWERS: 2, Visibility.UNLISTED: 3, Visibility.PUBLIC: 4,
 }  # fmt: skip
+_SEEN_BY = {
+    Visibility.FOLLOWERS: "a followers-only", Visibility.UNLISTED: "an unlisted", Visibility.PUBLIC: "a public",
+}  # fmt: skip
 _BRACES = re.compile(r"\{\{[^{}]{0,80}\}\}|\{%[^{}]{0,80}%\}|\{\{|\}\}")
 _GAP_WORDS = (
     "name|first name|last name|customer|agent|order|order number|number|date|time|day|amount|price|link|url|address|"
@@ -119,7 +122,7 @@ def _private(facts: GuardFacts) -> Iterator[Warning]:
         named = ", ".join(f"{piece.what} «{piece.found}»" for piece in found[:MAX_NAMED])
         rest = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
         yield Warning(
-            "private", f"Private data in a {facts.visibility.value} reply: {named}{rest}",
+            "private", f"Private data in {_SEEN_BY[facts.visibility]} reply: {named}{rest}",
             f"Take it out, {_elsewhere(facts)}{ANYWAY}.",
         )  # fmt: skip
 

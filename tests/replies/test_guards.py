@@ -67,6 +67,8 @@ def test_private_data_in_what_others_can_read() -> None:
     assert "direct message" not in said(text)[0].how
     assert "private conversation" not in said(text)[0].how
     assert codes(text, visibility=UNLISTED) == codes(text, visibility=FOLLOWERS) == ["private"]
+    assert said(text, visibility=UNLISTED)[0].text.startswith("Private data in an unlisted reply: ")
+    assert said(text, visibility=FOLLOWERS)[0].text.startswith("Private data in a followers-only reply: ")
     assert codes(text, visibility=DIRECT) == codes(text, kind=OutKind.NOTE) == []
     assert codes(text, ours=("Write to jane@mail.example or +44 20 7946 0958",)) == []
     assert "private" in codes(text, canned="c", canned_text=text)
