@@ -54,7 +54,8 @@ def _store(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, at: Mill
            conversation_id: int) -> int:
     """Store our message unless a pull brought it already; returns its number."""
     ref = receipt.ref or f"{OWN_REF}{out.client_id}"
-    found = db.row("SELECT id FROM message WHERE source = ? AND (ref = ? OR client_id = ? AND client_id <> '')",
+    found = db.row("SELECT id FROM message WHERE source = ?1 AND ref = ?2 UNION "
+                   "SELECT id FROM message WHERE client_id = ?3 AND client_id <> '' AND source = ?1",
                    entry.source, ref, out.client_id)
     if found is not None:
         db.run("UPDATE message SET client_id = ?, ours = 1 WHERE id = ?", out.client_id, found[0])

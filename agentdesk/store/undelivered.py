@@ -22,7 +22,8 @@ KEPT: Millis = 30 * DAY
 _TIMES = ("SELECT created_at FROM message WHERE {failed} UNION SELECT o.sent_at FROM message AS m JOIN outbox AS o "
           "ON o.client_id = m.client_id AND o.sent_at IS NOT NULL WHERE {joined}")
 _WHICH = ("SELECT m.id, m.ref, m.conversation_id, m.direction, m.ours, m.undelivered, m.client_id, u.ref, u.client_id, "
-          "u.reason FROM undelivered AS u JOIN message AS m ON m.source = u.source AND")
+          "u.reason FROM undelivered AS u CROSS JOIN message AS m ON m.source = u.source AND")
+"""Read from the side of what was told, which is little: never all messages of a source."""
 _FAILED = "{m}conversation_id = ?1 AND {m}direction = 'out' AND {m}undelivered <> '' AND {m}created_at > ?2"
 _HANDLED = _TIMES.format(failed=_FAILED.format(m=""), joined=_FAILED.format(m="m.") + " AND m.client_id <> ''")
 
@@ -44,7 +45,8 @@ def take(db: Db, source: str, told: Sequence[Undelivered], now: Millis, *, backf
 def settle(db: Db, source: str, now: Millis, *, backfill: bool = False) -> list[Failed]:
     """Mark the stored messages that are known to have failed; each brings its conversation back once."""
     rows = db.rows(f"{_WHICH} m.ref = u.ref WHERE u.source = ?1 AND u.ref <> '' UNION "
-                   f"{_WHICH} m.client_id = u.client_id WHERE u.source = ?1 AND u.client_id <> '' ORDER BY 1", source)
+                   f"{_WHICH} m.client_id = u.client_id AND m.client_id <> '' WHERE u.source = ?1 "
+                   "AND u.client_id <> '' ORDER BY 1", source)
     found: list[Failed] = []
     marked: set[int] = set()
     for number, ref, conversation_id, direction, ours, known, client_id, *told, reason in rows:

@@ -135,3 +135,20 @@ def test_sending_and_waking_go_by_their_indexes(scene: Scene, watched: Watched) 
                 "AND state = 'held' AND hold_until <= 5"):
         watched.plans.extend(row[3] for row in watched.connection.execute(f"EXPLAIN QUERY PLAN {sql}"))
     assert watched.scans() == []
+
+
+def test_no_page_and_no_sent_reply_reads_a_whole_source(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, tuple[object, ...]] = {}
+    plain = Db.rows
+
+    def rows(db: Db, sql: str, *params: object) -> list[tuple[object, ...]]:
+        asked.setdefault(sql, params)
+        return plain(db, sql, *params)
+
+    monkeypatch.setattr(Db, "rows", rows)
+    scene.reply(scene.ask())
+    monkeypatch.undo()
+    steps = [f"{step}: {sql}" for sql, params in asked.items() if sql.startswith(("SELECT", "UPDATE", "DELETE"))
+             for _, _, _, step in plain(scene.store.reader, f"EXPLAIN QUERY PLAN {sql}", *params)]
+    assert len(steps) > 20
+    assert [step for step in steps if "message_1 (source=?):" in step] == []
