@@ -100,7 +100,7 @@ class ListenConfig(Section, frozen=True, kw_only=True):
 
 
 class RtSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="rt"):
-    """A Request Tracker 5 (REST 2.0)."""
+    """A Request Tracker 5 help desk (REST 2.0)."""
 
     kind: ClassVar[str] = "rt"
     url: Annotated[str, Url()]
@@ -124,7 +124,7 @@ class RtSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="rt"
 
 
 class FileSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="file"):
-    """Posts from a file or a folder of files; replies are written to another file."""
+    """Posts from a file or a folder of files; replies go to another file."""
 
     kind: ClassVar[str] = "file"
     needs_token: ClassVar[bool] = False
@@ -158,7 +158,7 @@ class DemoSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="d
 
 
 class MastodonSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="mastodon"):
-    """An account on Mastodon, or on a server that speaks its language: GoToSocial, Pleroma, Akkoma, snac, Pixelfed."""
+    """An account on Mastodon, GoToSocial, Pleroma, Akkoma, snac, Pixelfed."""
 
     kind: ClassVar[str] = "mastodon"
     url: Annotated[str, Url()]
@@ -184,7 +184,7 @@ class BlueskySource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag
 
 
 class ChatwootSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="chatwoot"):
-    """An account on a Chatwoot."""
+    """An account on a Chatwoot help desk."""
 
     kind: ClassVar[str] = "chatwoot"
     url: Annotated[str, Url()]
@@ -198,7 +198,7 @@ class ChatwootSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", ta
 
 
 class ZammadSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="zammad"):
-    """A Zammad."""
+    """A Zammad help desk."""
 
     kind: ClassVar[str] = "zammad"
     url: Annotated[str, Url()]
@@ -212,7 +212,7 @@ class ZammadSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag=
 
 
 class ZendeskSource(SourceBase, frozen=True, kw_only=True, tag_field="kind", tag="zendesk"):
-    """A Zendesk Support."""
+    """A Zendesk Support help desk."""
 
     kind: ClassVar[str] = "zendesk"
     url: Annotated[str, Url()]

@@ -167,7 +167,7 @@ async def undo(desk: Desk) -> str:
     action, number, ids, kept = await desk.store.write(work)
     desk.emit(Changed(conversation_ids=tuple(ids)))
     poke(desk)
-    words = f"Undone: {action.replace('_', ' ')}" + (f" on {number} conversations" if number > 1 else "")
+    words = f"Undone: {action.replace('_', ' ')}" + (f" ({number} conversations)" if number > 1 else "")
     for sentence in kept:
         desk.emit(Notice(level="warning", text=sentence))
     return words

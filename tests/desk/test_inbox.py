@@ -168,7 +168,7 @@ async def test_undo_takes_back_a_whole_marked_set_and_only_once(world: World) ->
     ids = [await world.arrive(name) for name in "abc"]
     await inbox.dispose(world.desk, ids, Disposition.SPAM, code="advert")
     assert open_ids(world) == []
-    assert await decide.undo(world.desk) == "Undone: spam on 3 conversations"
+    assert await decide.undo(world.desk) == "Undone: spam (3 conversations)"
     assert sorted(open_ids(world)) == sorted(ids)
     with pytest.raises(Refused, match="nothing to undo"):
         await decide.undo(world.desk)

@@ -693,8 +693,8 @@ async def test_the_palette_finds_commands_by_what_they_do(world: World) -> None:
 
 
 async def test_an_empty_command_line_says_what_goes_into_it(world: World) -> None:
-    async with running(world, ascii=True) as (app, pilot):
-        for key, words in (("ctrl+p", "words of what it does"), (":", "a command")):
+    async with running(world, TINY, ascii=True) as (app, pilot):
+        for key, words in (("ctrl+p", "> what it does"), (":", ": a command")):
             await pilot.press(key)
             await until(pilot, lambda: words in bar(app))  # noqa: B023
             assert "- Tab completes - Enter runs it - Esc leaves" in bar(app)

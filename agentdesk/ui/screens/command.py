@@ -110,7 +110,7 @@ class CommandScreen(PassingScreen, ModalScreen[Any], inherit_bindings=False):
     @property
     def _hint(self) -> str:
         """What stands in the line while it is empty."""
-        words = "words of what it does" if self._search else "a command"
+        words = "what it does" if self._search else "a command"
         keys = " · Tab completes · Enter runs it · Esc leaves"
         return (words + keys).replace("·", self.desk_app.palette.glyphs.dot)
 
