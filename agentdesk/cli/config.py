@@ -135,4 +135,4 @@ def example(kind: str) -> None:
 
 def print_json(value: object) -> None:
     """Indented JSON, for people."""
-    output.text(json.dumps(value, indent=2, ensure_ascii=False))
+    output.text(json.dumps(value, indent=2, ensure_ascii=not output.whole_unicode()))

@@ -6,6 +6,8 @@ import os
 import sys
 import threading
 import time
+from errno import EIO
+from io import TextIOWrapper
 
 from agentdesk.errors import DeskError
 
@@ -21,6 +23,7 @@ HUNG_UP = 129
 
 def entry() -> None:
     """Run, and turn every error into words and an exit code; never a traceback with anybody's text in it."""
+    _stand()
     try:
         _end(_screen() if len(sys.argv) == 1 else _command())
     except DeskError as error:
@@ -31,8 +34,10 @@ def entry() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
+        from agentdesk.cli import output
+
         # The reader of our output went away (head, less): not an error, and nothing more may be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        output.write_no_more()
         sys.exit(0)
     except Exception as error:
         if hung_up():
@@ -44,17 +49,30 @@ def entry() -> None:
         sys.exit(1)
 
 
+def _stand() -> None:
+    """Have all three standing streams, and none that fails on a letter that it has no byte for.
+
+    A closed one would be the number of the next file that is opened, and what is printed would go in there.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(opened, "w" if number else "r", encoding="utf-8"))
+        elif number and isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def hung_up(fd: int = 0) -> bool:
     """True when the terminal we were started on is gone: an error is then the line's, and nobody reads of it."""
     if sys.platform == "win32":
         return False
-    import errno
     import termios
 
     try:
         termios.tcgetattr(fd)
     except termios.error as error:
-        return bool(error.args[0] == errno.EIO)
+        return bool(error.args[0] == EIO)
     return False
 
 
@@ -63,9 +81,12 @@ def _end(code: int) -> NoReturn:
 
     Everything is stored and closed; a thread that hangs (a name server, a network disk) would keep the shell waiting.
     """
+    from agentdesk.cli import output
+
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with output.writing():
+            sys.stdout.flush()
+            sys.stderr.flush()
     except BrokenPipeError:
         raise
     except OSError:  # the terminal is gone, and with it whoever could be told
@@ -99,7 +120,7 @@ def _command() -> int:
 
     from agentdesk.cli import output
     from agentdesk.cli.exits import Exit
-    from agentdesk.cli.main import main
+    from agentdesk.cli.main import ReaderGone, main
 
     try:
         code = main(standalone_mode=False)
@@ -112,4 +133,6 @@ def _command() -> int:
         return Exit.ERROR
     except click.Abort:
         return 130
+    except ReaderGone as error:
+        raise BrokenPipeError from error
     return code if isinstance(code, int) else Exit.OK

@@ -8,7 +8,7 @@ import click
 
 from agentdesk.bootstrap import Options, connect, disconnect
 from agentdesk.cli import output
-from agentdesk.cli.session import ask_secret, desk_for, numbers, options_of, run
+from agentdesk.cli.session import ask_secret, desk_for, one_number, options_of, run
 from agentdesk.desk import files as desk_files
 from agentdesk.desk import find
 from agentdesk.desk.desk import Desk
@@ -25,7 +25,7 @@ ALL = "all"
 @click.pass_context
 def files(ctx: click.Context, conversation: str, names: tuple[str, ...], folder: str, as_json: bool) -> None:
     """List the files that came with a conversation, or save those that are named; `all` saves every one."""
-    (number,) = numbers([conversation])
+    number = one_number(conversation)
     with desk_for(ctx) as desk:
         found = desk_files.listed(desk, find.conversation(desk, number).id)
         if not names:

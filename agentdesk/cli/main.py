@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from agentdesk import __version__
+from agentdesk.config.words import nearest
 
 COMMANDS = {
     "open": "agentdesk.cli.run:open_desk",
@@ -50,8 +53,28 @@ COMMANDS = {
 """Command → where its function is; nothing here is imported before it is needed."""
 
 
+class ReaderGone(Exception):
+    """Whoever read our output went away; click would end with an error that it did not have."""
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderGone from error
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name only."""
+
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        with _told_apart():
+            return super().make_context(*args, **settings)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _told_apart():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -63,6 +86,14 @@ class LazyGroup(click.Group):
         module, _, name = where.partition(":")
         found: click.Command = getattr(importlib.import_module(module), name)
         return found
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None,
+                                                                            list[str]]:
+        word = args[0]
+        if word not in COMMANDS and not word.startswith("-") and not ctx.resilient_parsing:
+            near = nearest(word, COMMANDS)
+            ctx.fail(f"No such command '{word}'." + (f" Did you mean '{near}'?" if near else ""))
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]},

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from errno import EIO, EPIPE
 from typing import Any
 
 import msgspec
@@ -44,8 +47,13 @@ _SPELLED = _Spelled()
 
 def as_json(value: object) -> None:
     """One JSON document on one line, with nothing in it that acts on a terminal."""
-    line = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
-    print(line if line.isascii() and line.isprintable() else line.translate(_SPELLED))
+    line = json.dumps(plain(value), ensure_ascii=not whole_unicode(), separators=(",", ":"))
+    _put(line if line.isascii() and line.isprintable() else line.translate(_SPELLED))
+
+
+def whole_unicode() -> bool:
+    """True when stdout has bytes for every letter; where it has not, JSON spells them out, which loses nothing."""
+    return (sys.stdout.encoding or "").lower().replace("_", "-").startswith("utf")
 
 
 def as_lines(values: Iterable[object]) -> None:
@@ -63,7 +71,7 @@ def as_csv(rows: Sequence[Mapping[str, object]]) -> None:
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _cell(value) for name, value in row.items()})
-    print(out.getvalue(), end="")
+    _put(out.getvalue(), end="")
 
 
 def _cell(value: object) -> object:
@@ -87,7 +95,7 @@ def table(rows: Sequence[Mapping[str, object]], *, right: Sequence[str] = ()) ->
         for name, cell, size in zip(names, line, widths, strict=True):
             gap = " " * (size - width(cell))
             parts.append(gap + cell if name in right else cell + gap)
-        print("  ".join(parts).rstrip())
+        _put("  ".join(parts).rstrip())
 
 
 def _shortened(row: Mapping[str, object], name: str) -> str:
@@ -108,7 +116,30 @@ def _char_width(char: str) -> int:
 
 def text(words: str) -> None:
     """Text of ours or of others, made safe, as data."""
-    print(inert(words))
+    _put(inert(words))
+
+
+def _put(words: str, end: str = "\n") -> None:
+    with writing():
+        print(words, end=end)
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Say so when stdout takes no more, as on a full disk; that somebody went away is for ``entry`` to hear."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (EPIPE, EIO):
+            raise
+        write_no_more()
+        raise DeskError("The output cannot be written", error.strerror or str(error),
+                        "Look where it goes to, then call again") from error
+
+
+def write_no_more() -> None:
+    """Let what is still to be written go nowhere, so that the end of the process does not fail on it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(words: str) -> None:

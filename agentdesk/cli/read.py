@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agentdesk.cli import output
-from agentdesk.cli.session import NO_SOURCES, desk_for, numbers, run
+from agentdesk.cli.session import NO_SOURCES, desk_for, one_number, run
 from agentdesk.desk import find
 from agentdesk.desk import holes as missing
 from agentdesk.desk.desk import Desk
@@ -91,7 +91,7 @@ def _queue_row(desk: Desk, row: QueueRow, now: int) -> dict[str, object]:
 @click.pass_context
 def show(ctx: click.Context, conversation: str, as_json: bool) -> None:
     """Show one conversation with every message."""
-    (number,) = numbers([conversation])
+    number = one_number(conversation)
     with desk_for(ctx) as desk:
         it = find.conversation(desk, number)
         messages = find.thread(desk, number, limit=10_000)
@@ -137,7 +137,7 @@ def customer(ctx: click.Context, conversation: str, as_json: bool) -> None:
     """Show the customer of a conversation, with the history over all sources, and who may be the same person."""
     from agentdesk.desk import people
 
-    (number,) = numbers([conversation])
+    number = one_number(conversation)
     with desk_for(ctx) as desk:
         person = find.customer(desk, find.conversation(desk, number).customer_id)
         earlier = find.earlier(desk, person.id, limit=200)
@@ -272,7 +272,7 @@ def _quarantined(desk: Desk, source: str, style: str) -> None:
 @click.pass_context
 def ledger(ctx: click.Context, conversation: str, style: str) -> None:
     """Show what persons and rules decided about a conversation."""
-    (number,) = numbers([conversation])
+    number = one_number(conversation)
     with desk_for(ctx) as desk:
         find.conversation(desk, number)
         found = find.ledger(desk, number)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+STDIN = "-"
+"""The word for numbers that come on stdin."""
 NO_SOURCES = "No sources yet: agentdesk login connects one"
 """What a desk without any says."""
 
@@ -119,13 +121,22 @@ def numbers(words: Sequence[str]) -> tuple[int, ...]:
     """Conversation numbers from words such as ``12`` or ``#12``; ``-`` reads them from stdin, one a line."""
     found: list[int] = []
     for word in words:
-        given = sys.stdin.read().split() if word == "-" else [word]
+        given = sys.stdin.read().split() if word == STDIN else [word]
         for text in given:
             digits = text.lstrip("#")
             if not digits.isdecimal():
                 raise UsageError(f"{text} is not a conversation's number", "", "agentdesk queue lists them")
             found.append(int(digits))
     return tuple(found)
+
+
+def one_number(word: str) -> int:
+    """The one conversation that a word names."""
+    found = numbers([word])
+    if len(found) != 1:
+        raise UsageError("One conversation's number is needed", f"{len(found) or 'None'} came on stdin",
+                         "Name it in the call, or give one on stdin")
+    return found[0]
 
 
 async def call(desk: Desk, line: str, selection: tuple[int, ...], options: Options | None = None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from agentdesk.model.clock import DAY
 from agentdesk.model.events import Event, Progress
 from agentdesk.paths import begin_private
 from agentdesk.store import sources, transfer
+from agentdesk.store.db import Db
 from agentdesk.store.imports import ImportJob
 from agentdesk.store.transitions import HISTORY_HORIZON
 
@@ -127,10 +129,18 @@ def export(ctx: click.Context, file: Path | None) -> None:
         reader = desk.store.new_reader()
         try:
             if file is None:
-                transfer.export(reader, sys.stdout)
+                _to_stdout(reader)
                 return
             with begin_private(file) as out:
                 counts = transfer.export(reader, out)
         finally:
             reader.close()
     output.say(f"{sum(counts.values())} rows written to {file}")
+
+
+def _to_stdout(reader: Db) -> None:
+    """As UTF-8, whatever this terminal shows: it is read back so."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    with output.writing():
+        transfer.export(reader, sys.stdout)

@@ -6,10 +6,12 @@ import click
 
 from agentdesk.bootstrap import Options
 from agentdesk.cli import output
-from agentdesk.cli.session import call, came_to, deliver, desk_for, numbers, options_of, run, say_unsettled
+from agentdesk.cli.exits import Exit
+from agentdesk.cli.session import STDIN, call, came_to, deliver, desk_for, numbers, options_of, run, say_unsettled
 from agentdesk.commands.registry import quote
 from agentdesk.desk import find
 from agentdesk.desk.desk import Desk
+from agentdesk.model.events import Changed, Event, Notice
 from agentdesk.model.outgoing import OutboxEntry
 
 IDS = click.argument("conversations", nargs=-1, required=True, metavar="NUMBER…")
@@ -21,24 +23,46 @@ def _work(ctx: click.Context, line: str, conversations: tuple[str, ...], as_json
     """Run one verb, bring its consequences to the sources, and answer; what a source refuses was not done."""
     with desk_for(ctx) as desk:
         chosen = numbers(conversations)
+        if STDIN in conversations and not chosen:
+            return _nothing(as_json)
         before = {entry.id: entry for entry in find.outbox(desk)}
-        words, left = run(_call(desk, line, chosen, options_of(ctx), offline))
+        touched: set[int] = set()
+        words, left = run(_call(desk, line, chosen, options_of(ctx), offline, touched))
         mine = [entry for entry in left if before.get(entry.id) != entry
                 and (entry.id not in before or entry.conversation_id in chosen)]
         say_unsettled(desk, mine)
         code = came_to(mine)
         done = "" if code else words or ""
         if as_json:
-            output.as_json({"done": done, "conversations": list(chosen),
+            output.as_json({"done": done, "conversations": list(chosen) or sorted(touched),
                             "outbox": {str(entry.id): entry.state.value for entry in mine}})
         elif done:
             output.text(done)
         return code
 
 
-async def _call(desk: Desk, line: str, selection: tuple[int, ...], options: Options,
-                offline: bool) -> tuple[str | None, list[OutboxEntry]]:
+def _nothing(as_json: bool) -> int:
+    """A pipe that brought no conversation: a script that runs every hour finds nothing to do in most of them."""
+    output.say("No numbers came on stdin; nothing was done")
+    if as_json:
+        output.as_json({"done": "", "conversations": [], "outbox": {}})
+    return Exit.OK
+
+
+async def _call(desk: Desk, line: str, selection: tuple[int, ...], options: Options, offline: bool,
+                touched: set[int]) -> tuple[str | None, list[OutboxEntry]]:
+    """Run the verb, told which conversations it changed and what it has to say, then deliver what it left to send."""
+
+    def heard(event: Event) -> None:
+        match event:
+            case Changed():
+                touched.update(event.conversation_ids)
+            case Notice():
+                output.say(event.text + (f" ({event.remedy})" if event.remedy else ""))
+
+    stop = desk.subscribe(heard)
     words = await call(desk, line, selection, None if offline else options)
+    stop()
     return words, await deliver(desk, options, offline)
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from agentdesk.bootstrap import Options
 from agentdesk.cli import output
-from agentdesk.cli.session import came_to, deliver, desk_for, numbers, options_of, run, say_unsettled
+from agentdesk.cli.session import came_to, deliver, desk_for, one_number, options_of, run, say_unsettled
 from agentdesk.desk import answer, files
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import Refused, UsageError
@@ -61,7 +61,7 @@ class _Said(msgspec.Struct, frozen=True):
 
 
 def _write(ctx: click.Context, conversation: str, text: str | None, said: _Said, offline: bool, as_json: bool) -> int:
-    (number,) = numbers([conversation])
+    number = one_number(conversation)
     words = sys.stdin.buffer.read().decode(errors="replace") if text is None else text
     with desk_for(ctx) as desk:
         sent, left = run(_send(desk, options_of(ctx), number, words, said, offline))

@@ -100,7 +100,7 @@ def example_block(kind: type[SourceBase]) -> str:
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
     common = SourceBase.__struct_fields__
     for name in sorted(fields, key=lambda name: (not fields[name].required, name != "name", name in common)):
-        words = f"   # {describe(kind, name)}".rstrip(" #")
+        words = f"   # {' '.join(describe(kind, name).split())}".rstrip(" #")
         if fields[name].required:
             lines.append(f"    {name}:{words}")
         else:

@@ -13,6 +13,7 @@ import pytest
 from agentdesk.config import example
 from agentdesk.config.edit import append_source
 from agentdesk.config.example import example_text, starter_text
+from agentdesk.config.jsonschema import example_block
 from agentdesk.config.schema import Config
 from agentdesk.config.sources import SOURCE_KINDS, USER_KINDS
 from agentdesk.config.walk import hints_of
@@ -118,3 +119,17 @@ def test_the_starter_takes_a_source() -> None:
 def test_it_fits_a_terminal_and_holds_no_secret() -> None:
     assert max(map(len, example_text().splitlines())) <= 120
     assert "hunter" not in example_text()
+
+
+REQUIRED = {"name": "acme", "url": "https://desk.example", "account": "1", "handle": "acme.example",
+            "address": "a@acme.example", "imap": "imap.acme.example", "smtp": "smtp.acme.example", "path": "posts",
+            "feeds": "[https://news.example/feed.xml]"}
+
+
+@pytest.mark.parametrize("kind", USER_KINDS)
+def test_the_block_of_a_kind_can_be_filled_in_and_uncommented(kind: str) -> None:
+    block = example_block(SOURCE_KINDS[kind])
+    filled = re.sub(r"^    (\w+):", lambda it: f"    {it[1]}: {REQUIRED[it[1]]}", block, flags=re.MULTILINE)
+    for text in (filled, re.sub(r"^    # ", "    ", filled, flags=re.MULTILINE)):
+        (source,) = loaded("version: 1\n" + text, query_problem=problem).sources
+        assert source.kind == kind
