@@ -83,8 +83,10 @@ OTHERS = ("claim", "release", "assign bob", "tag lost", "incident depot", "promi
 @pytest.mark.parametrize("acts", [USUAL, pytest.param(OTHERS, marks=pytest.mark.nightly)], ids=["usual", "others"])
 async def test_a_verb_says_done_only_after_its_commit(tmp_path: Path, acts: tuple[str, ...]) -> None:
     path = tmp_path / "data" / "desk.sqlite3"
-    async with desk(tmp_path) as (_, fault, app, pilot):
+    async with desk(tmp_path) as (world, fault, app, pilot):
         await pilot.press("enter")
+        await until(pilot, lambda: any(what == "history" for _, what in world.connector.calls))
+        await settled(app, pilot)  # what opening fetches is stored: a fault meets the verb and nothing else
         for act in acts:
             assert await _fail_every_step(app, pilot, fault, path, act) >= 2, act
 
