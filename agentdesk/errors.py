@@ -158,3 +158,9 @@ class BadAnswer(SourceError):
     """The server answered with something that cannot be understood."""
 
     usual = "If it stays, check the address in url:, and run agentdesk doctor"
+
+
+class Emptied(BadAnswer):
+    """The server shows none at all of what there were some before: only a person can say whether that is so."""
+
+    usual = "It is asked on; if there really is nothing left, press v on the screen of sources, or use sources --looked"

@@ -17,6 +17,7 @@ from agentdesk.errors import (
     AuthError,
     BadAnswer,
     Conflict,
+    Emptied,
     Gone,
     RateLimited,
     Rejected,
@@ -44,7 +45,12 @@ class NothingShown(BadAnswer):
 def nothing_shown(name: str, what: str) -> NothingShown:
     """For a list that is empty where that cannot be: a pull that ends so moves no cursor, and misses nothing."""
     return NothingShown(f"{name}: the server shows no {what}, which cannot be", "There were some before",
-                     "Nothing here is changed by it; it is asked again by itself")
+                        "Nothing here is changed by it; it is asked again by itself")
+
+
+def emptied(name: str, what: str) -> Emptied:
+    """For a source that shows nothing at all any more: as ``nothing_shown``, but a person can say that it is so."""
+    return Emptied(f"{name}: the server shows no {what} any more", "There were some before; all stays here as it is")
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,6 +32,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     messages: dict[str, HeldMessage] = {}
     open_conversations: int = 0
     """Open ones on this source, to judge a suddenly empty answer."""
+    known_empty: bool = False
+    """A person has looked there and found nothing, and nothing has come since."""
     own_sends: dict[str, str] = {}
     """client id → remote ref of our own replies, so that they are not taken for a colleague's."""
 

@@ -8,6 +8,12 @@ from agentdesk.model.clock import Millis
 from agentdesk.model.page import Account, Budget
 
 
+ANEW = ""
+"""A cursor that says: begin anew."""
+NOTHING = "The source shows nothing at all, but conversations of it are open here"
+"""Why an empty answer is a hole."""
+
+
 class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     """One source as the cache knows it."""
 
@@ -15,7 +21,7 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     letter: str
     state: str = "new"
-    """new, ok, retry, offline, auth, stopped or paused."""
+    """new, ok, retry, offline, auth, empty, stopped or paused."""
     account: Account | None = None
     cursor: str | None = None
     cursor_at: Millis | None = None

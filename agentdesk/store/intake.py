@@ -53,7 +53,8 @@ def held(db: Db, source: str, page: Page) -> Held:
         "SELECT client_id, remote_ref FROM outbox WHERE source = ?1 AND kind <> 'action' "
         "AND state NOT IN ('sent', 'cancelled')",
         source, pack([m.client_id for m in page.messages if m.client_id]), refs))
-    return Held(messages=messages, open_conversations=open_there, own_sends=own)
+    return Held(messages=messages, open_conversations=open_there, own_sends=own,
+                known_empty=not (page.messages or page.conversations) and sources.known_empty(db, source))
 
 
 def apply(db: Db, plan: Plan, now: Millis, rulebook: Rulebook) -> Applied:

@@ -9,7 +9,7 @@ from agentdesk.errors import NotFound
 from agentdesk.model.capability import Caps
 from agentdesk.model.clock import Millis
 from agentdesk.model.page import Account, Budget, Gap
-from agentdesk.model.source import OpenGap, Quarantined, SourceState
+from agentdesk.model.source import ANEW, NOTHING, OpenGap, Quarantined, SourceState
 from agentdesk.store import ledger
 from agentdesk.store.codec import pack, unpack
 from agentdesk.store.db import Db
@@ -123,11 +123,27 @@ def gaps(db: Db, name: str | None = None) -> builtins.list[OpenGap]:
 
 
 def settle_gaps(db: Db, name: str, agent: str, now: Millis) -> int:
-    """Close the stretches of a source by the word of somebody who looked there; returns how many there were."""
+    """Close the stretches of a source by the word of somebody who looked there; returns how many there were.
+
+    One that shows nothing any more begins anew: what it had before is not expected of it again.
+    """
+    if state(db, name).state == "empty":
+        add_gap(db, name, Gap(reason=NOTHING), now)
+        db.run("UPDATE source SET state = 'new', title = '', cause = '', remedy = '', failures = 0 WHERE name = ?", name)
+        set_cursor(db, name, ANEW, now)
     closed = db.run("UPDATE gap SET closed_at = ? WHERE source = ? AND closed_at IS NULL", now, name)
     if closed:
         ledger.write(db, at=now, agent=agent, action="looked_there", source=name, detail={"stretches": closed})
     return closed
+
+
+def known_empty(db: Db, name: str) -> bool:
+    """True when somebody looked at a source that showed nothing, and no message has come from it since."""
+    looked = db.value("SELECT max(closed_at) FROM gap WHERE source = ? AND reason = ?", name, NOTHING)
+    if looked is None:
+        return False
+    return db.value("SELECT 1 FROM message WHERE source = ? AND direction = 'in' AND seen_at > ? LIMIT 1",
+                    name, looked) is None
 
 
 def quarantined(db: Db, name: str | None = None, limit: int = -1) -> builtins.list[Quarantined]:

@@ -11,11 +11,11 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from agentdesk.errors import AuthError, RateLimited, Unavailable
+from agentdesk.errors import AuthError, Emptied, RateLimited, Unavailable
 from agentdesk.model.clock import MINUTE, SECOND, Millis
 
-Trouble: TypeAlias = Literal["", "retry", "offline", "auth"]
-"""What holds a source back: nothing, a failure, no connection, or a dead token."""
+Trouble: TypeAlias = Literal["", "retry", "offline", "auth", "empty"]
+"""What holds a source back: nothing, a failure, no connection, a dead token, or that it shows nothing any more."""
 
 FIRST_WAIT: Millis = 2 * SECOND
 LONGEST_WAIT: Millis = 10 * MINUTE
@@ -65,11 +65,13 @@ def after_success(it: Pace, now: Millis, *, more: bool = False) -> Pace:
 
 
 def after_failure(it: Pace, error: Exception, now: Millis) -> Pace:
-    """After a failure: as the server asks, else later and later; a dead token stops it."""
+    """After a failure: as the server asks, else later and later; a dead token stops it, having nothing is none."""
     failures, turns = it.failures + 1, it.turns + 1
     trouble: Trouble = "offline" if isinstance(error, Unavailable) else "retry"
     if isinstance(error, AuthError):
         trouble = "auth"
+    if isinstance(error, Emptied):
+        return msgspec.structs.replace(after_success(it, now), failures=failures, trouble="empty")
     wanted = asked(error)
     return msgspec.structs.replace(it, next_at=now + max(backoff(it.name, failures), wanted), failures=failures,
                                    turns=turns, trouble=trouble, asked_until=now + wanted)

@@ -17,6 +17,7 @@ from agentdesk.model.customer import Profile
 from agentdesk.model.message import Direction, Message
 from agentdesk.model.page import Gap, Page, Reject
 from agentdesk.model.plan import Held, HeldMessage, Plan
+from agentdesk.model.source import ANEW, NOTHING
 from agentdesk.model.text import inert
 
 Purpose: TypeAlias = Literal["pull", "thread", "history"]
@@ -24,8 +25,6 @@ Purpose: TypeAlias = Literal["pull", "thread", "history"]
 
 MANY_OPEN = 5
 """With this many open conversations a first answer with nothing in it is suspicious."""
-ANEW = ""
-"""A cursor that says: begin anew."""
 RAW_LIMIT = 4_000
 PLAUSIBLE: Millis = DAY
 """An edit dated further ahead than this does not make later ones look old."""
@@ -163,8 +162,8 @@ def _suspicious(page: Page, held: Held, purpose: Purpose, first: bool) -> Gap | 
     """A hole instead of belief, when an answer is empty that cannot be; the source is then asked from the beginning."""
     if page.messages or page.conversations or page.rejects or page.more:
         return None
-    if purpose == "pull" and first and held.open_conversations >= MANY_OPEN:
-        return Gap(reason="The source shows nothing at all, but conversations of it are open here")
+    if purpose == "pull" and first and held.open_conversations >= MANY_OPEN and not held.known_empty:
+        return Gap(reason=NOTHING)
     return None
 
 

@@ -179,6 +179,43 @@ class Lasting(Cases):
         await desk.sync()
         assert [desk.rows(text) for text in (*texts, "written afterwards")] == [1] * (len(texts) + 1)
 
+    @pytest.mark.parametrize("anew", [True, False], ids=["read from the beginning", "read on"])
+    async def test_what_somebody_found_truly_empty_is_no_trouble_until_it_is_so_again(
+        self, world: World, desk: Program, anew: bool
+    ) -> None:
+        self.can_hold_back(world)
+
+        def troubled() -> bool:
+            it = sources.state(desk.store.reader, desk.name)
+            return it.state != "ok" or bool(it.gaps)
+
+        texts = await self.many(world)
+        await desk.sync()
+        for turn in ("first", "second"):
+            before = stored(desk)
+            world.hold_back("everything")
+            if anew:
+                desk.store.write_now(lambda db: sources.set_cursor(db, desk.name, None, world.clock.now()))
+            await self.quiet(world, desk)
+            if not anew and not troubled():
+                pytest.skip("that it shows nothing new is nothing unusual")
+            assert troubled(), "it is shown"
+            desk.store.write_now(lambda db: sources.settle_gaps(db, desk.name, "ann", world.clock.now()))
+            for restarted in (False, True):
+                if restarted:
+                    await desk.restart()
+                await self.quiet(world, desk)
+                assert not troubled(), "somebody has looked"
+            assert stored(desk) == before
+            world.hold_back("")
+            world.clock.advance(MINUTE)
+            texts.append(f"written after the {turn} time")
+            await world.customer_posts(texts[-1])
+            world.clock.advance(2 * MINUTE)
+            await desk.sync()
+            assert not troubled()
+            assert [desk.rows(text) for text in texts] == [1] * len(texts)
+
     async def test_reading_back_from_empty_lists_proves_nothing(self, world: World, desk: Program) -> None:
         self.can_hold_back(world)
         if not world.connector.caps.can_reply:

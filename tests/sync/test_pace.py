@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentdesk.errors import AuthError, BadAnswer, RateLimited, Unavailable
+from agentdesk.errors import AuthError, BadAnswer, Emptied, RateLimited, Unavailable
 from agentdesk.model.clock import MINUTE, SECOND
 from agentdesk.sync import pace
 
@@ -73,6 +73,14 @@ def test_a_dead_token_stops_until_told() -> None:
     assert it.stopped
     assert not it.due(NOW + 365 * 24 * 60 * MINUTE)
     assert pace.at_once(it, NOW).due(NOW)
+
+
+def test_a_source_that_shows_nothing_any_more_is_asked_at_its_usual_pace() -> None:
+    it = pace.pace("a", 30)
+    for _ in range(20):
+        it = pace.after_failure(it, Emptied("nothing"), NOW)
+        assert 27 * SECOND <= it.next_at - NOW <= 33 * SECOND
+    assert (it.trouble, it.failures, it.stopped) == ("empty", 20, False)
 
 
 def test_nonsense_from_a_server_does_not_stop_us_for_ever() -> None:

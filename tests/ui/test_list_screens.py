@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from agentdesk.desk import answer, find, inbox
+from agentdesk.errors import Emptied
 from agentdesk.model.clock import HOUR, MINUTE, SECOND
 from agentdesk.model.conversation import Disposition
 from agentdesk.model.outgoing import Action, SendState, Verb
@@ -180,6 +181,24 @@ async def test_what_could_not_be_fetched_is_told_until_somebody_looked_there(wor
         await until(pilot, lambda: "could show everything" in screen_text(app))
     told = world.desk.store.reader.rows("SELECT agent, action, source FROM ledger WHERE action = 'looked_there'")
     assert told == [("ann", "looked_there", SOURCE)]
+
+
+async def test_a_source_that_shows_nothing_any_more_is_well_when_somebody_has_looked(world: World) -> None:
+    error = Emptied(f"{SOURCE}: the server shows no tickets any more", "There were some before")
+    world.desk.store.write_now(lambda db: sources.note_failure(
+        db, SOURCE, "empty", error.title, error.cause, error.remedy, world.clock.now()))
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        text = await opened(app, pilot, SourcesScreen())
+        for part in ("shows nothing", "shows no tickets any more", "press v", "1 with trouble"):
+            assert part in text
+        await pilot.press("v")
+        await until(pilot, lambda: "shows no" not in screen_text(app))
+        assert "with trouble" not in screen_text(app)
+    it = sources.state(world.desk.store.reader, SOURCE)
+    assert (it.state, it.cursor, it.gaps) == ("new", "", 0)
+    told = world.desk.store.reader.value("SELECT agent FROM ledger WHERE action = 'looked_there'")
+    assert told == "ann"
 
 
 async def test_a_source_can_be_paused_and_goes_on(world: World) -> None:

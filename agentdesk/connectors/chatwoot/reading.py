@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from agentdesk.config.sources import ChatwootSource
-from agentdesk.connectors.answers import nothing_shown
+from agentdesk.connectors.answers import emptied, nothing_shown
 from agentdesk.connectors.chatwoot.client import ALL, NEWEST_FIRST, ChatwootClient
 from agentdesk.connectors.chatwoot.haul import Haul, highest
 from agentdesk.connectors.chatwoot.speak import CLOSED, Speaker, digest, undelivered
@@ -247,7 +247,7 @@ class Reader:
             return
         talks, bad, _ = await self._client.talks(self._params(page=1))
         if not (talks or bad):
-            raise nothing_shown(self._client.name, "conversations")
+            raise emptied(self._client.name, "conversations")
 
     async def _knows_windows(self, now: Millis) -> bool | None:
         """Whether the server looks at ``updated_within``: with it, the number of a page means nothing."""
@@ -270,7 +270,7 @@ class Reader:
         """One page of everything, the latest activity first, until what was there at the last look."""
         talks, bad, _ = await self._client.talks(self._params(page=cursor.page))
         if cursor.page == 1 and not (talks or bad) and (cursor.marks or cursor.low):
-            raise nothing_shown(self._client.name, "conversations")
+            raise emptied(self._client.name, "conversations")
         horizon = self._client.there(cursor.at) - max(0, self._jump(cursor)) - OVERLAP
         last = not talks or cursor.page >= LIST_PAGES or (instant(talks[-1].last_activity_at) or 0) < horizon
         return [t for t in talks if (instant(t.last_activity_at) or 0) >= horizon], bad, last

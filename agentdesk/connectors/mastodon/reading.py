@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from agentdesk.config.sources import MastodonSource
-from agentdesk.connectors.answers import nothing_shown
+from agentdesk.connectors.answers import emptied
 from agentdesk.connectors.cursors import read_cursor, write_cursor
 from agentdesk.connectors.foreign import reject, web_url
 from agentdesk.connectors.items import instant, one, read
@@ -172,7 +172,7 @@ class Reader:
         """After a restart in the middle: the same again, without what came meanwhile."""
         notices, own = await self._back("/api/v1/notifications", ASKED), await self._back(self._own_path(), _OWN)
         if (cursor.n and not notices) or (cursor.o and not own):
-            raise nothing_shown(self._client.name, "notifications" if cursor.n and not notices else "posts of ours")
+            raise emptied(self._client.name, "notifications" if cursor.n and not notices else "posts of ours")
         self._keep_backlog(_up_to(notices, cursor.n, cursor.since), _up_to(own, cursor.o, cursor.since), cursor.since)
 
     async def _live(self, cursor: Cursor, limit: int) -> Page | None:

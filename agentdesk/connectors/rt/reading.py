@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from agentdesk.config.sources import RtSource
-from agentdesk.connectors.answers import nothing_shown
+from agentdesk.connectors.answers import emptied, nothing_shown
 from agentdesk.connectors.cursors import read_cursor, write_cursor
 from agentdesk.connectors.rt.client import ON_TICKETS, RtClient, any_of
 from agentdesk.connectors.rt.speak import Speaker
@@ -173,7 +173,7 @@ class Reader:
         """Before an empty list counts: that there are no tickets at all where there were some is not believed."""
         tickets, rejects, _ = await self._client.tickets(scope.tickets, per_page=1)
         if not (tickets or rejects):
-            raise nothing_shown(self._client.name, "tickets")
+            raise emptied(self._client.name, "tickets")
 
     async def _recently_closed(self, cursor: Cursor, scope: Scope) -> list[int]:
         """Ids of tickets that were closed lately, the latest first; a day more than asked, for time zones."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from agentdesk.config.sources import ZammadSource
-from agentdesk.connectors.answers import nothing_shown
+from agentdesk.connectors.answers import emptied, nothing_shown
 from agentdesk.connectors.cursors import going_on, read_cursor, write_cursor
 from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.http import Walk
@@ -188,7 +188,7 @@ class Reader:
         if listing.last and not (listing.tickets or listing.rejects) and cursor.since:
             at_all = await self._client.search(Want(), per_page=1)
             if not (at_all.tickets or at_all.rejects):
-                raise nothing_shown(self._client.name, "tickets")
+                raise emptied(self._client.name, "tickets")
         for ticket in listing.tickets:
             opened = cursor.phase == "open"
             cursor.at = (instant(ticket.created_at) or 0) if opened else _updated(ticket)

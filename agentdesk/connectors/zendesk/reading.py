@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from agentdesk.config.sources import ZendeskSource
-from agentdesk.connectors.answers import NothingShown, nothing_shown
+from agentdesk.connectors.answers import NothingShown, emptied
 from agentdesk.connectors.cursors import going_on, read_cursor, write_cursor
 from agentdesk.connectors.foreign import reject
 from agentdesk.connectors.items import instant, iso
@@ -202,7 +202,7 @@ class Reader:
         if changes.last and not (changes.tickets or changes.rejects) and cursor.seen:
             at_all = await self._client.search(EVER, sort="created_at", order="desc", per_page=1)
             if not (at_all.tickets or at_all.rejects):
-                raise nothing_shown(self._client.name, "tickets")
+                raise emptied(self._client.name, "tickets")
         for ticket in changes.tickets:
             at = _created(ticket) if cursor.phase == "open" else _updated(ticket)
             cursor.edge = [ticket.id] if at != cursor.at else [*cursor.edge, ticket.id]

@@ -16,9 +16,9 @@ from agentdesk.ui.widgets.runs import BLANK, Row, Run
 from agentdesk.ui.widgets.when import length, moment, short_left
 
 WORDS = {"new": "not asked yet", "ok": "answers", "retry": "trying again", "offline": "cannot be reached",
-         "auth": "sign-in refused", "stopped": "stopped", "paused": "paused"}
+         "auth": "sign-in refused", "empty": "shows nothing", "stopped": "stopped", "paused": "paused"}
 """A source's state in words."""
-INKS = {"ok": "ok", "new": "dim", "paused": "dim", "retry": "soon", "offline": "soon", "auth": "late",
+INKS = {"ok": "ok", "new": "dim", "paused": "dim", "retry": "soon", "offline": "soon", "auth": "late", "empty": "soon",
         "stopped": "late"}
 """The ink of each state."""
 

@@ -15,7 +15,8 @@ from agentdesk.ui.present import line, seg
 from agentdesk.ui.theme import Palette
 from agentdesk.ui.widgets.when import clock_time, short_left
 
-TROUBLE = {"retry": "retry", "offline": "offline", "auth": "sign in again", "stopped": "stopped", "new": "connecting"}
+TROUBLE = {"retry": "retry", "offline": "offline", "auth": "sign in again", "stopped": "stopped", "new": "connecting",
+           "empty": "shows nothing"}
 """The word for a source that is not well."""
 
 
@@ -111,7 +112,7 @@ def source_parts(one: SourceState, now: Millis, palette: Palette, ground: str, n
         glyph, ink, word = glyphs.up, "ok", ""
     elif one.state == "paused":
         glyph, ink, word = glyphs.down, "faint", "paused"
-    elif one.state in ("retry", "new"):
+    elif one.state in ("retry", "empty", "new"):
         glyph, ink, word = glyphs.trouble, "soon", TROUBLE[one.state]
         if one.state == "retry" and one.next_try_at is not None and one.next_try_at > now:
             word += f" {short_left(one.next_try_at, now)}"
