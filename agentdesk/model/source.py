@@ -7,7 +7,6 @@ import msgspec
 from agentdesk.model.clock import Millis
 from agentdesk.model.page import Account, Budget
 
-
 ANEW = ""
 """A cursor that says: begin anew."""
 NOTHING = "The source shows nothing at all, but conversations of it are open here"

@@ -129,7 +129,8 @@ def settle_gaps(db: Db, name: str, agent: str, now: Millis) -> int:
     """
     if state(db, name).state == "empty":
         add_gap(db, name, Gap(reason=NOTHING), now)
-        db.run("UPDATE source SET state = 'new', title = '', cause = '', remedy = '', failures = 0 WHERE name = ?", name)
+        db.run("UPDATE source SET state = 'new', title = '', cause = '', remedy = '', failures = 0 WHERE name = ?",
+               name)
         set_cursor(db, name, ANEW, now)
     closed = db.run("UPDATE gap SET closed_at = ? WHERE source = ? AND closed_at IS NULL", now, name)
     if closed:
