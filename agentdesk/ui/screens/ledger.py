@@ -10,8 +10,14 @@ from agentdesk.model.ledger import LedgerEntry
 from agentdesk.ui.present import line
 from agentdesk.ui.screens.listing import ListScreen, empty, heading
 from agentdesk.ui.widgets.blocks import Block
-from agentdesk.ui.widgets.runs import BLANK, Row, Run
+from agentdesk.ui.widgets.runs import BLANK, Row, Run, cells, fold
 from agentdesk.ui.widgets.when import clock_time, day, moment
+
+BESIDE = 30
+"""Cells for what a decision was about; with fewer it stands below."""
+BELOW_AT = 10
+MOST = 6
+"""Lines of it at most."""
 
 
 class LedgerScreen(ListScreen):
@@ -61,10 +67,11 @@ class LedgerScreen(ListScreen):
                 title = Row((Run(f" {today}", "accent"),))
                 found.append(Block((BLANK, title) if found else (title,), None, False))
                 before = today
-            found.append(Block((self._row(it, it.uid in taken_back),), it.id))
+            found.append(Block(self._rows(it, it.uid in taken_back), it.id))
         return found
 
-    def _row(self, it: LedgerEntry, undone: bool) -> Row:
+    def _rows(self, it: LedgerEntry, undone: bool) -> tuple[Row, ...]:
+        """One decision; what it was about stands beside it where there is room, else below it."""
         now, zone = self.desk.now(), self.desk.zone
         who = it.agent or "agentdesk"
         what = it.action.replace("_", " ")
@@ -72,9 +79,14 @@ class LedgerScreen(ListScreen):
         about = " · ".join(part for part in (it.code.replace("_", " "), *_details(it.detail, now, zone),
                                              f"by {it.rule}" if it.rule else "",
                                              "taken back" if undone else "") if part)
-        return Row((Run("   "), Run(clock_time(it.at, zone), "dim"), Run(f"  {line(who, 14)}", ink, bold=not undone),
-                    Run(f" {line(what, 18)}", "dim" if undone else "bright"),
-                    Run(f" {line(about, 300, pad=False)}", "dim")))
+        head = (Run("   "), Run(clock_time(it.at, zone), "dim"), Run(f"  {line(who, 14)}", ink, bold=not undone),
+                Run(f" {line(what, 18)}", "dim" if undone else "bright"))
+        used = cells(head) + 1
+        beside = self.room - used >= BESIDE
+        indent = used if beside else BELOW_AT
+        first, *more = fold(about, self.room - indent - 1, MOST) if about else [""]
+        rows = [Row((Run(" " * indent), Run(part, "dim"))) for part in ([] if beside else [first]) + more if part]
+        return (Row((*head, Run(f" {first}", "dim"))) if beside else Row(head), *rows)
 
 
 def _details(detail: dict[str, Any], now: int, zone: ZoneInfo) -> list[str]:
