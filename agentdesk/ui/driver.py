@@ -95,7 +95,10 @@ def quiet_driver() -> type[Driver] | None:
             with selectors.SelectSelector() as ready:
                 ready.register(self.fileno, selectors.EVENT_READ)
                 while not self.exit_event.is_set():
-                    if ready.select(0.1):
+                    typed = ready.select(0.1)
+                    for event in parser.tick():  # an Escape whose time is up is no part of what was typed since
+                        self.process_message(event)
+                    if typed:
                         data = _read(self.fileno)
                         if not data:
                             os.kill(os.getpid(), signal.SIGHUP)
@@ -103,8 +106,6 @@ def quiet_driver() -> type[Driver] | None:
                         text = pastes.feed(decode(data))
                         for event in parser.feed(text) if text else ():
                             self.process_message(event)
-                    for event in parser.tick():
-                        self.process_message(event)
 
     return QuietDriver
 
