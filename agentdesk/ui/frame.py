@@ -20,7 +20,7 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
-from agentdesk.ui.pens import PLAIN, Pen, turn
+from agentdesk.ui.sgr import PLAIN, Pen, turn
 
 GAP = 5
 """So many unchanged cells of the same pen are written again rather than stepped over."""

@@ -41,7 +41,7 @@ class Shell:
         shell._head = _head(environ)
         head, text = _read(shell._place)
         if text and head == shell._head:
-            from agentdesk.ui.giveback import give_back_when_ended
+            from agentdesk.ui.restore_terminal import give_back_when_ended
 
             give_back_when_ended()
             shell.quiet()

@@ -9,8 +9,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from agentdesk.commands.keymap import Keymap
-from agentdesk.ui.first import painted
-from agentdesk.ui.giveback import give_back_when_ended
+from agentdesk.ui.first_frame import painted
+from agentdesk.ui.restore_terminal import give_back_when_ended
 from agentdesk.ui.terminal import Settings, tell_textual
 
 if TYPE_CHECKING:

@@ -104,7 +104,7 @@ def test_an_end_in_the_first_moments_is_tidy(tmp_path: Path, frames: int, number
 
 WRITING = """
 import os, sys, threading
-from agentdesk.ui.giveback import give_back_when_ended
+from agentdesk.ui.restore_terminal import give_back_when_ended
 
 def write():
     sys.__stderr__.write("\\x1b[?1049h")

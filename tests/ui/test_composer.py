@@ -20,7 +20,7 @@ from agentdesk.model.clock import HOUR
 from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Draft, OutKind, SendState
 from agentdesk.model.text import MAX_TEXT
-from agentdesk.ui import outside
+from agentdesk.ui import external_editor
 from agentdesk.ui.app import DeskApp
 from agentdesk.ui.screens.canned import CannedScreen
 from agentdesk.ui.screens.dialogs import Ask, Confirm
@@ -489,7 +489,7 @@ async def test_the_own_editor_brings_its_text_back_cleaned(world: World, monkeyp
         path.write_text("Written\x1b[2J outside\n")
 
     monkeypatch.setenv("EDITOR", "some editor --wait")
-    monkeypatch.setattr(outside, "_run", run)
+    monkeypatch.setattr(external_editor, "_run", run)
     async with writing(world) as (_, pilot, composer, _):
         await typed(pilot, "Begun")
         await pilot.press("ctrl+e")
@@ -511,7 +511,7 @@ async def test_what_is_saved_in_the_own_editor_is_a_draft_before_that_one_ends(
         path.write_text("Begun, and saved in between\n")
 
     monkeypatch.setenv("EDITOR", "some editor --wait")
-    monkeypatch.setattr(outside, "_run", run)
+    monkeypatch.setattr(external_editor, "_run", run)
     async with writing(world) as (_, pilot, composer, _):
         await typed(pilot, "Begun")
         await pilot.press("ctrl+e")

@@ -18,7 +18,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from agentdesk.ui.frame import Frame
-from agentdesk.ui.pens import PLAIN, Pen, turn
+from agentdesk.ui.sgr import PLAIN, Pen, turn
 
 WIDTH, HEIGHT = 24, 6
 

@@ -11,7 +11,7 @@ import pytest
 
 from agentdesk.commands.keymap import Keymap
 from agentdesk.errors import Refused
-from agentdesk.ui.first import frame, widths
+from agentdesk.ui.first_frame import frame, widths
 from agentdesk.ui.front import ScreenFront
 from agentdesk.ui.terminal import COPY_LIMIT, Settings, notification, osc52
 from agentdesk.ui.theme import Palette
@@ -109,7 +109,7 @@ async def test_the_first_frame_is_what_the_app_then_draws(world: World, size: tu
 
 
 def test_the_first_frame_needs_neither_textual_nor_rich_styles() -> None:
-    code = ("import sys, agentdesk.ui.first; "
+    code = ("import sys, agentdesk.ui.first_frame; "
             "print([m for m in ('textual', 'rich.style', 'rich.segment', 'rich.console') if m in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

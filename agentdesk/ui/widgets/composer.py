@@ -319,7 +319,7 @@ class Composer(Vertical):
 
     async def edit_outside(self) -> None:
         """Write in the agent's own editor; the clocks go on meanwhile."""
-        from agentdesk.ui.outside import edit
+        from agentdesk.ui.external_editor import edit
 
         if self.draft is None:
             return

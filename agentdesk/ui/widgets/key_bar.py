@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from agentdesk.model.clock import SECOND, Millis
-from agentdesk.ui.first import fitting
+from agentdesk.ui.first_frame import fitting
 from agentdesk.ui.lines import Lines, fitted, spread
 from agentdesk.ui.present import flat, seg, wrap
 from agentdesk.ui.present import width as cells_of

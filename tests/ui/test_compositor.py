@@ -17,7 +17,7 @@ from agentdesk.commands.registry import Registry
 from agentdesk.model.clock import SECOND
 from agentdesk.ui import verbs
 from agentdesk.ui.app import DeskApp
-from agentdesk.ui.narrow import NarrowCompositor
+from agentdesk.ui.compositor import NarrowCompositor
 from agentdesk.ui.terminal import Settings
 from tests.desk.conftest import World
 from tests.ui.over_desk import until

@@ -1,4 +1,4 @@
-"""How letters are written, and the way from one pen to another in as few bytes as it takes."""
+"""SGR, the escape sequence for attributes and colours: the way from one pen to another in as few bytes as it takes."""
 
 from __future__ import annotations
 
