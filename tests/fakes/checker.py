@@ -22,7 +22,7 @@ def sends(platform: Platform, desk: LittleDesk, *, at_rest: bool = False) -> lis
 
 def _send(platform: Platform, entry: OutboxEntry, at_rest: bool) -> list[str]:
     problems, copies = [], platform.copies(entry.client_id)
-    asked = [e for e in platform.history if e.client_id == entry.client_id and e.what == "invoke"]
+    asked = platform.counted["invoke", entry.client_id]
     if copies > 1:
         problems.append(f"landed {copies} times")
     if entry.state is SendState.SENT and copies != 1:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from agentdesk.model.clock import HOUR, MINUTE, Clock, Millis
 from agentdesk.model.events import Event, Notice
@@ -14,15 +16,28 @@ from agentdesk.model.outgoing import Action, OutboxEntry, Outgoing, OutKind, Sen
 from agentdesk.rules.rulebook import Rule, Rulebook
 from agentdesk.rules.sla import Policy
 from agentdesk.store import conversations, outbox, sources
-from agentdesk.store.db import Store
+from agentdesk.store.db import Db, Store
 from agentdesk.sync.collector import Collector
 from agentdesk.sync.engine import Engine
 from agentdesk.sync.sender import Sender
 from tests.fakes.platform import FakeConnector, Killed, Platform
 
 SOURCE = "fake:acme"
+T = TypeVar("T")
 
 
+class InlineStore(Store):
+    """Writes where it is asked to instead of in a thread, which costs two changes of threads a transaction.
+
+    For simulations in which one thing happens after the other; what the thread does has its own tests.
+    """
+
+    async def write(self, work: Callable[[Db], T]) -> T:
+        """The same transaction, here and now."""
+        return self.write_now(work)
+
+
+@functools.cache
 def rulebook() -> Rulebook:
     """Six hours for a first reply, round the clock."""
     return Rulebook([Rule(None, Policy(name="all", first=6 * HOUR, next=6 * HOUR))])
@@ -45,6 +60,8 @@ class LittleDesk:
     engine: Engine = field(init=False)
     holder: str = field(init=False, default="")
     written: int = 0
+    kind: type[Store] = Store
+    """How the cache is opened."""
 
     def __post_init__(self) -> None:
         self.connector = FakeConnector(self.platform, SOURCE, self.agent, clock=self.clock)
@@ -70,7 +87,7 @@ class LittleDesk:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.holder = f"here:1:1:{uuid.uuid4().hex[:8]}"
         self.living.add(self.holder)
-        self.store = Store.open(self.path, self.clock, faults=self._fault)
+        self.store = self.kind.open(self.path, self.clock, faults=self._fault)
         if not self.store.reader.value("SELECT 1 FROM source WHERE name = ?", SOURCE):
             self.store.write_now(lambda db: sources.ensure(db, SOURCE, "fake", "F"))
         self.engine = Engine(self.store, {SOURCE: self.connector}, rulebook(), self.clock, self.events.append,

@@ -7,7 +7,7 @@ gave or lost.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -118,6 +118,9 @@ class Platform:
     begun: dict[str, Outgoing] = field(default_factory=dict)
     """The conversations that tickets and private messages began."""
     number: int = 0
+    counted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How often each thing stands in the history, by what happened and to which reply."""
+    by_conversation: dict[str, list[Post]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     """What can be fetched, by address."""
     canned: tuple[RemoteCanned, ...] = ()
@@ -149,10 +152,10 @@ class Platform:
     def accept(self, out: Outgoing, by: str, at: Millis | None = None) -> str:
         """Handle a request that reached us; returns the ref of the message it made or was merged with."""
         now = self.clock.now() if at is None else at
-        self.history.append(Event(now, "request", out.client_id, by=by))
+        self.note(Event(now, "request", out.client_id, by=by))
         known = self._known(out, now)
         if known:
-            self.history.append(Event(now, "merged", out.client_id, known, by))
+            self.note(Event(now, "merged", out.client_id, known, by))
             return known
         where = out.conversation_ref
         if out.kind in (OutKind.TICKET, OutKind.DM):
@@ -165,7 +168,7 @@ class Platform:
         self._keep(message, out.client_id, by)
         if key := self._key(out):
             self.keys[key] = (message.ref, now)
-        self.history.append(Event(now, "copy", out.client_id, message.ref, by))
+        self.note(Event(now, "copy", out.client_id, message.ref, by))
         return message.ref
 
     def settle_late(self) -> None:
@@ -177,18 +180,23 @@ class Platform:
             try:
                 self.accept(out, by, at)
             except Conflict:
-                self.history.append(Event(now, "late and refused", out.client_id, by=by))
+                self.note(Event(now, "late and refused", out.client_id, by=by))
+
+    def note(self, event: Event) -> None:
+        """Write a line of the history."""
+        self.history.append(event)
+        self.counted[event.what, event.client_id] += 1
 
     def copies(self, client_id: str) -> int:
         """How many messages that reply made."""
-        return sum(event.what == "copy" and event.client_id == client_id for event in self.history)
+        return self.counted["copy", client_id]
 
     def visible(self, conversation: str = "") -> list[Post]:
         """The messages that can be read now, oldest first."""
         self.settle_late()
         now = self.clock.now()
-        found = [p for p in self.posts.values() if p.visible_at <= now]
-        return [p for p in found if not conversation or p.message.conversation_ref == conversation]
+        among = self.by_conversation.get(conversation, []) if conversation else self.posts.values()
+        return [p for p in among if p.visible_at <= now]
 
     def _key(self, out: Outgoing) -> str:
         match self.strength:
@@ -219,7 +227,8 @@ class Platform:
 
     def _keep(self, message: Message, client_id: str, by: str) -> Message:
         lag = self.lag_s * SECOND if message.direction is not Direction.IN else 0
-        self.posts[message.ref] = Post(message, message.created_at + lag, client_id, by)
+        post = self.posts[message.ref] = Post(message, message.created_at + lag, client_id, by)
+        self.by_conversation.setdefault(message.conversation_ref, []).append(post)
         self.order.append(message.ref)
         return message
 
@@ -321,7 +330,7 @@ class FakeConnector(Connector):
 
     async def _attempt(self, out: Outgoing, fault: Fault) -> Receipt:
         now = self.platform.clock.now()
-        self.platform.history.append(Event(now, "invoke", out.client_id, by=self.agent))
+        self.platform.note(Event(now, "invoke", out.client_id, by=self.agent))
         if self.before_send is not None:
             self.before_send(out)
         await asyncio.sleep(0)
@@ -329,7 +338,7 @@ class FakeConnector(Connector):
         if fault is Fault.LATE:
             self.platform.late.append((now + 30 * SECOND, out, self.agent))
         await self._end(fault)
-        self.platform.history.append(Event(now, "answered", out.client_id, ref, self.agent))
+        self.platform.note(Event(now, "answered", out.client_id, ref, self.agent))
         return self._receipt(self.platform.posts[ref], out)
 
     def _receipt(self, post: Post, out: Outgoing) -> Receipt:
@@ -446,7 +455,7 @@ class FakeConnector(Connector):
 
     def _page(self, messages: list[Message], **more: Any) -> Page:
         refs = dict.fromkeys(m.conversation_ref for m in messages)
-        began = {p.message.conversation_ref: p.message.author.ref for p in reversed(self.platform.posts.values())
+        began = {ref: p.message.author.ref for ref in refs for p in reversed(self.platform.by_conversation[ref])
                  if p.message.direction is Direction.IN}
         heads = tuple(RemoteConversation(ref=ref, customer_ref=began.get(ref, f"c-{ref}"),
                                          closed=ref in self.platform.closed) for ref in refs)

@@ -20,7 +20,7 @@ from agentdesk.model.outgoing import Absent, OutboxEntry, SendState, Unsure, Ver
 from agentdesk.store import conversations, decisions, ledger, outbox, standing
 from agentdesk.store.db import Db
 from tests.fakes import checker
-from tests.fakes.desk import SETTLED, SOURCE, LittleDesk, rulebook
+from tests.fakes.desk import SETTLED, SOURCE, InlineStore, LittleDesk, rulebook
 from tests.fakes.platform import Event, Fault, Killed, Platform
 from tests.store.scene import claim
 
@@ -48,7 +48,7 @@ class NightShift:
         strength = self.chance.choice(list(SendStrength))
         self.platform = Platform(self.true_clock, strength=strength, replay_s=REPLAY.get(strength),
                                  lag_s=self.chance.choice([0, 0, 15]), echo=self.chance.random() < 0.3)
-        self.desks = [LittleDesk(self.folder / agent, self.clock, self.platform, agent=agent)
+        self.desks = [LittleDesk(self.folder / agent, self.clock, self.platform, agent=agent, kind=InlineStore)
                       for agent in ("ann", "bob")]
         self.jumps = self.chance.random() < 0.3
         self.kills = 0
