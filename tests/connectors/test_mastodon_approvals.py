@@ -144,9 +144,21 @@ async def test_a_request_that_says_nothing_is_set_aside(world: MastodonWorld) ->
     _, cursor = await pull(world)
     world.far.wishes["w"] = Wish("w", "nothing", world.far.now())
     post = answers_us(world)
-    page, _ = await pull(world, cursor)
+    page, cursor = await pull(world, cursor)
     assert [m.ref for m in page.messages] == [post.id]
     assert [one.where for one in page.rejects] == ["reply that waits w"]
+    for _ in range(2):
+        page, cursor = await pull(world, cursor)
+        assert page.rejects == (), "it is set aside once"
+        assert (page.messages, page.removed) == ((), ())
+    later = answers_us(world)
+    own = next(wish.id for wish in world.far.wishes.values() if wish.post == later.id)
+    del world.far.wishes[own]
+    world.far.wishes["w"].post = later.id
+    page, cursor = await pull(world, cursor)
+    assert [m.ref for m in page.messages] == [later.id], "it can be read now"
+    world.far.decide(later.id, "reject")
+    assert (await pull(world, cursor))[0].removed == (later.id,)
 
 
 async def test_the_note_that_the_server_writes_below_is_no_text_of_theirs(world: MastodonWorld) -> None:

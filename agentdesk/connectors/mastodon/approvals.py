@@ -47,7 +47,10 @@ class News(NamedTuple):
     """Refs of those that were rejected, or deleted by their authors."""
     rejects: list[Reject]
     known: dict[str, str]
-    """The refs of all that wait now, by the ids of their requests: what the cursor keeps."""
+    """The refs of all that wait now, by the ids of their requests: what the cursor keeps.
+
+    Without a ref where the request cannot be read, so that it is set aside once.
+    """
 
 
 class Approvals:
@@ -64,8 +67,9 @@ class Approvals:
         listed, rejects = await self._listed()
         waiting = {str(one.id): one.reply for one in listed if one.reply is not None}
         approved, gone = list[Status](), list[str]()
-        now = {number: reply.ref for number, reply in waiting.items()}
-        left = [number for number in known if number not in waiting]
+        unread = {one.where.rpartition(" ")[2]: one for one in rejects}
+        now = dict.fromkeys(unread, "") | {number: reply.ref for number, reply in waiting.items()}
+        left = [number for number, ref in known.items() if ref and number not in waiting]
         now |= {number: known[number] for number in left[DECIDED_AT_ONCE:]}  # first, for it is their turn next
         for number in left[:DECIDED_AT_ONCE]:
             decided = await self._decided(number, known[number])
@@ -75,8 +79,8 @@ class Approvals:
                 now[number] = known[number]
             else:
                 approved.append(decided)
-        fresh = [reply for number, reply in waiting.items() if number not in known]
-        return News(fresh, approved, gone, rejects, now)
+        fresh = [reply for number, reply in waiting.items() if not known.get(number)]
+        return News(fresh, approved, gone, [one for number, one in unread.items() if number not in known], now)
 
     async def among(self, statuses: list[Status]) -> dict[str, Status]:
         """Those of these that wait, as their authors wrote them, by their refs."""
