@@ -109,15 +109,16 @@ async def test_what_it_prints_becomes_part_of_the_reply_which_a_person_sends(wor
     assert find.outbox(world.desk) == []
 
 
-@pytest.mark.parametrize(("code", "title", "cause"), [
-    ("import sys; print('no order 12', file=sys.stderr); sys.exit(3)", "look ended with 3", "no order 12"),
-    ("import time; time.sleep(60)", "look took too long", "was ended after 1 seconds"),
-    ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "look ended with -9", ""),
+@pytest.mark.parametrize(("code", "seconds", "title", "cause"), [
+    ("import sys; print('no order 12', file=sys.stderr); sys.exit(3)", 60, "look ended with 3", "no order 12"),
+    ("import time; time.sleep(60)", 1, "look took too long", "was ended after 1 seconds"),
+    ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 60, "look ended with -9", ""),
 ])
-async def test_one_that_fails_says_so(world: World, tmp_path: Path, code: str, title: str, cause: str) -> None:
+async def test_one_that_fails_says_so(
+        world: World, tmp_path: Path, code: str, seconds: int, title: str, cause: str) -> None:
     number = await world.arrive("a")
     with pytest.raises(Refused) as caught:
-        await call(world, CommandConfig(name="look", run=script(tmp_path, code), timeout=SECOND), number)
+        await call(world, CommandConfig(name="look", run=script(tmp_path, code), timeout=seconds * SECOND), number)
     assert title in caught.value.title
     assert cause in caught.value.cause
     assert caught.value.remedy

@@ -1221,9 +1221,9 @@ async def test_the_socket_says_when_to_look_and_never_that_we_are_present(clock:
         fake.connector._client.site = f"http://127.0.0.1:{port}"
         hints = fake.connector.hints()
         assert hints is not None
-        await asyncio.wait_for(anext(hints), 5)
+        await asyncio.wait_for(anext(hints), 30)
         with pytest.raises(Unavailable):
-            await asyncio.wait_for(anext(hints), 5)
+            await asyncio.wait_for(anext(hints), 30)
     assert paths == ["/cable"]
     assert [one["command"] for one in heard] == ["subscribe"]
     assert json.loads(heard[0]["identifier"]) == {"channel": "RoomChannel", "pubsub_token": "pub-7", "account_id": 3,

@@ -543,7 +543,7 @@ async def test_hints_come_when_a_file_grows(folder: Folder) -> None:
     await asyncio.sleep(0.05)
     assert not waiting.done()
     folder.append(line(2))
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 30)
     await hints.aclose()  # type: ignore[attr-defined]
 
 

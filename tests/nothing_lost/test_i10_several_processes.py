@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -55,7 +54,7 @@ def test_one_that_is_killed_disturbs_nobody(path: Path, child: Child, seed: int)
     assert len(found["victim"]) <= len(acknowledged) + 1
 
 
-def test_a_dead_holders_lease_is_taken_over_within_two_seconds(path: Path, child: Child) -> None:
+def test_a_dead_holders_lease_is_taken_over_at_the_next_look(path: Path, child: Child) -> None:
     first = child("lease", path, 60_000)
     assert first.stdout is not None
     assert first.stdout.readline().startswith("mine")
@@ -67,17 +66,16 @@ def test_a_dead_holders_lease_is_taken_over_within_two_seconds(path: Path, child
     killed_at = SystemClock().now()
     while not (line := second.stdout.readline()).startswith("mine"):
         assert line.startswith("theirs")
-        assert SystemClock().now() - killed_at < 10_000
-    assert int(line.split()[1]) - killed_at < 2_000
+        assert int(line.split()[1]) <= killed_at
 
 
 def test_only_one_at_a_time_holds_a_lease(path: Path, child: Child) -> None:
     running = [child("lease", path, 60_000) for _ in range(4)]
-    time.sleep(1.5)
+    said = [process.stdout.readline() for process in running if process.stdout is not None]
     for process in running:
         process.kill()
-    holders = sum("mine" in process.communicate()[0] for process in running)
-    assert holders == 1
+    assert len(said) == 4
+    assert sum(line.startswith("mine") for line in said) == 1
 
 
 def test_a_lease_runs_out_is_renewed_and_given_back(path: Path) -> None:

@@ -24,7 +24,7 @@ def app_over(world: World, **settings: Any) -> DeskApp:
     return DeskApp(world.desk, Registry.of((*VERB_MODULES, verbs)), Keymap.build(), settings=chosen)
 
 
-async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = 30.0) -> None:
     """Let the app go on until something is so."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds

@@ -58,7 +58,7 @@ def foot(composer: Composer) -> str:
 async def test_what_is_typed_is_stored_by_itself(world: World) -> None:
     async with writing(world) as (_, pilot, _, _):
         await typed(pilot, "On its way")
-        await until(pilot, lambda: [d.text for d in find.drafts(world.desk)] == ["On its way"], 1.5)
+        await until(pilot, lambda: [d.text for d in find.drafts(world.desk)] == ["On its way"])
 
 
 async def test_saved_is_said_only_after_the_commit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +76,7 @@ async def test_saved_is_said_only_after_the_commit(world: World, monkeypatch: py
         assert "saved" not in head(composer)
         gate.set()
         await until(pilot, lambda: "saved" in head(composer))
+        gate.clear()
         await typed(pilot, ".")
         assert "saved" not in head(composer)
 
@@ -515,7 +516,7 @@ async def test_what_is_saved_in_the_own_editor_is_a_draft_before_that_one_ends(
     async with writing(world) as (_, pilot, composer, _):
         await typed(pilot, "Begun")
         await pilot.press("ctrl+e")
-        await until(pilot, lambda: [d.text for d in find.drafts(world.desk)] == ["Begun, and saved in between"], 3.0)
+        await until(pilot, lambda: [d.text for d in find.drafts(world.desk)] == ["Begun, and saved in between"])
         ended.set()
         await until(pilot, lambda: composer.editor.text == "Begun, and saved in between")
         await typed(pilot, "!")

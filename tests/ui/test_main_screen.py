@@ -315,7 +315,7 @@ async def test_a_filter_without_rows_does_not_lose_the_place_of_the_cursor(world
         await app.call_verb("filter nowhere-to-be-found")
         await until(pilot, lambda: "Nothing matches" in screen_text(app))
         assert "Esc goes back to the view" in screen_text(app)
-        assert bar(app).split() == ["/", "find", ":", "command", "?", "keys"]
+        await until(pilot, lambda: bar(app).split() == ["/", "find", ":", "command", "?", "keys"])
         await pilot.press("escape")
         await until(pilot, lambda: queue(app).current_id == ids[7])
         assert queue(app).model.cursor - queue(app).model.first == line

@@ -361,11 +361,18 @@ async def test_a_macros_doings_are_left_when_the_agent_says_no(world: World) -> 
 # one customer ---------------------------------------------------------------------------------------------------------
 
 
+async def customer(world: World, ref: str) -> int:
+    """Somebody writes; they are not looked up by themselves: what the fake tells of people would be less."""
+    number = await world.arrive(ref)
+    world.desk.looked[number] = world.clock.now() + 60 * SECOND
+    world.desk.looked_back.add((SOURCE, f"c-{ref}"))
+    return number
+
+
 async def two(world: World) -> int:
     """Two customers with one mail; returns the first one's conversation."""
-    number = await world.arrive("a")
-    await world.arrive("b")
-    world.desk.looked[number] = world.clock.now() + 60 * SECOND  # what the fake tells of them is less than this
+    number = await customer(world, "a")
+    await customer(world, "b")
     mail = inert_line("jane@example.org")
     world.desk.store.write_now(lambda db: People(db, SOURCE, 1).bring_in(
         [Profile(ref=f"c-{ref}", name=inert_line(f"Customer {ref}"), contacts=(mail,)) for ref in "ab"], (), ()))
@@ -414,7 +421,7 @@ async def test_an_identity_is_taken_away_again_and_the_customer_is_noted_with_ke
 
 async def test_two_offers_are_chosen_from_and_the_one_under_the_cursor_wins(world: World) -> None:
     number = await two(world)
-    await world.arrive("c")
+    await customer(world, "c")
     world.desk.store.write_now(lambda db: People(db, SOURCE, 1).bring_in(
         [Profile(ref="c-c", name=inert_line("Customer c"), contacts=(inert_line("jane@example.org"),))], (), ()))
     one = find.conversation(world.desk, number).customer_id
