@@ -32,6 +32,8 @@ def files(ctx: click.Context, conversation: str, names: tuple[str, ...], folder:
             rows = [{"number": place, "name": it.file.name, "size": it.file.size, "from": it.who,
                      "shows": it.file.alt, "message": it.message_id} for place, it in enumerate(found, 1)]
             output.as_lines(rows) if as_json else output.table(rows)
+            if not rows:
+                output.say("No files came with it")
             return
         wanted = found if ALL in names else [desk_files.chosen_of(found, name) for name in names]
         for path in run(_save(desk, options_of(ctx), number, wanted, folder)):

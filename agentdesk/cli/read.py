@@ -154,8 +154,8 @@ def customer(ctx: click.Context, conversation: str, as_json: bool) -> None:
             where = ", ".join(people.called(identity) for identity in offer.identities)
             output.text(f"  may also be {offer.name} ({where}): {offer.why}")
         rows = [output.plain(brief) for brief in earlier]
-        output.table([{k: row[k] for k in row if k in ("id", "source", "state", "disposition", "subject", "preview")}
-                      for row in rows])
+        output.table([{k: "" if row[k] is None else row[k] for k in ("id", "source", "state", "disposition", "subject",
+                                                                     "preview")} for row in rows])
 
 
 @click.command()
@@ -232,13 +232,16 @@ def sources(ctx: click.Context, quarantine: str, holes: str, looked: str, style:
             _holes(desk, holes, style)
             return
         found = find.sources(desk)
+        there = {it.name for it in found} if desk.demo else {one.full_name for one in desk.config.sources}
+        values = [output.plain(it) | {"configured": it.name in there} for it in found]
         rows: list[dict[str, object]] = [
-            {"source": s.name, "state": s.state, "again": _again(desk, s), "trouble": s.title, "why": s.cause,
-             "next": s.remedy, "last ok": say(s.last_ok_at, desk.now(), desk.zone) if s.last_ok_at else "never",
+            {"source": s.name, "state": s.state if s.name in there else "not configured", "again": _again(desk, s),
+             "trouble": s.title, "why": s.cause, "next": s.remedy,
+             "last ok": say(s.last_ok_at, desk.now(), desk.zone) if s.last_ok_at else "never",
              "lag": _span(find.lag(desk, s.name)), "holes": s.gaps or "", "set aside": s.rejects or "",
              "connector": s.package or "built in",
              "budget": f"{s.budget.left} of {s.budget.limit}" if s.budget is not None else ""} for s in found]
-        _write(style, found, rows, NO_SOURCES)
+        _write(style, values, rows, NO_SOURCES)
 
 
 def _again(desk: Desk, it: SourceState) -> str:

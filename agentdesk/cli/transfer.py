@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 
 from agentdesk.cli import output
 from agentdesk.cli.session import desk_for, run
+from agentdesk.config.shape import SOURCE_LABEL
 from agentdesk.config.sources import FileSource
 from agentdesk.desk.desk import Desk
 from agentdesk.desk.importing import import_file as read_in
@@ -39,6 +41,11 @@ SHOWN = 10
 def import_file(ctx: click.Context, file: Path, source: str, columns: tuple[str, ...], encoding: str, again: bool,
                 archive: bool, as_json: bool) -> None:
     """Read a whole JSONL or CSV FILE in; stopped, it goes on where it was."""
+    kind, _, label = source.partition(":")
+    if source and (kind != FileSource.kind or not re.fullmatch(SOURCE_LABEL.pattern, label)):
+        raise UsageError(f"{source} cannot be the source of a file",
+                         "Its kind is file, and its name has small letters, digits, dot, dash and underscore",
+                         "Write --source file:forms")
     with desk_for(ctx) as desk:
         if archive:
             _archive(desk, file, as_json)
@@ -53,7 +60,8 @@ def import_file(ctx: click.Context, file: Path, source: str, columns: tuple[str,
         if as_json:
             output.as_json(job)
         else:
-            output.text(f"{job.stored} messages stored under {job.source}, {job.rejected} lines rejected")
+            stored, rejected = _count(job.stored, "message"), _count(job.rejected, "line")
+            output.text(f"{stored} stored under {job.source}, {rejected} rejected")
             output.say(f"What is older than {HISTORY_HORIZON // DAY} days stands in the view done, not in the queue")
             _say_rejected(desk, job)
 
@@ -74,6 +82,10 @@ def _settings(desk: Desk, source: str, file: Path, columns: dict[str, str], enco
     config = given or FileSource(name="import", path=str(file))
     return msgspec.structs.replace(config, path=str(file), columns={**config.columns, **columns},
                                    encoding=encoding or config.encoding)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _say_rejected(desk: Desk, job: ImportJob) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from agentdesk.config.sources import FileSource
 from agentdesk.connectors import file_out
 from agentdesk.connectors.base import Connector, Verdict, check_kind
-from agentdesk.connectors.file_lines import Header, Lines, json_schema
+from agentdesk.connectors.file_lines import ENCODED, Header, Lines, json_schema
 from agentdesk.connectors.file_tail import Batch, Place, blocks, is_csv, list_files, scan, settle, take
 from agentdesk.errors import Gone, Rejected, Unavailable
 from agentdesk.model.capability import Caps, SendStrength
@@ -33,6 +33,7 @@ REMEMBERS_S = 10 * 365 * 24 * 3600
 """The out file keeps our ids for good; ten years say it in seconds."""
 BULK = 1_000
 """Lines to a page when a whole file is read in."""
+COLUMNS = "Say which column holds which field: columns: in the configuration, --column FIELD=COLUMN for an import"
 _SEARCHABLE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:@-#+ ")
 
 
@@ -244,10 +245,9 @@ def _header(lines: Lines, line: bytes, path: Path) -> Header | None:
     try:
         return lines.header(line)
     except ValueError as error:
-        raise Rejected(
-            f"{path} cannot be read", str(inert_line(str(error))),
-            "Say which column holds which field: columns: in the configuration, --column FIELD=COLUMN for an import",
-        ) from error
+        unknown = isinstance(error.__cause__, UnicodeDecodeError)
+        remedy = f"{ENCODED[0].upper()}{ENCODED[1:]}" if unknown else COLUMNS
+        raise Rejected(f"{path} cannot be read", str(inert_line(str(error))), remedy) from error
 
 
 def _read_cursor(cursor: str | None) -> Place | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
@@ -13,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from agentdesk.config.sources import FileSource
+from agentdesk.config.words import did_you_mean
 from agentdesk.connectors.answers import decode
 from agentdesk.connectors.foreign import ref, reject, text_and_raw, web_url
 from agentdesk.errors import BadAnswer, ConfigError
@@ -22,6 +24,7 @@ from agentdesk.model.message import Attachment, Author, Direction, Kind, Message
 from agentdesk.model.page import Page, Reject
 from agentdesk.model.text import inert_line
 
+ENCODED = "say how the file is encoded: encoding: in the configuration, --encoding for an import"
 _LATEST = 7_258_118_400_000
 """The year 2200: times beyond it are mistakes."""
 _SAYS_IN = {"in": Direction.IN, "inbound": Direction.IN, "incoming": Direction.IN, "true": Direction.IN}
@@ -100,6 +103,9 @@ class Lines:
         text = self._text(line).removeprefix("\ufeff").rstrip("\r\n")
         delimiter = self._delimiter or max(",;\t|", key=text.count)
         names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter), [])]
+        for field in self._columns:
+            if field not in Post.__struct_fields__:
+                raise ValueError(f'no field is called "{field}"{did_you_mean(field, Post.__struct_fields__)}')
         wanted = {**{name: name for name in Post.__struct_fields__ if name in names}, **self._columns}
         if missing := [column for column in wanted.values() if column not in names]:
             raise ValueError(f"no column named {missing[0]}; there are {', '.join(names)}")
@@ -309,6 +315,9 @@ def _attachment(part: str | FilePart) -> Attachment:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, BadAnswer):
-        return error.cause
-    return str(error)
+    behind = error.__cause__
+    if isinstance(behind, UnicodeDecodeError):
+        return f"{error.cause if isinstance(error, BadAnswer) else error}; {ENCODED}"
+    if isinstance(behind, json.JSONDecodeError):
+        return f"not JSON from column {behind.colno} on: {behind.msg}"
+    return error.cause if isinstance(error, BadAnswer) else str(error)

@@ -1,0 +1,72 @@
+"""Files that are not quite as they should be, read in from the shell: what is wrong is said with what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agentdesk.cli.exits import Exit
+from tests.cli.conftest import Run
+
+COLUMNS = ("--column", "id=Nr", "--column", "author=Mail", "--column", "text=Words", "--column", "created_at=Date")
+
+
+def table(path: Path, encoding: str) -> Path:
+    """A table whose words no other encoding reads the same way."""
+    path.write_bytes("Nr;Mail;Words;Date\n1;jörg@example.org;Grüße;2026-01-05 09:00\n".encode(encoding))
+    return path
+
+
+def test_another_encoding_is_named_and_then_read(run: Run, tmp_path: Path) -> None:
+    path = str(table(tmp_path / "old.csv", "latin-1"))
+    first = run("import", path, *COLUMNS)
+    assert first.out == "0 messages stored under file:old, 1 line rejected\n"
+    assert "not UTF-8 at byte 4; say how the file is encoded: encoding: in the configuration, --encoding" in first.err
+    again = run("import", path, *COLUMNS, "--encoding", "latin-1", "--again")
+    assert again.out == "1 message stored under file:old, 0 lines rejected\n"
+    assert [hit["author"] for hit in run("search", "Grüße", "--json").lines] == ["jörg@example.org"]
+
+
+def test_a_header_in_another_encoding_asks_for_the_encoding_not_for_columns(run: Run, tmp_path: Path) -> None:
+    answer = run("import", str(table(tmp_path / "wide.csv", "utf-16")), *COLUMNS)
+    assert answer.code == Exit.SOURCE
+    assert "next: Say how the file is encoded" in answer.err
+
+
+def test_a_misspelt_field_is_named(run: Run, tmp_path: Path) -> None:
+    answer = run("import", str(table(tmp_path / "old.csv", "utf-8")), *COLUMNS, "--column", "autor=Nr")
+    assert answer.code == Exit.SOURCE
+    assert 'no field is called "autor"; did you mean "author"?' in answer.err
+
+
+def test_a_line_that_is_no_json_says_where_it_stops_to_be(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "posts.jsonl"
+    path.write_text('{"id": 1, "author": "a", "text": "b" "created_at": 0}\nnot json\n')
+    said = run("import", str(path)).err
+    assert "posts.jsonl line 1: not JSON from column 38 on: Expecting ',' delimiter\n" in said
+    assert "posts.jsonl line 2: not JSON from column 1 on: Expecting value\n" in said
+
+
+@pytest.mark.parametrize("source", ["nope", "rt:forms", "file:", "file:a b", "file:../x"])
+def test_only_a_source_of_files_can_hold_a_file(run: Run, tmp_path: Path, source: str) -> None:
+    answer = run("import", str(table(tmp_path / "old.csv", "utf-8")), *COLUMNS, "--source", source)
+    assert (answer.code, answer.out) == (Exit.USAGE, "")
+    assert "--source file:forms" in answer.err
+    assert run("sources", "--json").lines == []
+
+
+def test_a_source_that_is_not_in_the_configuration_is_told_apart(run: Run, posts: Path, tmp_path: Path) -> None:
+    run("import", str(table(tmp_path / "old.csv", "utf-8")), *COLUMNS)
+    assert [(it["name"], it["configured"]) for it in run("sources", "--json").lines] == [
+        ("file:old", False), ("file:posts", True)]
+    assert "file:old    not configured" in run("sources").out
+
+
+def test_a_customer_without_an_outcome_and_a_conversation_without_files_are_told_in_words(
+    run: Run, posts: Path
+) -> None:
+    run("sync")
+    assert "None" not in run("customer", "1").out
+    answer = run("files", "1")
+    assert (answer.code, answer.out, answer.err) == (Exit.OK, "", "No files came with it\n")
