@@ -179,6 +179,8 @@ class ListScreen(PassingScreen, inherit_bindings=False):
         if type(event) is Blocks.Moved:
             event.stop()
             self._show_preview()
+            if not self.has_field:
+                self.desk_app.show_keys()
 
     def _show_preview(self) -> None:
         if self.has_preview:

@@ -18,12 +18,17 @@ TO_DO = {
     SendState.HELD: "goes by itself when the time is up",
     SendState.QUEUED: "goes by itself",
     SendState.SENDING: "cannot be taken back any more",
-    SendState.UNKNOWN: "never sent again blindly; when you see it on the platform, settle it",
+    SendState.UNKNOWN: "it is looked for on the platform and never sent again blindly; say so when it did arrive",
     SendState.STOPPED: "read what came in, then send it or take it back",
     SendState.REFUSED: "take it back, change it and send it again",
-    SendState.NEEDS_HUMAN: "look on the platform: settle it when it is there, send it again when it is not",
+    SendState.NEEDS_HUMAN: "look on the platform: say so when it did arrive, send it now when it is not there",
 }
 """What a person can do about an entry in each state."""
+MOMENTS = {
+    SendState.HELD: "held", SendState.QUEUED: "held", SendState.SENDING: "leaving", SendState.UNKNOWN: "in doubt",
+    SendState.SENT: "leaving", SendState.CANCELLED: "leaving",
+}
+"""The key bar's moment where not everything can be done about an entry."""
 OVER = (SendState.REFUSED, SendState.STOPPED, SendState.NEEDS_HUMAN)
 GONE = "nothing more becomes of it: take it back to remove it from the list"
 """The same where there is no text to change and send again."""
@@ -49,6 +54,12 @@ class OutboxScreen(ListScreen):
     def conversation_id(self) -> int | None:
         """The conversation of the selected entry."""
         return next((it.conversation_id for it in self._entries if it.id == self.list.key), None)
+
+    @property
+    def moment(self) -> str:
+        """Which of the keys do something for the selected entry."""
+        found = next((it for it in self._entries if it.id == self.list.key), None)
+        return MOMENTS.get(found.state, "") if found is not None else ""
 
     def reload(self) -> None:
         """Read the outbox again."""
@@ -104,7 +115,7 @@ class OutboxScreen(ListScreen):
             rows.extend(paragraph(cause, width, state.ink if it.state is not SendState.QUEUED else "dim", most=2))
         tries = f"{it.attempts} tries so far · " if it.attempts > 1 else ""
         to_do = GONE if it.out is None and it.state in OVER else TO_DO.get(it.state, "")
-        rows.append(Row((Run(f"   {tries}{to_do}", "dim"),)))
+        rows.extend(paragraph(f"{tries}{to_do}", width, "dim", most=2))
         return (*rows, BLANK)
 
     def chosen(self, key: Hashable) -> None:
