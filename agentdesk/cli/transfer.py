@@ -16,10 +16,10 @@ from agentdesk.config.shape import SOURCE_LABEL
 from agentdesk.config.sources import FileSource
 from agentdesk.desk.desk import Desk
 from agentdesk.desk.importing import import_file as read_in
-from agentdesk.errors import Refused, UsageError
+from agentdesk.errors import NotFound, Refused, UsageError
 from agentdesk.model.clock import DAY
 from agentdesk.model.events import Event, Progress
-from agentdesk.paths import begin_private
+from agentdesk.paths import begin_private, disk_error
 from agentdesk.store import sources, transfer
 from agentdesk.store.db import Db
 from agentdesk.store.imports import ImportJob
@@ -124,8 +124,14 @@ def _archive(desk: Desk, file: Path, as_json: bool) -> None:
     if desk.store.reader.value("SELECT EXISTS (SELECT 1 FROM conversation)"):
         raise Refused("This profile is not empty", "An archive is put back as a whole",
                       "Use another profile: agentdesk --profile restored import --archive FILE")
-    with file.open(encoding="utf-8") as lines:
-        counts = desk.store.write_now(lambda db: transfer.load(db, lines))
+    if not file.is_file():
+        raise NotFound(f"There is no file {file}", "", "Name one that agentdesk export wrote")
+    try:
+        with file.open(encoding="utf-8") as lines:
+            counts = desk.store.write_now(lambda db: transfer.load(db, lines))
+    except UnicodeDecodeError as error:
+        raise UsageError("This is not an export of agentdesk", f"It is not UTF-8: {error.reason}",
+                         "Write one with agentdesk export") from error
     if as_json:
         output.as_json(counts)
     else:
@@ -143,11 +149,22 @@ def export(ctx: click.Context, file: Path | None) -> None:
             if file is None:
                 _to_stdout(reader)
                 return
-            with begin_private(file) as out:
-                counts = transfer.export(reader, out)
+            counts = _to_file(reader, file)
         finally:
             reader.close()
     output.say(f"{sum(counts.values())} rows written to {file}")
+
+
+def _to_file(reader: Db, file: Path) -> dict[str, int]:
+    """Into a new file, which is gone again when it cannot be written whole."""
+    with begin_private(file) as out:
+        try:
+            counts = transfer.export(reader, out)
+            out.flush()
+        except OSError as error:
+            file.unlink(missing_ok=True)
+            raise disk_error(f"{file} cannot be written", error) from error
+    return counts
 
 
 def _to_stdout(reader: Db) -> None:

@@ -11,6 +11,8 @@ from agentdesk.store.db import Db
 from agentdesk.store.migrations import STEPS
 
 FORMAT = 1
+END = "end"
+"""What the last line is called: a copy that was cut off between two lines has none."""
 _TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("setting", ("name",)), ("source", ("name",)), ("gap", ("id",)), ("quarantine", ("id",)), ("customer", ("id",)),
     ("identity", ("source", "ref")), ("identity_key", ("key", "source", "ref")), ("conversation", ("id",)),
@@ -32,7 +34,9 @@ def export(db: Db, out: TextIO) -> dict[str, int]:
     db.rows("BEGIN")
     try:
         out.write(json.dumps({"agentdesk": FORMAT, "schema": len(STEPS)}) + "\n")
-        return {table: _write(db, table, key, out) for table, key in _TABLES}
+        counts = {table: _write(db, table, key, out) for table, key in _TABLES}
+        out.write(json.dumps({END: {"rows": sum(counts.values())}}) + "\n")
+        return counts
     finally:
         db.rows("ROLLBACK")
 
@@ -97,14 +101,21 @@ def _batches(numbered: Iterator[tuple[int, str]],
              counts: dict[str, int]) -> Iterator[tuple[str, list[str], list[list[Any]]]]:
     """Rows of one table with the same columns together."""
     table, columns, rows = "", list[str](), list[list[Any]]()
+    whole = False
     for number, line in numbered:
         name, row = _row(number, line, counts)
+        if name == END:
+            whole = row == {"rows": sum(counts.values())} and next(numbered, None) is None
+            break
         if rows and (name != table or list(row) != columns or len(rows) >= _BATCH):
             yield table, columns, rows
             rows = []
         table, columns = name, list(row)
         rows.append([_in(value) for value in row.values()])
         counts[name] += 1
+    if not whole:
+        raise UsageError("This export is not whole", "Lines are missing from it, or follow its last one",
+                         "Nothing was imported. Write it again with agentdesk export")
     if rows:
         yield table, columns, rows
 
@@ -112,7 +123,7 @@ def _batches(numbered: Iterator[tuple[int, str]],
 def _row(number: int, line: str, counts: dict[str, int]) -> tuple[str, dict[str, Any]]:
     try:
         ((name, row),) = json.loads(line).items()
-        if name in counts and all(column.isidentifier() for column in row):
+        if (name in counts or name == END) and all(column.isidentifier() for column in row):
             return name, row
     except (ValueError, AttributeError, TypeError):
         name = ""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agentdesk.cli.exits import Exit
+from agentdesk.store import transfer
 from tests.cli.conftest import Run
 
 COLUMNS = ("--column", "id=Nr", "--column", "author=Mail", "--column", "text=Words", "--column", "created_at=Date")
@@ -70,3 +74,30 @@ def test_a_customer_without_an_outcome_and_a_conversation_without_files_are_told
     assert "None" not in run("customer", "1").out
     answer = run("files", "1")
     assert (answer.code, answer.out, answer.err) == (Exit.OK, "", "No files came with it\n")
+
+
+def test_what_is_no_whole_export_is_not_put_back(run: Run, posts: Path, tmp_path: Path) -> None:
+    run("sync")
+    whole, cut = tmp_path / "whole.jsonl", tmp_path / "cut.jsonl"
+    run("export", str(whole))
+    cut.write_text("".join(whole.read_text().splitlines(keepends=True)[:-1]))
+    for path, code in ((cut, Exit.USAGE), (table(tmp_path / "old.csv", "latin-1"), Exit.USAGE),
+                       (tmp_path / "none.jsonl", Exit.NOT_FOUND), (tmp_path, Exit.NOT_FOUND)):
+        answer = run("--profile", "other", "import", "--archive", str(path))
+        assert (answer.code, answer.out) == (code, ""), path
+        assert "mistake of its own" not in answer.err
+    assert run("--profile", "other", "import", "--archive", str(whole)).code == Exit.OK
+
+
+def test_an_export_that_the_disk_does_not_take_whole_leaves_nothing_behind(
+    run: Run, posts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("sync")
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(transfer, "export", full)
+    answer = run("export", str(tmp_path / "all.jsonl"))
+    assert (answer.code, (tmp_path / "all.jsonl").exists()) == (Exit.STORE, False)
+    assert "cannot be written\n  why: No space left on device\n  next: Free some room" in answer.err

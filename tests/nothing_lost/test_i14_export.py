@@ -82,14 +82,17 @@ def exported(store: Store) -> str:
     reader = store.new_reader()
     counts = transfer.export(reader, out)
     reader.close()
-    assert sum(counts.values()) == out.getvalue().count("\n") - 1
+    first, *_, last = out.getvalue().splitlines()
+    assert json.loads(first)["agentdesk"] == transfer.FORMAT
+    assert json.loads(last) == {transfer.END: {"rows": sum(counts.values())}}
+    assert sum(counts.values()) == out.getvalue().count("\n") - 2
     return out.getvalue()
 
 
 def test_export_import_export_is_the_same(tmp_path: Path) -> None:
     store = lived_in(tmp_path / "one" / "desk.sqlite3")
     text = exported(store)
-    told = {next(iter(json.loads(line))) for line in text.splitlines()[1:]}
+    told = {next(iter(json.loads(line))) for line in text.splitlines()[1:-1]}
     tables = {row[0] for row in store.reader.rows(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'message_text%'")}
     assert told == tables - {"lease", "tally"}, "every table that holds something of its own"
@@ -119,9 +122,10 @@ def test_an_import_does_not_touch_a_profile_with_something_in_it(tmp_path: Path)
 @pytest.mark.parametrize("spoil", [
     lambda lines: [], lambda lines: ["hello\n"], lambda lines: lines[1:],
     lambda lines: ['{"agentdesk": 1, "schema": 99}\n', *lines[1:]], lambda lines: [*lines[:40], "{\n", *lines[40:]],
-    lambda lines: [*lines, '{"sqlite_schema":{"name":"x"}}\n'],
-    lambda lines: [*lines, '{"draft":{"x) VALUES (1);--":1}}\n'],
-    lambda lines: [*lines[:-1], lines[-1][:20]],
+    lambda lines: [*lines[:40], '{"sqlite_schema":{"name":"x"}}\n', *lines[40:]],
+    lambda lines: [*lines[:40], '{"draft":{"x) VALUES (1);--":1}}\n', *lines[40:]],
+    lambda lines: [*lines[:-2], lines[-2][:20]], lambda lines: lines[:1], lambda lines: lines[:40],
+    lambda lines: lines[:-1], lambda lines: [*lines[:-3], *lines[-2:]], lambda lines: [*lines, lines[-2]],
 ])
 def test_a_file_that_is_not_a_whole_export_changes_nothing(tmp_path: Path, spoil: object) -> None:
     store = lived_in(tmp_path / "one" / "desk.sqlite3")
