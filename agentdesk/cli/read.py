@@ -9,8 +9,7 @@ import click
 
 from agentdesk.cli import output
 from agentdesk.cli.session import NO_SOURCES, desk_for, one_number, run
-from agentdesk.desk import find
-from agentdesk.desk import holes as missing
+from agentdesk.desk import find, gaps
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import NotFound
 from agentdesk.model.address import disguised
@@ -212,24 +211,24 @@ def _entry(desk: Desk, entry: dict[str, Any]) -> dict[str, object]:
 @click.command()
 @click.option("--quarantine", default="", metavar="KIND:NAME",
               help="Instead, what this source gave that could not be understood, with place and reason.")
-@click.option("--holes", default="", metavar="KIND:NAME",
+@click.option("--gaps", "gappy", default="", metavar="KIND:NAME",
               help="Instead, the stretches of messages that this source could not show, with the reason.")
 @click.option("--looked", default="", metavar="KIND:NAME",
               help="Say that you read on the platform what this source could not show.")
 @FORMAT
 @JSON
 @click.pass_context
-def sources(ctx: click.Context, quarantine: str, holes: str, looked: str, style: str) -> None:
+def sources(ctx: click.Context, quarantine: str, gappy: str, looked: str, style: str) -> None:
     """List the sources: state, last success, last error, how late messages come in, requests left."""
     with desk_for(ctx) as desk:
         if quarantine:
             _quarantined(desk, quarantine, style)
             return
         if looked:
-            output.say(run(missing.settle(desk, looked)))
+            output.say(run(gaps.settle(desk, looked)))
             return
-        if holes:
-            _holes(desk, holes, style)
+        if gappy:
+            _gaps(desk, gappy, style)
             return
         found = find.sources(desk)
         there = {it.name for it in found} if desk.demo else {one.full_name for one in desk.config.sources}
@@ -238,7 +237,7 @@ def sources(ctx: click.Context, quarantine: str, holes: str, looked: str, style:
             {"source": s.name, "state": s.state if s.name in there else "not configured", "again": _again(desk, s),
              "trouble": s.title, "why": s.cause, "next": s.remedy,
              "last ok": say(s.last_ok_at, desk.now(), desk.zone) if s.last_ok_at else "never",
-             "lag": _span(find.lag(desk, s.name)), "holes": s.gaps or "", "set aside": s.rejects or "",
+             "lag": _span(find.lag(desk, s.name)), "gaps": s.gaps or "", "set aside": s.rejects or "",
              "connector": s.package or "built in",
              "budget": f"{s.budget.left} of {s.budget.limit}" if s.budget is not None else ""} for s in found]
         _write(style, values, rows, NO_SOURCES)
@@ -250,8 +249,8 @@ def _again(desk: Desk, it: SourceState) -> str:
     return say(it.next_try_at, desk.now(), desk.zone) if waits and it.next_try_at is not None else ""
 
 
-def _holes(desk: Desk, source: str, style: str) -> None:
-    found = missing.holes(desk, source)
+def _gaps(desk: Desk, source: str, style: str) -> None:
+    found = gaps.of(desk, source)
 
     def said(at: int | None) -> str:
         return "" if at is None else say(at, desk.now(), desk.zone)

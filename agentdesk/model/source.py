@@ -10,7 +10,7 @@ from agentdesk.model.page import Account, Budget
 ANEW = ""
 """A cursor that says: begin anew."""
 NOTHING = "The source shows nothing at all, but conversations of it are open here"
-"""Why an empty answer is a hole."""
+"""Why an empty answer is a gap."""
 
 
 class SourceState(msgspec.Struct, frozen=True, kw_only=True):

@@ -187,7 +187,7 @@ class Collector:
         self.frame.emit(SourceChanged(source=self.name))
 
     def _without_loop(self, page: Page, cursor: str | None) -> Page:
-        """The page, ended with a hole when its cursor leads back to where we have been."""
+        """The page, ended with a gap when its cursor leads back to where we have been."""
         if not page.more:
             self._looping = False
             return page
@@ -200,7 +200,7 @@ class Collector:
         if not self._looping:
             self._gap_told = reason
             self.frame.emit(Notice(level="warning", text=f"{self.name}: {reason}",
-                                   remedy=f"It is asked again later; agentdesk sources --holes {self.name} tells"))
+                                   remedy=f"It is asked again later; agentdesk sources --gaps {self.name} tells"))
         gap = page.gap or (None if self._looping else Gap(reason=reason))
         self._looping = True
         return msgspec.structs.replace(page, more=False, gap=gap)

@@ -159,7 +159,7 @@ def _removed(page: Page, held: Held, told: set[str]) -> list[str]:
 
 
 def _suspicious(page: Page, held: Held, purpose: Purpose, first: bool) -> Gap | None:
-    """A hole instead of belief, when an answer is empty that cannot be; the source is then asked from the beginning."""
+    """A gap instead of belief, when an answer is empty that cannot be; the source is then asked from the beginning."""
     if page.messages or page.conversations or page.rejects or page.more:
         return None
     if purpose == "pull" and first and held.open_conversations >= MANY_OPEN and not held.known_empty:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agentdesk.commands.context import Choice, Context
 from agentdesk.commands.registry import Rest, verb
-from agentdesk.desk import holes
+from agentdesk.desk import gaps
 from agentdesk.errors import Refused
 from agentdesk.ui.front import ScreenFront
 from agentdesk.ui.screens import base
@@ -234,7 +234,7 @@ async def pause(ctx: Context) -> str:
 async def looked_there(ctx: Context) -> str:
     """Say that you read on the platform what the source under the cursor could not show; the ledger keeps your word."""
     screen, source = source_under(ctx)
-    said = await holes.settle(ctx.desk, source)
+    said = await gaps.settle(ctx.desk, source)
     screen.reload()
     return said
 

@@ -296,7 +296,7 @@ def test_what_is_dated_back_is_found_at_the_next_look_further_down() -> None:
     assert pull(listing, caught.stream, NOW + 12 * MINUTE).stream == caught.stream
 
 
-def test_too_much_at_once_is_a_hole_told_once() -> None:
+def test_too_much_at_once_is_a_gap_told_once() -> None:
     listing = Listing()
     listing.add("first", NOW)
     stream = pull(listing, Stream(), NOW).stream

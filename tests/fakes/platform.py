@@ -468,7 +468,7 @@ def circle(cursor: str = "0") -> Page:
     return Page(cursor=cursor, more=True)
 
 
-def hole(reason: str = "The cursor has expired") -> Page:
+def gap(reason: str = "The cursor has expired") -> Page:
     """A page that says it cannot show everything."""
     return Page(cursor="0", gap=Gap(reason=reason))
 
@@ -479,4 +479,4 @@ def _raise(errors: deque[Exception | None]) -> None:
 
 
 __all__ = ["APPLIES", "PROVEN", "US", "Event", "FakeConnector", "Fault", "Killed", "Platform", "Post", "SourceError",
-           "circle", "hole"]
+           "circle", "gap"]

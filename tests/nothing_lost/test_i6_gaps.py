@@ -1,4 +1,4 @@
-"""I6: gaps are known: every stretch a source could not show is a hole that is kept and shown, and closes nothing."""
+"""I6: gaps are known: every stretch a source could not show is a gap that is kept and shown, and closes nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Careless(FakeConnector):
 
     chance: random.Random
     lost: set[str]
-    holes: list[str]
+    gaps: list[str]
     circles: int = 0
     known: list[str]
     """Cursors it gave out in this run of pages."""
@@ -55,7 +55,7 @@ class Careless(FakeConnector):
         end = min(len(self.platform.order), at + self.chance.randint(1, 3))
         self.lost |= set(self.platform.order[at:end])
         reason = f"What came between {at} and {end} is not kept any more"
-        self.holes.append(reason)
+        self.gaps.append(reason)
         return self._through(Page(cursor=str(end), gap=Gap(reason=reason), more=end < len(self.platform.order)))
 
     def _through(self, page: Page, *, circle: bool = False) -> Page:
@@ -69,7 +69,7 @@ async def test_holes_told_are_holes_made(tmp_path: Path, clock: ManualClock, see
     platform = Platform(clock)
     desk = LittleDesk(tmp_path, clock, platform)
     careless = Careless(platform, SOURCE, limit=4)
-    careless.chance, careless.lost, careless.holes, careless.known = random.Random(seed), set(), [], []
+    careless.chance, careless.lost, careless.gaps, careless.known = random.Random(seed), set(), [], []
     desk.connector = careless
     desk.close()
     desk.open()
@@ -83,7 +83,7 @@ async def test_holes_told_are_holes_made(tmp_path: Path, clock: ManualClock, see
     shown = set(platform.order[:cursor])
     assert set(desk.refs()) >= shown - careless.lost, "nothing is lost but what the source itself lost"
     found = [gap.reason for gap in sources.gaps(desk.store.reader, SOURCE)]
-    assert [reason for reason in found if CIRCLE not in reason] == list(dict.fromkeys(careless.holes))
+    assert [reason for reason in found if CIRCLE not in reason] == list(dict.fromkeys(careless.gaps))
     assert any(CIRCLE in reason for reason in found) == (careless.circles > 0)
     assert desk.store.reader.value("SELECT count(*) FROM conversation WHERE state <> 'open'") == 0
     assert checker.queue(desk) == []

@@ -14,7 +14,7 @@ from agentdesk.model.page import Budget, Page
 from agentdesk.store import sources
 from agentdesk.sync import collector
 from tests.fakes.desk import SOURCE, LittleDesk
-from tests.fakes.platform import Platform, circle, hole
+from tests.fakes.platform import Platform, circle, gap
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ async def test_many_pages_of_news_are_brought_in_at_once(
 
 
 async def test_a_hole_is_kept_and_shown(desk: LittleDesk) -> None:
-    desk.connector.pages.append(hole("The cursor has expired"))
+    desk.connector.pages.append(gap("The cursor has expired"))
     result = await desk.engine.sync_once(SOURCE)
     assert result.gap
     assert [g.reason for g in sources.gaps(desk.store.reader, SOURCE)] == ["The cursor has expired"]

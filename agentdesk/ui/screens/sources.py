@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from agentdesk.commands.registry import quote
-from agentdesk.desk import find
-from agentdesk.desk.holes import holes
+from agentdesk.desk import find, gaps
 from agentdesk.model.clock import MINUTE, Millis
 from agentdesk.model.source import SourceState
 from agentdesk.ui.present import line
@@ -25,7 +24,7 @@ INKS = {"ok": "ok", "new": "dim", "paused": "dim", "retry": "soon", "offline": "
 
 SKEW = 2 * MINUTE
 """A difference between our clock and a server's that is shown."""
-MOST_HOLES = 3
+MOST_GAPS = 3
 """So many stretches that could not be fetched are told each by itself."""
 
 
@@ -122,20 +121,20 @@ class SourcesScreen(ListScreen):
             for warning in it.account.warnings:
                 rows.extend(paragraph(f"{glyphs.warn} {warning}", self.room, "warn", 5, 2))
         if it.gaps:
-            rows.extend(self._holes(it, now))
+            rows.extend(self._gaps(it, now))
         if it.rejects:
             words = f"{it.rejects} item{'s' if it.rejects > 1 else ''} could not be understood; kept aside"
             rows.extend(paragraph(f"{glyphs.warn} {words}", self.room, "warn", 5, 2))
         return (*rows, BLANK)
 
-    def _holes(self, it: SourceState, now: Millis) -> list[Row]:
+    def _gaps(self, it: SourceState, now: Millis) -> list[Row]:
         """The latest stretches that could not be fetched, with when and why, and what a person does about them."""
         warn = self.desk_app.palette.glyphs.warn
         count = f"{it.gaps} stretch{'es' if it.gaps > 1 else ''}"
         words = f"{count} of messages could not be fetched: look there, then press v"
         rows = list(paragraph(f"{warn} {words}", self.room, "warn", 5, 2))
-        for hole in holes(self.desk, it.name)[-MOST_HOLES:]:
-            ends = [moment(at, now, self.desk.zone) for at in (hole.since, hole.until) if at is not None]
-            when = " to ".join(ends) or f"found {moment(hole.found_at, now, self.desk.zone)}"
-            rows.extend(paragraph(f"{when}: {hole.reason}", self.room, "dim", 7, 2))
+        for gap in gaps.of(self.desk, it.name)[-MOST_GAPS:]:
+            ends = [moment(at, now, self.desk.zone) for at in (gap.since, gap.until) if at is not None]
+            when = " to ".join(ends) or f"found {moment(gap.found_at, now, self.desk.zone)}"
+            rows.extend(paragraph(f"{when}: {gap.reason}", self.room, "dim", 7, 2))
         return rows

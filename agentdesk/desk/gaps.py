@@ -9,7 +9,7 @@ from agentdesk.model.source import OpenGap
 from agentdesk.store import sources
 
 
-def holes(desk: Desk, source: str) -> list[OpenGap]:
+def of(desk: Desk, source: str) -> list[OpenGap]:
     """Those of a source that nobody has looked at, oldest first; NotFound for an unknown source."""
     it = sources.state(desk.store.reader, source)
     found = sources.gaps(desk.store.reader, source)
@@ -22,7 +22,7 @@ def holes(desk: Desk, source: str) -> list[OpenGap]:
 async def settle(desk: Desk, source: str) -> str:
     """Somebody read there what could not be fetched: it is not shown as missing any more."""
     now = desk.now()
-    if not holes(desk, source):
+    if not of(desk, source):
         raise Refused(f"{source} could show everything", "", "There is nothing to look for")
     number = await desk.store.write(lambda db: sources.settle_gaps(db, source, desk.agent, now))
     if desk.engine is not None and source in desk.engine.collectors and not desk.engine.collectors[source].pace.stopped:
