@@ -45,8 +45,9 @@ def window(db: Db, where: Where, *, after: Key | None = None, before: Key | None
            limit: int = 200) -> list[QueueRow]:
     """A stretch of a view in queue order, after or before a key; without a key from the top."""
     if before is not None:
-        rows = db.rows(f"SELECT {_ROW} FROM conversation AS c WHERE {where.sql} AND (c.rank, c.id) < (?, ?) "
-                       "ORDER BY c.rank DESC, c.id DESC LIMIT ?", *where.params, *before, limit)
+        # The key stands first: a view may bound the rank too, and SQLite starts reading from the bound it meets first.
+        rows = db.rows(f"SELECT {_ROW} FROM conversation AS c WHERE (c.rank, c.id) < (?, ?) AND {where.sql} "
+                       "ORDER BY c.rank DESC, c.id DESC LIMIT ?", *before, *where.params, limit)
         rows.reverse()
     else:
         start = after if after is not None else (_FIRST, 0)

@@ -154,7 +154,7 @@ class _Compiler:
                 return self._mine()
             case "late":
                 bound = f"c.rank <= {self._now} AND " if self._open_only else ""
-                return f"({bound}c.due_at IS NOT NULL AND c.due_at <= {self._now})"
+                return f"({bound}+c.due_at IS NOT NULL AND +c.due_at <= {self._now})"  # by rank: sorting takes longer
             case "soon":
                 bound = f"c.rank > {self._now - _ADVANCE} AND " if self._open_only else ""
                 return f"({bound}c.soon_at <= {self._now} AND c.due_at > {self._now})"

@@ -65,10 +65,11 @@ def watched(scene: Scene) -> Watched:
 
 
 @pytest.mark.parametrize("query", VIEWS)
-@pytest.mark.parametrize("way", ["top", "after", "before"])
+@pytest.mark.parametrize("way", ["top", "after", "before", "one before"])
 def test_no_default_view_scans_or_sorts(watched: Watched, query: str, way: str) -> None:
     where = search.where(parse(query), agent="ann", now=10**12)
-    key = {"after": {"after": (1, 1)}, "before": {"before": (1, 1)}, "top": {}}[way]
+    key = {"after": {"after": (1, 1)}, "before": {"before": (1, 1)}, "one before": {"before": (1, 1), "limit": 1},
+           "top": {}}[way]
     conversations.window(watched, where, **key)  # type: ignore[arg-type]
     assert watched.scans() == []
     used = [step for step in watched.plans if " c " in f"{step} "]
@@ -78,6 +79,26 @@ def test_no_default_view_scans_or_sorts(watched: Watched, query: str, way: str) 
     else:
         assert not watched.sorts(), used
         assert all(step.startswith("SEARCH c USING INDEX conversation_") for step in used), used
+
+
+@pytest.mark.parametrize("limit", [1, 20])
+@pytest.mark.parametrize("query", ["state:open", "state:open late", "state:open late severity:normal"])
+def test_a_window_steps_over_few_rows_however_many_there_are(watched: Watched, query: str, limit: int) -> None:
+    watched.connection.execute("PRAGMA query_only=0")
+    watched.run("WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3000) "
+                "INSERT INTO conversation (source, ref, customer_id, created_at, rank, due_at) SELECT ?, 'n' || n, 1, 0, n, n FROM n", SOURCE)
+    where = search.where(parse(query), agent="ann", now=10**12)
+    for key in ({}, {"after": (50, 0)}, {"before": (50, 0)}, {"before": (10**12, 0)}):
+        steps: list[None] = []
+
+        def count(steps: list[None] = steps) -> bool:
+            steps.append(None)
+            return False
+
+        watched.connection.set_progress_handler(count, 10)
+        assert len(conversations.window(watched, where, limit=limit, **key)) == limit  # type: ignore[arg-type]
+        watched.connection.set_progress_handler(None)
+        assert len(steps) < 300, key
 
 
 @pytest.mark.parametrize("query", VIEWS)
