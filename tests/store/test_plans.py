@@ -86,7 +86,8 @@ def test_no_default_view_scans_or_sorts(watched: Watched, query: str, way: str) 
 def test_a_window_steps_over_few_rows_however_many_there_are(watched: Watched, query: str, limit: int) -> None:
     watched.connection.execute("PRAGMA query_only=0")
     watched.run("WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3000) "
-                "INSERT INTO conversation (source, ref, customer_id, created_at, rank, due_at) SELECT ?, 'n' || n, 1, 0, n, n FROM n", SOURCE)
+                "INSERT INTO conversation (source, ref, customer_id, created_at, rank, due_at) "
+                "SELECT ?, 'n' || n, 1, 0, n, n FROM n", SOURCE)
     where = search.where(parse(query), agent="ann", now=10**12)
     for key in ({}, {"after": (50, 0)}, {"before": (50, 0)}, {"before": (10**12, 0)}):
         steps: list[None] = []
