@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from agentdesk.config import kept
+from agentdesk.config import compiled
 from agentdesk.desk.desk import Desk, Later
 from agentdesk.errors import DeskError, UsageError
 from agentdesk.model.clock import Clock, FastClock, SystemClock
-from agentdesk.paths import Places, make_private, places
+from agentdesk.paths import Places, is_there, make_private, places
 from agentdesk.store.db import Db, Store
 from agentdesk.sync.holder import identity
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).resolve().parent
 WORLD = "world.json"
-KEPT = "config.kept"
+COMPILED = "config.compiled"
 DEMO_CONFIG = PACKAGE / "connectors" / "demo_data" / "config.yaml"
 DEMO_AGENT = {"agent.name": "ann", "agent.signature": "^AN"}
 """Who sits at the demo desk unless the command line says otherwise."""
@@ -63,16 +63,16 @@ class Options(msgspec.Struct, frozen=True):
 def config_file(options: Options) -> Path:
     """The configuration file that these options mean; the demo brings its own unless the profile has one."""
     own = options.config_path or places(options.profile).config_file
-    return DEMO_CONFIG if options.demo is not None and not own.exists() else own
+    return DEMO_CONFIG if options.demo is not None and not is_there(own) else own
 
 
 def read_config(options: Options) -> Config:
     """The configuration; a ConfigError lists every mistake at once."""
     overrides = {**DEMO_AGENT, **options.overrides} if options.demo is not None else options.overrides
     path, missing_ok = config_file(options), options.config_path is None
-    store = places(options.profile).data_dir / KEPT
-    made_of = kept.inputs(path, os.environ, overrides) if missing_ok or path.exists() else None
-    known = kept.recall(store, made_of) if made_of is not None else None
+    store = places(options.profile).data_dir / COMPILED
+    made_of = compiled.inputs(path, os.environ, overrides) if missing_ok or is_there(path) else None
+    known = compiled.recall(store, made_of) if made_of is not None else None
     if known is not None:
         return known
     from agentdesk.config.load import load
@@ -80,7 +80,7 @@ def read_config(options: Options) -> Config:
 
     config = load(path, os.environ, overrides, query_problem=problem, missing_ok=missing_ok)
     if made_of is not None and not options.read_only:
-        kept.keep(store, made_of, config)
+        compiled.keep(store, made_of, config)
     return config
 
 
@@ -154,7 +154,7 @@ def demo_clock(where: Places, demo: DemoOptions) -> Clock:
 async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only: str | None = None) -> None:
     """Load the connectors, read the secrets and make the engine; a source that cannot be had is shown, not fatal."""
     from agentdesk.desk import prepare
-    from agentdesk.desk.following import Following
+    from agentdesk.desk.reload import Reload
     from agentdesk.logs import LogFile
     from agentdesk.model.events import SourceChanged
     from agentdesk.sync.engine import Engine
@@ -163,7 +163,7 @@ async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only:
         desk.log = LogFile(places(options.profile).log_file)
         desk.log.start()
     world = None if options.demo is None else _demo_world(desk, places(options.profile), options.demo)
-    following = Following(desk, only)
+    reload = Reload(desk, only)
     made = await _configured(desk, ask, only) if world is None else world.connectors()
     caps = {name: connector.caps for name, connector in made.items()}
     kinds = {name: name.partition(":")[0] for name in made}
@@ -172,7 +172,7 @@ async def connect(desk: Desk, options: Options, *, ask: Ask | None = None, only:
     desk.connectors.update(made)
     desk.engine = Engine(desk.store, desk.connectors, desk.rulebook, desk.clock, desk.emit, desk.holder,
                          keep_texts=desk.config.privacy.keep_texts)
-    desk.engine.look = following.look
+    desk.engine.look = reload.look
     for name in made:
         desk.emit(SourceChanged(source=name))
     if only is None:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from agentdesk.commands import conversation, escalate, listening, people, queue, reply, shift, there
+from agentdesk.commands import conversation, escalate, listening, people, platform, queue, reply, shift
 
-VERB_MODULES = (queue, conversation, reply, escalate, there, people, listening, shift)
+VERB_MODULES = (queue, conversation, reply, escalate, platform, people, listening, shift)

@@ -27,7 +27,7 @@ from agentdesk.config.yaml import parse
 from agentdesk.connectors import registry
 from agentdesk.connectors.base import Connector
 from agentdesk.connectors.login import Ask, SignIn
-from agentdesk.desk import asking, following
+from agentdesk.desk import asking, reload
 from agentdesk.desk.desk import Desk
 from agentdesk.desk.keeping import Keeper, renew, take_back, written
 from agentdesk.desk.telling import about
@@ -174,10 +174,10 @@ class Trial:
         self.desk.config = msgspec.structs.replace(self.desk.config, sources=(*kept, config))
         if not self.desk.store.writable:
             return False
-        await following.announce(self.desk, config.full_name)
+        await reload.announce(self.desk, config.full_name)
         if self.desk.engine is None:
             return False
-        await following.put_in(self.desk, config, await self.made(config, secret))
+        await reload.put_in(self.desk, config, await self.made(config, secret))
         return True
 
 

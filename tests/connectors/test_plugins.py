@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agentdesk.config import kept, plugins
+from agentdesk.config import compiled, plugins
 from agentdesk.config.edit import append_source
 from agentdesk.config.jsonschema import json_schema
 from agentdesk.config.load import load
@@ -93,7 +93,7 @@ def test_a_block_can_be_added_and_the_configuration_is_never_kept_for_the_next_s
     text = append_source("version: 1\n", {"kind": "echo", "name": "b", "url": "https://b.example"})
     config = read(tmp_path, text)
     assert config.sources[0].full_name == "echo:b"
-    assert not kept.keep(tmp_path / "kept", b"x", config)
+    assert not compiled.keep(tmp_path / "kept", b"x", config)
 
 
 def test_its_code_is_loaded_only_when_it_is_named(site: Path, tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from agentdesk.config.sources import (
     ZendeskSource,
 )
 from agentdesk.connectors import registry
+from agentdesk.connectors.addresses import site
 from agentdesk.connectors.http import Http
 from agentdesk.connectors.mastodon.signing_in import renew as mastodon_renew
-from agentdesk.connectors.places import site
 from agentdesk.errors import AuthError, Rejected
 from agentdesk.model.clock import ManualClock
 from tests.connectors.asking import Answers

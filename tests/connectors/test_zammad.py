@@ -15,8 +15,8 @@ import msgspec
 import pytest
 
 from agentdesk.config.sources import ZammadSource
+from agentdesk.connectors.addresses import label, site
 from agentdesk.connectors.items import iso
-from agentdesk.connectors.places import label, site
 from agentdesk.connectors.registry import create
 from agentdesk.connectors.zammad import sign_in
 from agentdesk.connectors.zammad.canned import translated

@@ -25,8 +25,8 @@ def connect(config: RssSource, *, clock: Clock, token: Callable[[], str] | None 
 
 async def sign_in(ask: Ask, clock: Clock) -> SignIn:
     """Ask for the addresses of feeds until one is left empty."""
+    from agentdesk.connectors.addresses import label
     from agentdesk.connectors.login import SignIn
-    from agentdesk.connectors.places import label
 
     ask.tell("A feed has an address of its own, often behind a sign of radio waves or the word RSS on a page. "
              "Given a page instead, agentdesk names the feed that the page points to.")

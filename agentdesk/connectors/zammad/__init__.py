@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from agentdesk.config.sources import ZammadSource
+from agentdesk.connectors.addresses import ask_for_site, label
 from agentdesk.connectors.login import Ask, SignIn
-from agentdesk.connectors.places import ask_for_site, label
 from agentdesk.model.clock import Clock
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from agentdesk.config.sources import ZendeskSource
+from agentdesk.connectors.addresses import label, site
 from agentdesk.connectors.login import Ask, SignIn
-from agentdesk.connectors.places import label, site
 from agentdesk.model.clock import Clock
 
 if TYPE_CHECKING:

@@ -56,7 +56,7 @@ async def put_in(desk: Desk, config: SourceBase, connector: Connector) -> None:
     engine.poke(config.full_name)
 
 
-class Following:
+class Reload:
     """Looks whether something was changed elsewhere; made before the sources are connected."""
 
     def __init__(self, desk: Desk, only: str | None = None) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from agentdesk.bootstrap import Options, connect, disconnect, open_desk
-from agentdesk.desk import exclusions, following
+from agentdesk.desk import exclusions, reload
 from agentdesk.desk.connecting import sign_in
 from agentdesk.desk.desk import Desk
-from agentdesk.desk.following import Following
+from agentdesk.desk.reload import Reload
 from agentdesk.model.clock import ManualClock
 from agentdesk.model.events import Event, Notice
 from tests.connectors.asking import Answers
@@ -125,7 +125,7 @@ async def test_what_this_process_did_itself_is_no_news(running: Desk, server: Se
 
 async def test_an_exclusion_made_elsewhere_counts_here(listening: World, tmp_path: Path) -> None:
     desk, notices = listening.desk, Notices(listening.desk)
-    watch = Following(desk)
+    watch = Reload(desk)
     path = tmp_path / "config.yaml"
     path.write_text(FILE.replace("exclude: [looney]", "exclude: [looney, coyote]"))
     for _ in range(3):
@@ -139,7 +139,7 @@ async def test_an_exclusion_made_elsewhere_counts_here(listening: World, tmp_pat
 
 
 async def test_an_exclusion_of_our_own_is_no_news(listening: World) -> None:
-    watch, notices = Following(listening.desk), Notices(listening.desk)
+    watch, notices = Reload(listening.desk), Notices(listening.desk)
     await exclusions.exclude(listening.desk, heard(listening, "acme coyote"), words="coyote")
     for _ in range(3):
         await watch.look()
@@ -211,7 +211,7 @@ async def test_a_token_that_only_a_start_can_give_says_so(running: Desk, server:
 
 
 async def test_a_headless_run_of_one_source_leaves_the_others_alone(running: Desk) -> None:
-    watch, notices = Following(running, "file:posts"), Notices(running)
+    watch, notices = Reload(running, "file:posts"), Notices(running)
     write(running, BEGIN + SECOND)
     for _ in range(3):
         await watch.look()
@@ -220,7 +220,7 @@ async def test_a_headless_run_of_one_source_leaves_the_others_alone(running: Des
 
 async def test_a_desk_that_can_only_read_says_so(running: Desk, clock: ManualClock) -> None:
     desk = open_desk(Options(read_only=True), clock)
-    watch, notices = Following(desk), Notices(desk)
+    watch, notices = Reload(desk), Notices(desk)
     write(desk, BEGIN + SECOND)
     for _ in range(3):
         await watch.look()
@@ -242,19 +242,19 @@ async def test_a_configuration_of_others_is_not_taken_up(running: Desk) -> None:
 
 async def test_the_demo_desk_has_nothing_to_follow(running: Desk) -> None:
     running.config_file = None
-    watch, notices = Following(running), Notices(running)
+    watch, notices = Reload(running), Notices(running)
     for _ in range(3):
         await watch.look()
     assert notices.take() == []
 
 
 async def test_another_process_is_named_by_its_holder(running: Desk) -> None:
-    watch, notices = Following(running), Notices(running)
-    await following.announce(running, "file:posts")
+    watch, notices = Reload(running), Notices(running)
+    await reload.announce(running, "file:posts")
     await watch.look()
     assert notices.take() == []
     holder, running.holder = running.holder, "another:1:1:x"
-    await following.announce(running, "file:posts")
+    await reload.announce(running, "file:posts")
     running.holder = holder
     await watch.look()
     assert len(notices.take()) == 1
