@@ -1,4 +1,4 @@
-"""The configuration of the last start, compiled and kept beside the cache: reading it takes a hundredth of reading YAML.
+"""The configuration of the last start, compiled and kept: reading it takes a hundredth of reading YAML.
 
 It is taken only when everything that it was made of is the same again, byte by byte: the file, the environment, the
 command line, the program. Otherwise the file is read in full, with all its checks.
