@@ -18,7 +18,7 @@ from agentdesk.config import compiled
 from agentdesk.desk.desk import Desk, Later
 from agentdesk.errors import DeskError, UsageError
 from agentdesk.model.clock import Clock, FastClock, SystemClock
-from agentdesk.paths import Places, make_private, places
+from agentdesk.paths import Places, is_there, make_private, places
 from agentdesk.store.db import Db, Store
 from agentdesk.sync.holder import identity
 
@@ -63,7 +63,7 @@ class Options(msgspec.Struct, frozen=True):
 def config_file(options: Options) -> Path:
     """The configuration file that these options mean; the demo brings its own unless the profile has one."""
     own = options.config_path or places(options.profile).config_file
-    return DEMO_CONFIG if options.demo is not None and not own.exists() else own
+    return DEMO_CONFIG if options.demo is not None and not is_there(own) else own
 
 
 def read_config(options: Options) -> Config:
@@ -71,7 +71,7 @@ def read_config(options: Options) -> Config:
     overrides = {**DEMO_AGENT, **options.overrides} if options.demo is not None else options.overrides
     path, missing_ok = config_file(options), options.config_path is None
     store = places(options.profile).data_dir / COMPILED
-    made_of = compiled.inputs(path, os.environ, overrides) if missing_ok or path.exists() else None
+    made_of = compiled.inputs(path, os.environ, overrides) if missing_ok or is_there(path) else None
     known = compiled.recall(store, made_of) if made_of is not None else None
     if known is not None:
         return known

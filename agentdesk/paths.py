@@ -13,7 +13,7 @@ from typing import TextIO
 
 import msgspec
 
-from agentdesk.errors import Refused, StoreError, StoreFull, StoreReadOnly, UsageError
+from agentdesk.errors import ConfigError, Refused, StoreError, StoreFull, StoreReadOnly, UsageError
 
 _PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _SHARED = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - named to be refused
@@ -176,8 +176,20 @@ def _judge(folder: Path, status: os.stat_result) -> None:
         )
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file; ConfigError where its folder may not even be looked into, so that nobody can say."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise ConfigError(f"{path.name} cannot be read", f"{path}: {os.strerror(error.errno or 0)}",
+                          "Check the path and its permissions") from error
+    return True
+
+
 def _folder_error(folder: Path, error: OSError) -> StoreError:
-    if folder.is_symlink():
+    if os.path.islink(folder):
         return StoreError(
             f"The folder {folder} is a symbolic link",
             "Whoever made the link decides where private data goes",

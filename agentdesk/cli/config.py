@@ -23,7 +23,7 @@ from agentdesk.config.sources import SourceBase
 from agentdesk.config.yaml import parse, read_bytes
 from agentdesk.connectors import registry
 from agentdesk.errors import ConfigError, Refused
-from agentdesk.paths import make_private, write_private
+from agentdesk.paths import is_there, make_private, write_private
 from agentdesk.rules.query import problem
 
 
@@ -38,7 +38,7 @@ def config() -> None:
 def init(ctx: click.Context, force: bool) -> None:
     """Write a commented configuration with every setting in it."""
     path = config_file(options_of(ctx))
-    if path.exists():
+    if is_there(path):
         if not force:
             raise Refused(f"{path} exists already", "It would be lost", "Edit it, or use --force to begin again")
         kept = path.with_suffix(".yaml.before")
@@ -49,7 +49,7 @@ def init(ctx: click.Context, force: bool) -> None:
 
 def write_starter(path: Path) -> int:
     """Write the commented configuration unless one is there, and say where it is and what comes next."""
-    if not path.exists():
+    if not is_there(path):
         make_private(path.parent)
         write_private(path, starter_text().encode())
     output.text(str(path))
@@ -74,7 +74,7 @@ def validate(ctx: click.Context, file: Path | None, as_json: bool) -> int:
     if file is not None:
         options = msgspec.structs.replace(options, config_path=file)
     wanted = config_file(options)
-    if not wanted.exists():
+    if not is_there(wanted):
         raise ConfigError(f"There is no configuration at {wanted}", "", "agentdesk config init writes one")
     found, problems = mistakes(options)
     if as_json:
@@ -113,7 +113,7 @@ def schema(ctx: click.Context) -> None:
 def _named(path: Path) -> Iterator[type[SourceBase]]:
     """The settings of the kinds of other packages that the configuration names and that can be used."""
     try:
-        plain = parse(read_bytes(path, path.name), path.name).plain if path.exists() else None
+        plain = parse(read_bytes(path, path.name), path.name).plain if is_there(path) else None
     except ConfigError:
         return
     for kind in plugins.named(plain):

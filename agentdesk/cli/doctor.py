@@ -28,12 +28,13 @@ from agentdesk.desk.telling import able, identity, limits
 from agentdesk.errors import DeskError, NotFound, Refused, UsageError
 from agentdesk.model.clock import SystemClock
 from agentdesk.model.page import Account
-from agentdesk.paths import begin_private, places
+from agentdesk.paths import begin_private, is_there, places
 from agentdesk.replies.packs import check as check_packs
 from agentdesk.replies.packs import load as load_packs
 from agentdesk.secrets import withdraw
 from agentdesk.store import integrity
 from agentdesk.store.db import Store
+from agentdesk.store.files import is_writable
 
 LIMIT_S = 20
 """Longest that one source may take to answer."""
@@ -118,7 +119,7 @@ def _all(options: Options, offline: bool) -> Iterable[Check]:
         yield bad("configuration", problem, "Mend the line named; agentdesk config validate looks again")
     if config is not None:
         path = config_file(options)
-        if not path.exists():
+        if not is_there(path):
             yield note("configuration", "there is none; defaults are used",
                        "agentdesk login begins one with a source, agentdesk config init an empty one")
         elif not problems:
@@ -207,10 +208,10 @@ def _cache(options: Options) -> Iterable[Check]:
     """The cache's file, re-checked against what is promised about it."""
     path = places(options.profile).database
     yield good("sqlite", f"linked version {integrity.linked_version()}")
-    if not path.exists():
-        yield note("cache", "there is none yet; it is made on first start")
-        return
     try:
+        if not is_there(path):
+            yield note("cache", "there is none yet; it is made on first start")
+            return
         store = Store.open(path, SystemClock(), read_only=True)
     except DeskError as error:
         remedy = error.remedy or "agentdesk doctor --rescue FILE saves what is intact"
@@ -224,6 +225,9 @@ def _cache(options: Options) -> Iterable[Check]:
         store.close()
     for finding in findings:
         yield bad("cache", finding.text, finding.remedy)
+    if not is_writable(path):
+        yield bad("cache", f"{path.parent} cannot be written: everything can be read, nothing can be changed",
+                  "Make the folder and what is in it writable, or set AGENTDESK_HOME to a folder that is")
     if not findings:
         yield good("cache", f"{path} is sound ({path.stat().st_size // 1024:,} KiB)")
 
@@ -231,7 +235,7 @@ def _cache(options: Options) -> Iterable[Check]:
 def _log(options: Options) -> Iterable[Check]:
     """Where complaints went that no screen showed."""
     path = places(options.profile).log_file
-    if path.exists() and (size := path.stat().st_size):
+    if os.path.exists(path) and (size := path.stat().st_size):
         yield note("log", f"{path} holds {size // 1024 + 1:,} KiB of what libraries complained of")
 
 

@@ -14,7 +14,7 @@ from agentdesk.config.schema import Config
 from agentdesk.config.words import did_you_mean
 from agentdesk.config.yaml import Document, Map, Path_, parse, read_bytes
 from agentdesk.errors import ConfigError
-from agentdesk.paths import places
+from agentdesk.paths import is_there, places
 from agentdesk.rules.rulebook import Rulebook
 
 
@@ -25,7 +25,7 @@ def mistakes(options: Options) -> tuple[Config | None, list[str]]:
     except ConfigError as error:
         return None, list(error.problems or (str(error),))
     path = config_file(options)
-    document = parse(read_bytes(path, path.name), path.name) if path.exists() else _nothing(path.name)
+    document = parse(read_bytes(path, path.name), path.name) if is_there(path) else _nothing(path.name)
     return config, [*_rules(config, document), *_theme(options, config, document), *_keys(config, document)]
 
 

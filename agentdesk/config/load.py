@@ -16,6 +16,7 @@ from agentdesk.config.values import Validator
 from agentdesk.config.walk import BAD, Walker, is_blank
 from agentdesk.config.yaml import Document, Doubles, Map, Node, Scalar, parse, read_bytes
 from agentdesk.errors import ConfigError
+from agentdesk.paths import is_there
 
 ENVIRONMENT = {
     "AGENTDESK_AGENT": "agent.name",
@@ -66,7 +67,7 @@ def explain(
     """Like ``load()``, and tell where each value came from."""
     document: Document | None = None
     doubles: Doubles = []
-    if path is not None and not (missing_ok and not path.exists()):
+    if path is not None and not (missing_ok and not is_there(path)):
         _check_owner(path)
         document = parse(read_bytes(path, path.name), path.name, doubles)
     base = path.parent.absolute() if path is not None else Path.cwd()
