@@ -22,6 +22,8 @@ _ON_MESSAGES = {Verb.LIKE: "can_like", Verb.BOOST: "can_boost", Verb.EDIT: "can_
                 Verb.APPROVE: "can_approve", Verb.REJECT: "can_approve"}
 PICTURE = b"GIF89a\x04\0\x03\0 as good as a picture"
 ALT = "A plan of the depot"
+FILE = "Größe (1) 地図.gif"
+"""Letters of every kind, as people name their files."""
 LOOKS, BETWEEN_S = 40, 0.25
 """How often a server that shows things a moment later is looked at; the first look is enough for most."""
 
@@ -192,7 +194,7 @@ class Abilities(Sending):
 
     def picture(self, folder: Path) -> Upload:
         """A file to send, and what is said of it."""
-        path = folder / "plan.gif"
+        path = folder / FILE
         path.write_bytes(PICTURE)
         return Upload(path=str(path), name=path.name, mime="image/gif", size=len(PICTURE), alt=ALT,
                       digest=hashlib.sha256(PICTURE).hexdigest())

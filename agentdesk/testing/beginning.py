@@ -12,7 +12,7 @@ from agentdesk.model.capability import SendStrength
 from agentdesk.model.clock import SECOND
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import Absent, Found, Outgoing, OutKind
-from agentdesk.testing.abilities import ALT, PICTURE, Abilities
+from agentdesk.testing.abilities import ALT, FILE, PICTURE, Abilities
 from agentdesk.testing.world import World, private, ticket
 
 STRONG = (SendStrength.KEY, SendStrength.CLIENT_KEY, SendStrength.PUT)
@@ -125,13 +125,13 @@ class Beginning(Abilities):
         self.later(world)
         page = await world.connector.thread(receipt.conversation_ref)
         (said,) = [m for m in page.messages if out.text in m.text]
-        assert [file.name for file in said.attachments] == ["plan.gif"]
+        assert [file.name for file in said.attachments] == [FILE]
         assert await world.files(out.text) == [(PICTURE, ALT if world.connector.caps.max_alt else "")]
 
     async def test_a_ticket_whose_file_is_gone_is_not_opened(self, world: World, tmp_path: Path) -> None:
         out = await self.beginning(world, OutKind.TICKET, "The picture is gone")
         out = msgspec.structs.replace(out, uploads=(self.picture(tmp_path),))
-        (tmp_path / "plan.gif").unlink()
+        (tmp_path / FILE).unlink()
         with pytest.raises(Rejected) as caught:
             await world.connector.send(out)
         assert caught.value.remedy

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -195,9 +197,15 @@ class FakeRt:
         if user is None:
             return Reply(401, {"message": "Unauthorized"})
         self.who = user
-        if method in ("PUT", "POST") and "application/json" not in headers.get("content-type", ""):
+        kind = headers.get("content-type", "")
+        if method == "POST" and kind.startswith("multipart/form-data;"):
+            data = _form(kind, body)
+        elif method in ("PUT", "POST") and "application/json" not in kind:
             return Reply(415, {"message": "Unsupported Media Type"})
-        data = json.loads(body) if body else {}
+        else:
+            data = json.loads(body) if body else {}
+        if any(ord(letter) > 255 for file in data.get("Attachments", []) for letter in file.get("FileName", "")):
+            return Reply(500, None)  # in JSON; in a form it is fine
         for pattern, verb, work in self._routes():
             if method == verb and (found := re.fullmatch(pattern, path)):
                 return work(*found.groups(), params=params, data=data, headers=headers)
@@ -365,13 +373,16 @@ class FakeRt:
 
     def _frame(self, row: int, data: dict[str, Any]) -> None:
         """What has files hangs in a frame of its own, as in a mail."""
-        if data.get("Attachments"):
+        if data.get("Attachments") or data.get("files"):
             self.part(row, "multipart/mixed", "")
 
     def _hang(self, row: int, data: dict[str, Any]) -> None:
         for file in data.get("Attachments", []):
             content = base64.b64decode(file["FileContent"], validate=True).decode("latin-1")
-            self.part(row, file["FileType"], content, name=file["FileName"])
+            name = "".join(letter if letter.isascii() else "\ufffd" for letter in file["FileName"])
+            self.part(row, file["FileType"], content, name=name)
+        for name, kind, content in data.get("files", []):
+            self.part(row, kind, content.decode("latin-1"), name=name)
 
     def _history(self, number: str, params: dict[str, str], **_: Any) -> Reply:
         ticket = self._load(number)
@@ -487,3 +498,16 @@ class FakeRt:
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self.clock.now() // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _form(kind: str, body: bytes) -> dict[str, Any]:
+    """What came as a form: the fields of its part JSON, and the files."""
+    parts = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body, policy=HTTP).iter_parts()
+    data: dict[str, Any] = {}
+    for part in parts:
+        content = part.get_payload(decode=True)
+        if part.get_param("name", header="content-disposition") == "JSON":
+            data |= json.loads(content)
+        else:
+            data.setdefault("files", []).append((part.get_filename(), part.get_content_type(), content))
+    return data

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from agentdesk.config.sources import RtSource
 from agentdesk.connectors.answers import Answer
 from agentdesk.connectors.http import Http, Walk
+from agentdesk.connectors.rt.files import File, form
 from agentdesk.connectors.rt.wire import (
     TICKET_COLUMNS,
     TRANSACTION_COLUMNS,
@@ -183,8 +184,11 @@ class RtClient:
         answer = await self.http.request("PUT", path, json=dict(data), headers=headers, safe=True, accept=(412,))
         return answer.status != 412, answer.words()
 
-    async def post(self, path: str, data: Mapping[str, Any]) -> Answer:
-        """Add a reply or note; its answer is read by the caller. 403 and 400 carry RT's reason."""
+    async def post(self, path: str, data: Mapping[str, Any], files: Sequence[File] = ()) -> Answer:
+        """Add a reply, note or ticket; its answer is read by the caller. 403 and 400 carry RT's reason."""
+        if files:
+            content, kind = form(data, files)
+            return await self.http.request("POST", path, content=content, headers={"Content-Type": kind}, safe=False)
         headers = {"Content-Type": "application/json"}
         return await self.http.request("POST", path, json=dict(data), headers=headers, safe=False)
 

@@ -293,10 +293,11 @@ class RtConnector(HttpConnector):
     async def _post(self, out: Outgoing, number: int) -> Receipt:
         note = out.kind is OutKind.NOTE
         text = out.text if out.text != "0" else "0\n"  # RT takes a bare 0 for nothing
-        body: dict[str, Any] = {"Content": text, "ContentType": "text/plain", **await attached(out, self.name)}
+        body: dict[str, Any] = {"Content": text, "ContentType": "text/plain"}
         if self._keyed:
             body["TxnCustomFields"] = {self._config.client_id_field: out.client_id}
-        answer = await self._client.post(f"/ticket/{number}/{'comment' if note else 'correspond'}", body)
+        files = await attached(out, self.name)
+        answer = await self._client.post(f"/ticket/{number}/{'comment' if note else 'correspond'}", body, files)
         made = _made(answer)
         if answer.status != 201 or made is None:
             raise Ambiguous(

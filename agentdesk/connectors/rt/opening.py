@@ -45,13 +45,13 @@ class Opener:
             return earlier
         body: dict[str, Any] = {
             "Queue": queue, "Subject": str(inert_line(out.subject, limit=SUBJECT_LIMIT)),
-            "Content": marked(out.text, out.client_id), "ContentType": "text/plain", **await attached(out, self.name),
+            "Content": marked(out.text, out.client_id), "ContentType": "text/plain",
         }
         if "@" in out.customer_mail:
             body["Requestor"] = out.customer_mail
         if out.tags and self._config.tags_field:
             body["CustomFields"] = {self._config.tags_field: list(out.tags)}
-        answer = await self._client.post("/ticket", body)
+        answer = await self._client.post("/ticket", body, await attached(out, self.name))
         data = answer.json(self.name) if answer.status == 201 else None
         number = str(data.get("id", "")) if isinstance(data, dict) else ""
         if not number.isdigit():
