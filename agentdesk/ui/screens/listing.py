@@ -43,7 +43,7 @@ class ListScreen(PassingScreen, inherit_bindings=False):
     field_hint: ClassVar[str] = ""
     field_keys: ClassVar[tuple[tuple[str, str, str], ...]] = (("Enter", "take", ""), ("↑↓", "move", ""),
                                                               ("Esc", "leave", ""))
-    """The key bar while the field has the keys."""
+    """The key bar while the field has the keys; of an empty list only the last."""
     has_preview: ClassVar[bool] = False
     """True shows a preview of the selected row: beside the list when there is room, else below it."""
     side_from: ClassVar[int] = 100
@@ -99,7 +99,6 @@ class ListScreen(PassingScreen, inherit_bindings=False):
         if self.has_field:
             self.list.bar_always = True
             self.set_focus(self.query_one(Field), scroll_visible=False)
-            self.query_one(KeyBar).put(keys=self.field_keys)
         else:
             self.set_focus(self.list, scroll_visible=False)
         self.reload()
@@ -137,7 +136,9 @@ class ListScreen(PassingScreen, inherit_bindings=False):
         title = ruled(self.heading(), self.size.width, self.desk_app.palette, "status", "base")
         self.query_one("#title", Label).put(title)
         self.list.fill(self.blocks())
-        if not self.has_field:
+        if self.has_field:
+            self.query_one(KeyBar).put(keys=self.field_keys if self.list.key is not None else self.field_keys[-1:])
+        else:
             self.desk_app.show_keys()
         self._show_preview()
 

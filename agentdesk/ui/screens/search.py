@@ -16,8 +16,8 @@ from agentdesk.ui.present import line
 from agentdesk.ui.screens.listing import ListScreen, empty, heading
 from agentdesk.ui.widgets.blocks import Block, Blocks
 from agentdesk.ui.widgets.field import Field
+from agentdesk.ui.widgets.queue_row import last_wrote
 from agentdesk.ui.widgets.runs import Row, Run
-from agentdesk.ui.widgets.when import day
 
 PAUSE = 0.06
 """Seconds without a key until the search starts."""
@@ -68,7 +68,7 @@ class SearchScreen(ListScreen):
             none = "No message holds these words.\nFewer or shorter words find more."
             return [empty("Looking …" if self._busy else none)]
         now, zone = self.desk.now(), self.desk.zone
-        return [Block((self._row(it, day(it.created_at, now, zone)),), it.message_id) for it in self._hits]
+        return [Block((self._row(it, last_wrote(it.created_at, now, zone)),), it.message_id) for it in self._hits]
 
     def _row(self, it: Hit, when: str) -> Row:
         arrow = f"{self.desk_app.palette.glyphs.arrow} " if it.direction is Direction.OUT else ""

@@ -113,7 +113,7 @@ class Blocks(Lines, can_focus=True):
         return strip(row, width, self.palette, self.ground)
 
     def _is_selected(self, y: int) -> bool:
-        if not 0 <= self.cursor < len(self.starts):
+        if not 0 <= self.cursor < len(self.starts) or not self.blocks[self.cursor].selectable:
             return False
         start = self.starts[self.cursor]
         return start <= y < start + len(self.blocks[self.cursor].rows)

@@ -70,9 +70,12 @@ def fit(runs: Sequence[Run], width: int, end: str = "…") -> tuple[Run, ...]:
     for run in runs:
         size = cell_len(run.text)
         if size > room:
+            if room <= 0 and kept and run.text.strip():
+                kept[-1] = kept[-1]._replace(text=clip(kept[-1].text + end, cell_len(kept[-1].text), end))
             kept.append(run._replace(text=clip(run.text, room, end)))
             break
-        kept.append(run)
+        if run.text:
+            kept.append(run)
         room -= size
     return tuple(kept)
 
