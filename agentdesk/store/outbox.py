@@ -189,8 +189,13 @@ def refused(db: Db, entry_id: int, title: str, remedy: str, now: Millis) -> None
     _come_back(db, entry, now, "was refused")
 
 
-def retry_at(db: Db, entry_id: int, at: Millis, title: str, remedy: str = "") -> None:
-    """It was proven not to have been accepted: back into the queue until an instant."""
+def retry_at(db: Db, entry_id: int, at: Millis, title: str, remedy: str = "", *, never_left: bool = False) -> None:
+    """Back into the queue until an instant. ``never_left`` when it is proven that no attempt so far was accepted.
+
+    Without that it keeps the instant of its first try: what may have landed goes again only as long as that is safe.
+    """
+    if never_left:
+        db.run("UPDATE outbox SET first_try_at = NULL WHERE id = ?", entry_id)
     _move(db, entry_id, SendState.QUEUED, title, remedy, at)
 
 

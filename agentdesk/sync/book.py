@@ -121,10 +121,10 @@ class Book:
             self.frame.emit(Notice(level="info", text=f"{called(entry)} to {entry.name} waits for a moderator",
                                    conversation_id=entry.conversation_id))
 
-    async def queued(self, entry: OutboxEntry, said: Words, at: Millis) -> None:
-        """Proven not to have been accepted, or safe to repeat: it goes again at ``at``."""
-        await self._move(entry, SendState.QUEUED, said,
-                         lambda db: outbox.retry_at(db, entry.id, at, said.line, said.remedy))
+    async def queued(self, entry: OutboxEntry, said: Words, at: Millis, *, never_left: bool = False) -> None:
+        """It goes again at ``at``: no attempt was accepted, as ``never_left`` says, or it is safe to repeat for now."""
+        await self._move(entry, SendState.QUEUED, said, lambda db: outbox.retry_at(
+            db, entry.id, at, said.line, said.remedy, never_left=never_left))
 
     async def refused(self, entry: OutboxEntry, said: Words, error: Exception | None = None) -> None:
         """Refused for good: the text stays for editing. A claim that a colleague won is given up here too."""

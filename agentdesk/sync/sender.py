@@ -36,6 +36,8 @@ SETTLED: Millis = 20 * SECOND
 """After so long a help desk has done what it does to every new ticket."""
 MOST_LOOKS = 200
 """So many threads wait to be read again at most because their server has more of them soon."""
+TOO_LATE = Words("It may have arrived long ago", "", "It is looked for before it is sent again")
+"""What went out once and waited for its repetition until the source may have forgotten our id for it."""
 LATER_LOOKS: tuple[Millis, ...] = (3 * SECOND, 3 * MINUTE)
 """When a thread is read again after a reply, to find a colleague's answer that crossed it."""
 
@@ -160,6 +162,9 @@ class Sender:
             return await self._act(entry)
         if entry.state is SendState.UNKNOWN:
             return await self._look(entry)
+        if entry.first_try_at is not None and not outcome.may_repeat(self.connector.caps, entry, self._book.there()):
+            await self._book.unknown(entry, TOO_LATE, self.frame.now())
+            return False
         if entry.kind is OutKind.REPLY and not await self._read_tail(entry):
             return False
         return await self._send(entry)
@@ -194,7 +199,7 @@ class Sender:
             self._cut_off(started)
             raise
         except Exception as error:  # sorted by what it proves
-            return await self._failed(started, error)
+            return await self._failed(started, error, never_left=entry.first_try_at is None)
         return await self._sent(started, receipt)
 
     async def _act(self, entry: OutboxEntry) -> bool:
@@ -223,15 +228,18 @@ class Sender:
             said = words(error, self.name)
             self.frame.emit(Notice(level="error", text=said.line, remedy=said.remedy))
 
-    async def _failed(self, entry: OutboxEntry, error: Exception) -> bool:
-        """Write down what a failed attempt means; True when reading back found it after all."""
+    async def _failed(self, entry: OutboxEntry, error: Exception, *, never_left: bool = True) -> bool:
+        """Write down what a failed attempt means; True when reading back found it after all.
+
+        ``never_left`` when no attempt before this one may have landed.
+        """
         said, action = words(error, self.name), entry.kind is OutKind.ACTION
         proven = isinstance(error, (RateLimited, Unavailable, AuthError))
         match outcome.after_error(error, action=action):
             case "retry" if action and not proven and entry.attempts >= outcome.ACTION_TRIES:
                 await self._book.ask_person(entry, said)
             case "retry":
-                await self._postpone(entry, error)
+                await self._postpone(entry, error, never_left=never_left)
             case "refused":
                 await self._refuse(entry, said, error)
             case "look":
@@ -267,9 +275,10 @@ class Sender:
         self._reconciler.forget(entry)
         self._misses = 0
 
-    async def _postpone(self, entry: OutboxEntry, error: Exception) -> None:
+    async def _postpone(self, entry: OutboxEntry, error: Exception, *, never_left: bool = False) -> None:
         """Proven not accepted: queued again for later."""
-        await self._book.queued(entry, words(error, self.name), self._book.retry_at(entry, error))
+        await self._book.queued(entry, words(error, self.name), self._book.retry_at(entry, error),
+                                never_left=never_left)
         await self._hold_back(error)
 
     async def _hold_back(self, error: Exception) -> None:

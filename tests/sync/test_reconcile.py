@@ -194,3 +194,45 @@ async def test_a_clock_set_back_does_not_shorten_the_time_between_two_looks(desk
     clock.advance(4 * MINUTE)
     await desk.send()
     assert desk.state(entry_id) is SendState.NEEDS_HUMAN
+
+
+@pytest.mark.parametrize("between", [None, Fault.OFFLINE], ids=["waits", "fails once more"])
+async def test_what_waited_too_long_for_its_repetition_is_looked_for_first(
+        tmp_path: Path, clock: ManualClock, between: Fault | None) -> None:
+    """A platform forgets our ids: what was safe to repeat when that was decided is not an hour later."""
+    platform = Platform(clock, strength=SendStrength.KEY, replay_s=3_600)
+    platform.write("c1", "Where is my parcel?")
+    desk = LittleDesk(tmp_path, clock, platform)
+    await desk.pull()
+    desk.connector.faults.append(Fault.CUT_AFTER)
+    desk.connector.read_errors.append(Unsure("half a page"))
+    entry_id = desk.reply("c1", "Hello", kind=OutKind.NOTE)
+    await desk.send()
+    clock.advance(MINUTE)
+    await desk.send()
+    assert desk.entry(entry_id).title.endswith("it is sent again under the same key")
+    if between is not None:
+        clock.advance(MINUTE)
+        desk.connector.faults.append(between)
+        await desk.send()
+        assert desk.entry(entry_id).attempts == 2
+    clock.advance(2 * HOUR)
+    await desk.send()
+    assert desk.state(entry_id) is SendState.SENT
+    assert platform.copies(desk.entry(entry_id).client_id) == 1
+    desk.close()
+
+
+async def test_what_was_never_accepted_goes_again_whenever_the_line_is_back(tmp_path: Path, clock: ManualClock) -> None:
+    platform = Platform(clock, strength=SendStrength.KEY, replay_s=3_600)
+    platform.write("c1", "Where is my parcel?")
+    desk = LittleDesk(tmp_path, clock, platform)
+    await desk.pull()
+    desk.connector.faults.append(Fault.OFFLINE)
+    entry_id = desk.reply("c1", "Hello")
+    await desk.send()
+    clock.advance(2 * HOUR)
+    await desk.send()
+    assert desk.state(entry_id) is SendState.SENT
+    assert "reconcile" not in [what for _, what in desk.connector.calls]
+    desk.close()
