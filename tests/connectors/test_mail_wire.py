@@ -24,9 +24,9 @@ from agentdesk.connectors.mail.grammar import (
 )
 from agentdesk.connectors.mail.imap import Imap
 from agentdesk.connectors.mail.line import Line, LineBroken, TooMuch
+from agentdesk.connectors.mail.refusals import ImapNo, SmtpNo, Words
 from agentdesk.connectors.mail.servers import server
 from agentdesk.connectors.mail.smtp import InDoubt, Smtp
-from agentdesk.connectors.mail.trouble import ImapNo, SmtpNo, Words
 from agentdesk.errors import AuthError, ConfigError, RateLimited, Rejected, SourceError, Unavailable
 from agentdesk.model.clock import ManualClock
 from tests.fakes.mail import FakeMail, Fault

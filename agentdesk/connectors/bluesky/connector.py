@@ -16,8 +16,8 @@ from agentdesk.connectors.bluesky.chats import MOST_BYTES as CHAT_BYTES
 from agentdesk.connectors.bluesky.chats import MOST_SIGNS as CHAT_SIGNS
 from agentdesk.connectors.bluesky.chats import Chats
 from agentdesk.connectors.bluesky.client import WHOLE_ACCOUNT, WITH_CHAT, Client, Session, denied
-from agentdesk.connectors.bluesky.hearing import Listener
 from agentdesk.connectors.bluesky.known import Memory
+from agentdesk.connectors.bluesky.listening import Listener
 from agentdesk.connectors.bluesky.lookup import Lookup
 from agentdesk.connectors.bluesky.pictures import MOST_BYTES as PICTURE_BYTES
 from agentdesk.connectors.bluesky.posts import Posts

@@ -12,7 +12,7 @@ from agentdesk.connectors.bluesky.aside import Aside
 from agentdesk.connectors.bluesky.chats import Chats, News
 from agentdesk.connectors.bluesky.client import Client, Pairs, denied
 from agentdesk.connectors.bluesky.cursor import SWEEP_EVERY, VERSION, Caught, Cursor, Item, Limits, catch_up, dump, load
-from agentdesk.connectors.bluesky.hearing import Heard, Listener
+from agentdesk.connectors.bluesky.listening import Heard, Listener
 from agentdesk.connectors.bluesky.posts import UNREADABLE, Posts, as_record, read, unreadable
 from agentdesk.connectors.bluesky.wire import POST, Person, Post, author_of, parts_of, tid_at
 from agentdesk.connectors.items import instant

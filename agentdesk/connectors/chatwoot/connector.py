@@ -12,7 +12,7 @@ from agentdesk.config.sources import ChatwootSource
 from agentdesk.connectors.base import HttpConnector, Verdict
 from agentdesk.connectors.chatwoot.acting import Actor
 from agentdesk.connectors.chatwoot.client import ChatwootClient
-from agentdesk.connectors.chatwoot.haul import in_order
+from agentdesk.connectors.chatwoot.gathered import in_order
 from agentdesk.connectors.chatwoot.opening import Opener
 from agentdesk.connectors.chatwoot.reading import Reader
 from agentdesk.connectors.chatwoot.sending import LAG_S, MAX_CHARS, MAX_FILE, MAX_FILES, Sender

@@ -14,7 +14,7 @@ import msgspec
 from agentdesk.config.sources import ChatwootSource
 from agentdesk.connectors.answers import emptied, nothing_shown
 from agentdesk.connectors.chatwoot.client import ALL, NEWEST_FIRST, ChatwootClient
-from agentdesk.connectors.chatwoot.haul import Haul, highest
+from agentdesk.connectors.chatwoot.gathered import Gathered, highest
 from agentdesk.connectors.chatwoot.speak import CLOSED, Speaker, digest, undelivered
 from agentdesk.connectors.chatwoot.wire import ACTIVITY, Talk, Word, instant
 from agentdesk.connectors.cursors import read_cursor, write_cursor
@@ -104,10 +104,10 @@ class Reader:
         """One whole conversation, read backwards from its end."""
         talk = await self._client.talk(number)
         words, bad, whole = await self._client.tail(number, 0, THREAD_PAGES)
-        haul = Haul()
-        haul.rejects += bad
-        self._add(haul, talk, words, words)
-        page = haul.page()
+        gathered = Gathered()
+        gathered.rejects += bad
+        self._add(gathered, talk, words, words)
+        page = gathered.page()
         if whole or not page.messages:
             return page
         reason = "The conversation is longer than can be read at once: its beginning is in Chatwoot only"
@@ -116,19 +116,19 @@ class Reader:
     async def recent(self, talk: Talk) -> Page:
         """The last messages of a conversation whose head is at hand."""
         words, bad, _ = await self._client.tail(talk.id, 0, 1)
-        haul = Haul()
-        haul.rejects += bad
-        self._add(haul, talk, words, words)
-        return haul.page()
+        gathered = Gathered()
+        gathered.rejects += bad
+        self._add(gathered, talk, words, words)
+        return gathered.page()
 
     def heads(self, talks: Sequence[Talk]) -> Page:
         """Conversations with the last messages that their heads carry."""
-        haul = Haul()
+        gathered = Gathered()
         for talk in talks:
             words, bad = read(talk.last_told, Word, "message")
-            haul.rejects += bad
-            self._add(haul, talk, words, words)
-        return msgspec.structs.replace(haul.page(), backfill=True)
+            gathered.rejects += bad
+            self._add(gathered, talk, words, words)
+        return msgspec.structs.replace(gathered.page(), backfill=True)
 
     async def _begin(self) -> Page:
         """First connect."""
@@ -151,10 +151,10 @@ class Reader:
             talks, bad, last = await self._listed(cursor)
         if last and not talks:
             await self._check_shown(cursor)
-        haul = Haul()
-        haul.rejects += self._fresh(bad, haul)
+        gathered = Gathered()
+        gathered.rejects += self._fresh(bad, gathered)
         for talk in talks:
-            await self._take(haul, talk, cursor, floor=0)
+            await self._take(gathered, talk, cursor, floor=0)
         cursor.done += len(talks)
         cursor.page += 1
         if last:
@@ -162,7 +162,7 @@ class Reader:
             cursor.phase = PHASES[PHASES.index(cursor.phase) + 1]
         if cursor.phase == "live":
             self._forget(cursor)
-        return self._turned(haul, cursor, more=cursor.phase != "live", backfill=True)
+        return self._turned(gathered, cursor, more=cursor.phase != "live", backfill=True)
 
     async def _listed(self, cursor: Cursor) -> tuple[list[Talk], list[Reject], bool]:
         """One page of the conversations with one status: (those to bring, not understood, whether it was the last)."""
@@ -201,26 +201,26 @@ class Reader:
             talks, bad, last = await self._changed(cursor, now)
         else:
             talks, bad, last = await self._walked(cursor)
-        haul = Haul()
-        haul.rejects += self._fresh(bad, haul)
+        gathered = Gathered()
+        gathered.rejects += self._fresh(bad, gathered)
         touched = [t for t in talks if self._ours(t) and cursor.marks.get(t.id, ("", 0))[0] != t.stamp]
         touched.sort(key=lambda t: (instant(t.updated_at) or 0, t.id))
         marks = dict(cursor.marks)
         for count, talk in enumerate(touched):
-            if count >= TALKS_PER_PULL or len(haul.messages) >= limit:
+            if count >= TALKS_PER_PULL or len(gathered.messages) >= limit:
                 last = False
                 break
-            await self._take(haul, talk, cursor, floor=cursor.low)
-            if haul.backwards:
+            await self._take(gathered, talk, cursor, floor=cursor.low)
+            if gathered.backwards:
                 return await self._restarted()
         else:
             if cursor.phase == "catchup":
                 cursor.page += 1
         if last:
             self._settle(cursor, now, quiet=cursor.marks == marks)
-        if last and not haul.told and cursor == read_cursor(text, Cursor):
+        if last and not gathered.told and cursor == read_cursor(text, Cursor):
             return Page(cursor=text)
-        return self._turned(haul, cursor, more=not last)
+        return self._turned(gathered, cursor, more=not last)
 
     async def _changed(self, cursor: Cursor, now: Millis) -> tuple[list[Talk], list[Reject], bool]:
         """Every conversation that changed within a window; a server that knows no window is walked in pages."""
@@ -300,7 +300,7 @@ class Reader:
 
     # one conversation -----------------------------------------------------------------------------------------------
 
-    async def _take(self, haul: Haul, talk: Talk, cursor: Cursor, floor: int) -> None:
+    async def _take(self, gathered: Gathered, talk: Talk, cursor: Cursor, floor: int) -> None:
         """Read what is new in one conversation, and remember that it was."""
         known = cursor.marks.get(talk.id)
         try:
@@ -310,52 +310,52 @@ class Reader:
         except Gone:
             words, bad = [], []
         new = [w for w in words if known is None or w.id > known[1] or self._told.get(w.id) != digest(w)]
-        haul.rejects += self._fresh(bad, haul)
-        self._add(haul, talk, words, new)
-        self._look_back(haul, cursor, words)
+        gathered.rejects += self._fresh(bad, gathered)
+        self._add(gathered, talk, words, new)
+        self._look_back(gathered, cursor, words)
         last = max([known[1] if known else 0, *(w.id for w in words)])
         cursor.marks[talk.id] = (talk.stamp, last)
 
-    def _look_back(self, haul: Haul, cursor: Cursor, words: Sequence[Word]) -> None:
+    def _look_back(self, gathered: Gathered, cursor: Cursor, words: Sequence[Word]) -> None:
         """Notice ids that go back while time goes on, unless a clock was set."""
         set_anew = abs(self._jump(cursor)) > SET
         for word in words:
             at = instant(word.created_at) or 0
-            haul.backwards = haul.backwards or (
+            gathered.backwards = gathered.backwards or (
                 word.id < cursor.top[0] and at > cursor.top[1] + BACKWARDS and not set_anew)
-            haul.newest = highest(haul.newest, (word.id, at))
+            gathered.newest = highest(gathered.newest, (word.id, at))
 
-    def _add(self, haul: Haul, talk: Talk, words: Sequence[Word], new: Sequence[Word]) -> None:
-        """Put a conversation and its new messages into the haul."""
+    def _add(self, gathered: Gathered, talk: Talk, words: Sequence[Word], new: Sequence[Word]) -> None:
+        """Put a conversation and its new messages into the gathered."""
         messages, bad = self._speaker.messages(new, talk)
-        haul.rejects += self._fresh(bad, haul)
-        haul.messages.update((message.ref, message) for message in messages)
-        haul.undelivered.update(undelivered(new))
+        gathered.rejects += self._fresh(bad, gathered)
+        gathered.messages.update((message.ref, message) for message in messages)
+        gathered.undelivered.update(undelivered(new))
         events = [w for w in words if w.message_type in (ACTIVITY, "activity") and w.content]
         event = str(inert_line(events[-1].content)) if events else ""
         head = self._speaker.conversation(talk, event)
-        haul.heads[head.ref] = head
+        gathered.heads[head.ref] = head
         if talk.meta.sender:
-            haul.people[head.customer_ref] = self._speaker.profile(talk.meta.sender)
-        haul.told.update((w.id, digest(w)) for w in new)
+            gathered.people[head.customer_ref] = self._speaker.profile(talk.meta.sender)
+        gathered.told.update((w.id, digest(w)) for w in new)
 
-    def _fresh(self, rejects: Sequence[Reject], haul: Haul) -> list[Reject]:
+    def _fresh(self, rejects: Sequence[Reject], gathered: Gathered) -> list[Reject]:
         """Those that were not told yet: what cannot be read comes up at every look."""
         fresh = []
         for one in rejects:
             key = f"{one.where} {one.reason}"
-            if key not in self._told and key not in haul.told:
-                haul.told[key] = 0
+            if key not in self._told and key not in gathered.told:
+                gathered.told[key] = 0
                 fresh.append(one)
         return fresh
 
     # small things ---------------------------------------------------------------------------------------------------
 
-    def _turned(self, haul: Haul, cursor: Cursor, *, more: bool, backfill: bool = False) -> Page:
-        cursor.top = highest(cursor.top, haul.newest)
+    def _turned(self, gathered: Gathered, cursor: Cursor, *, more: bool, backfill: bool = False) -> Page:
+        cursor.top = highest(cursor.top, gathered.newest)
         text = write_cursor(cursor)
-        self._pending = (text, haul.told)
-        page = msgspec.structs.replace(haul.page(), cursor=text, more=more, backfill=backfill)
+        self._pending = (text, gathered.told)
+        page = msgspec.structs.replace(gathered.page(), cursor=text, more=more, backfill=backfill)
         if backfill:
             total = max(cursor.total, cursor.done)
             page = msgspec.structs.replace(page, total=total, done=cursor.done)

@@ -18,11 +18,11 @@ from agentdesk.connectors.mail.mailbox import Mail, Mailbox
 from agentdesk.connectors.mail.mark import Mark
 from agentdesk.connectors.mail.parts import base64_chunk, unpacked
 from agentdesk.connectors.mail.reading import Reader
+from agentdesk.connectors.mail.refusals import Words
 from agentdesk.connectors.mail.sending import Post
 from agentdesk.connectors.mail.servers import server
 from agentdesk.connectors.mail.speak import Speaker, profile
 from agentdesk.connectors.mail.threads import Threads
-from agentdesk.connectors.mail.trouble import Words
 from agentdesk.connectors.mail.waiting import news
 from agentdesk.errors import Gone, Rejected, SourceError
 from agentdesk.model.capability import Caps, Counter, SendStrength

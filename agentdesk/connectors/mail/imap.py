@@ -27,7 +27,7 @@ from agentdesk.connectors.mail.grammar import (
     words,
 )
 from agentdesk.connectors.mail.line import Line, LineBroken, TooMuch
-from agentdesk.connectors.mail.trouble import ImapNo
+from agentdesk.connectors.mail.refusals import ImapNo
 
 MOST_BYTES = 48 * 1024 * 1024
 """What one command's answers may hold together."""

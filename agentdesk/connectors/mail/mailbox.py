@@ -14,8 +14,8 @@ from agentdesk.connectors.mail.headers import Header, arrival, instant, is_made_
 from agentdesk.connectors.mail.imap import Folder, Imap, Opened
 from agentdesk.connectors.mail.line import LineBroken, TooMuch
 from agentdesk.connectors.mail.parts import Part, Unreadable, described, whole
+from agentdesk.connectors.mail.refusals import ImapNo, Words
 from agentdesk.connectors.mail.servers import Server
-from agentdesk.connectors.mail.trouble import ImapNo, Words
 from agentdesk.errors import Gone, Rejected
 from agentdesk.model.clock import Millis
 

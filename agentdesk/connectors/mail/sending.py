@@ -18,11 +18,11 @@ from agentdesk.connectors.mail.headers import Address, Header, is_address
 from agentdesk.connectors.mail.line import LineBroken, TooMuch
 from agentdesk.connectors.mail.mailbox import Mail, Mailbox
 from agentdesk.connectors.mail.mark import OWN_ID, Mark
+from agentdesk.connectors.mail.refusals import SmtpNo, Words
 from agentdesk.connectors.mail.servers import Server
 from agentdesk.connectors.mail.smtp import InDoubt, Smtp
 from agentdesk.connectors.mail.speak import Speaker
 from agentdesk.connectors.mail.threads import Threads
-from agentdesk.connectors.mail.trouble import SmtpNo, Words
 from agentdesk.connectors.mail.writing import Envelope, answer_to, frozen, wire_address, written
 from agentdesk.errors import Ambiguous, Gone, Rejected, SourceError
 from agentdesk.model.clock import SECOND, Clock

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Sequence
 
 from agentdesk.connectors.mail.line import Line, LineBroken, TooMuch
-from agentdesk.connectors.mail.trouble import SmtpNo
+from agentdesk.connectors.mail.refusals import SmtpNo
 
 FINAL_S = 100.0
 """A server may take its time over the last answer: it is scanning the mail."""

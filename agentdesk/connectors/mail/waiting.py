@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from agentdesk.connectors.mail.line import LineBroken, TooMuch
 from agentdesk.connectors.mail.mailbox import Mailbox
-from agentdesk.connectors.mail.trouble import ImapNo
+from agentdesk.connectors.mail.refusals import ImapNo
 from agentdesk.errors import Unavailable
 
 AGAIN_S = 9 * 60.0

@@ -81,7 +81,7 @@ class MastodonConnector(HttpConnector):
         """Bring new mentions, and what we said elsewhere; on first connect those of the last days."""
         await self._ready()
         page = await self._reader.pull(cursor, limit)
-        deaf = self._reader.hearing.deaf
+        deaf = self._reader.listener.deaf
         told = [f"the server does not let us listen for {', '.join(map(str, map(inert_line, deaf)))}"] if deaf else []
         return msgspec.structs.replace(page, warnings=(*self._warnings, *told))
 
@@ -149,7 +149,7 @@ class MastodonConnector(HttpConnector):
 
     def hear(self, listen: tuple[ListenConfig, ...]) -> None:
         """Listen by these entries from now on."""
-        self._reader.hearing.change(listen)
+        self._reader.listener.change(listen)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -18,7 +18,7 @@ from agentdesk.connectors.foreign import reject, web_url
 from agentdesk.connectors.items import instant, one, read
 from agentdesk.connectors.mastodon.approvals import Approvals
 from agentdesk.connectors.mastodon.client import PAGE, Listing, MastodonClient, Pairs, path
-from agentdesk.connectors.mastodon.hearing import Hearing
+from agentdesk.connectors.mastodon.listening import Listener
 from agentdesk.connectors.mastodon.speak import Speaker
 from agentdesk.connectors.mastodon.threads import Threads, join
 from agentdesk.connectors.mastodon.wire import Notice, Status, raw_id
@@ -97,7 +97,7 @@ class Reader:
         self._threads = threads
         self._approvals = approvals
         self._clock = clock
-        self.hearing = Hearing(config, client, speaker, clock)
+        self.listener = Listener(config, client, speaker, clock)
         self._backlog: list[tuple[int, str, Any]] | None = None
         self._quiet = 0
 
@@ -162,7 +162,7 @@ class Reader:
             await self._take(item, gathered)
         if not rest:
             await self._approve(cursor, gathered)
-        heard = dict(cursor.heard) if rest else await self.hearing.begin(gathered, self._threads)
+        heard = dict(cursor.heard) if rest else await self.listener.begin(gathered, self._threads)
         cursor.fill = (piece[-1][0], piece[-1][1]) if rest else None
         cursor.heard, cursor.threads = heard, self._threads.plain()
         return gathered.page(cursor=write_cursor(cursor), more=bool(rest), backfill=True, total=len(backlog),
@@ -194,7 +194,7 @@ class Reader:
             cursor.o = own.newer
         more = len(fresh) >= limit or len(said) >= limit
         if not more:
-            cursor.heard = await self.hearing.listen(cursor.heard, gathered, self._threads)
+            cursor.heard = await self.listener.listen(cursor.heard, gathered, self._threads)
         self._quiet = 0 if fresh or said else self._quiet + 1
         if gathered.messages:
             cursor.threads = self._threads.plain()

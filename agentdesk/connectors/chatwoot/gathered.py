@@ -9,7 +9,7 @@ from agentdesk.model.message import Message
 from agentdesk.model.page import Page, Reject, Undelivered
 
 
-class Haul:
+class Gathered:
     """What one pull has gathered."""
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ FRESH: Millis = 24 * 60 * MINUTE
 """How far back a first look at a term reaches."""
 
 
-class Hearing:
+class Listener:
     """What one account listens for."""
 
     def __init__(self, config: MastodonSource, client: MastodonClient, speaker: Speaker, clock: Clock) -> None:
