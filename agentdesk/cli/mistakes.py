@@ -26,7 +26,8 @@ def mistakes(options: Options) -> tuple[Config | None, list[str]]:
         return None, list(error.problems or (str(error),))
     path = config_file(options)
     document = parse(read_bytes(path, path.name), path.name) if is_there(path) else _nothing(path.name)
-    return config, [*_rules(config, document), *_theme(options, config, document), *_keys(config, document)]
+    return config, [*_rules(config, document), *_theme(options, config, document), *_commands(config, document),
+                    *_keys(config, document)]
 
 
 def _nothing(name: str) -> Document:
@@ -67,6 +68,19 @@ def _theme(options: Options, config: Config, document: Document) -> Iterator[str
         load_theme(found[name])
     except ConfigError as error:
         yield from error.problems
+
+
+def _commands(config: Config, document: Document) -> Iterator[str]:
+    """Which programs of the person's own are called like a verb, and are left out therefore."""
+    if not config.commands:
+        return
+    from agentdesk.ui import verbs
+
+    taken = Registry.of((*VERB_MODULES, verbs))
+    for one in config.commands:
+        if one.name in taken:
+            section, place = _named(document, "commands", one.name)
+            yield document.problem((section, place, "name"), f'agentdesk has a command "{one.name}" already')
 
 
 def _keys(config: Config, document: Document) -> Iterator[str]:

@@ -34,6 +34,16 @@ NO_SOURCES = "No sources yet: agentdesk login connects one"
 class HeadlessFront:
     """A front end for scripts: it never asks, but says which argument would have answered."""
 
+    def __init__(self, shown: list[str] | None = None) -> None:
+        self._shown = shown
+        """Where what a verb shows is kept for a caller who answers with it; None where it is printed."""
+
+    def _print(self, text: str) -> None:
+        if self._shown is None:
+            output.text(text)
+        else:
+            self._shown.append(text)
+
     async def ask(self, title: str, *, default: str = "", hint: str = "",
                   check: Callable[[str], str] | None = None,
                   complete: Callable[[str], Sequence[str]] | None = None) -> str | None:
@@ -51,12 +61,12 @@ class HeadlessFront:
 
     async def show(self, screen: str, **args: object) -> None:
         if screen == "output":
-            output.text(str(args["text"]))
+            self._print(str(args["text"]))
         elif screen != "composer":
             raise Refused(f"{screen} is for the screen only", "", "Open the desk: agentdesk")
 
     async def copy(self, text: str) -> str:
-        output.text(text)
+        self._print(text)
         return ""
 
 
@@ -139,8 +149,12 @@ def one_number(word: str) -> int:
     return found[0]
 
 
-async def call(desk: Desk, line: str, selection: tuple[int, ...], options: Options | None = None) -> str | None:
-    """Run one verb on conversations, as a key on the screen would; with ``options`` it may talk to its source."""
+async def call(desk: Desk, line: str, selection: tuple[int, ...], options: Options | None = None,
+               shown: list[str] | None = None) -> str | None:
+    """Run one verb on conversations, as a key on the screen would; with ``options`` it may talk to its source.
+
+    What it shows goes to stdout, or into ``shown``.
+    """
     for number in selection:
         if desk.store.reader.value("SELECT 1 FROM conversation WHERE id = ?", number) is None:
             raise NotFound(f"There is no conversation {number}", "It is not in this cache",
@@ -151,7 +165,7 @@ async def call(desk: Desk, line: str, selection: tuple[int, ...], options: Optio
     if options is not None and found[found.parse(line).verb].online:
         await connect(desk, options, ask=ask_secret)
     try:
-        return await found.run(Context(desk=desk, front=HeadlessFront(), selection=selection, where="shell"), line)
+        return await found.run(Context(desk=desk, front=HeadlessFront(shown), selection=selection, where="shell"), line)
     except DeskError:
         if desk.engine is not None:
             await disconnect(desk)

@@ -26,16 +26,17 @@ def _work(ctx: click.Context, line: str, conversations: tuple[str, ...], as_json
         if STDIN in conversations and not chosen:
             return _nothing(as_json)
         before = {entry.id: entry for entry in find.outbox(desk)}
-        touched: set[int] = set()
-        words, left = run(_call(desk, line, chosen, options_of(ctx), offline, touched))
+        heard = _Heard([] if as_json else None)
+        words, left = run(_call(desk, line, chosen, options_of(ctx), offline, heard))
         mine = [entry for entry in left if before.get(entry.id) != entry
                 and (entry.id not in before or entry.conversation_id in chosen)]
         say_unsettled(desk, mine)
         code = came_to(mine)
         done = "" if code else words or ""
         if as_json:
-            output.as_json({"done": done, "conversations": list(chosen) or sorted(touched),
-                            "outbox": {str(entry.id): entry.state.value for entry in mine}})
+            output.as_json({"done": done, "conversations": list(chosen) or sorted(heard.touched),
+                            "outbox": {str(entry.id): entry.state.value for entry in mine},
+                            **({"output": "\n".join(heard.shown)} if heard.shown else {})})
         elif done:
             output.text(done)
         return code
@@ -49,19 +50,27 @@ def _nothing(as_json: bool) -> int:
     return Exit.OK
 
 
-async def _call(desk: Desk, line: str, selection: tuple[int, ...], options: Options, offline: bool,
-                touched: set[int]) -> tuple[str | None, list[OutboxEntry]]:
-    """Run the verb, told which conversations it changed and what it has to say, then deliver what it left to send."""
+class _Heard:
+    """What a verb shows, and which conversations look different because of it."""
 
-    def heard(event: Event) -> None:
+    def __init__(self, shown: list[str] | None) -> None:
+        self.shown = shown
+        self.touched: set[int] = set()
+
+    def hear(self, event: Event) -> None:
+        """Note what was changed, and say at once what a person should read."""
         match event:
             case Changed():
-                touched.update(event.conversation_ids)
+                self.touched.update(event.conversation_ids)
             case Notice():
                 output.say(event.text + (f" ({event.remedy})" if event.remedy else ""))
 
-    stop = desk.subscribe(heard)
-    words = await call(desk, line, selection, None if offline else options)
+
+async def _call(desk: Desk, line: str, selection: tuple[int, ...], options: Options, offline: bool,
+                heard: _Heard) -> tuple[str | None, list[OutboxEntry]]:
+    """Run the verb, then deliver what it left to send."""
+    stop = desk.subscribe(heard.hear)
+    words = await call(desk, line, selection, None if offline else options, heard.shown)
     stop()
     return words, await deliver(desk, options, offline)
 

@@ -44,3 +44,44 @@ def test_a_misspelt_command_is_told_the_nearest(run: Run, word: str, near: str) 
 def test_a_word_that_is_like_none_is_no_command(run: Run) -> None:
     answer = run("xyzzy")
     assert answer.err.startswith("agentdesk: No such command 'xyzzy'.\n")
+
+
+def with_settings(posts: Path, text: str) -> None:
+    """Add to the configuration of the desk that ``posts`` made."""
+    path = posts.parent / "home" / "config" / "config.yaml"
+    path.write_text(path.read_text() + text)
+
+
+def program(folder: Path, *lines: str) -> Path:
+    """A program of one's own."""
+    path = folder / "order"
+    path.write_text("\n".join(("#!/bin/sh", *lines)) + "\n")
+    path.chmod(0o700)
+    return path
+
+
+def test_what_a_program_of_ones_own_shows_is_part_of_the_one_answer(run: Run, posts: Path, tmp_path: Path) -> None:
+    mine = program(tmp_path, "echo on the van")
+    with_settings(posts, f"commands:\n  - {{name: order, run: [{mine}], output: show}}\n")
+    run("sync")
+    answer = run("do", "order", "1", "--json")
+    assert answer.lines == [{"done": "", "conversations": [1], "outbox": {}, "output": "on the van\n"}]
+    assert run("do", "order", "1").out.startswith("on the van\n")
+
+
+def test_a_program_called_like_a_verb_is_a_mistake_with_its_line(run: Run, posts: Path, tmp_path: Path) -> None:
+    with_settings(posts, f"commands:\n  - {{name: order, run: [{program(tmp_path)}]}}\n"
+                         f"  - {{name: claim, run: [{program(tmp_path)}]}}\n")
+    answer = run("config", "validate")
+    assert answer.code == Exit.CONFIG
+    assert 'config.yaml:8: commands[1].name: agentdesk has a command "claim" already' in answer.err
+
+
+def test_the_keys_that_are_listed_are_those_that_work(run: Run, posts: Path) -> None:
+    with_settings(posts, 'keys:\n  queue: {"z o": claim, "Z": snooze 2h}\n  list: {"x": null, "question_mark": keys}\n')
+    found = {(row["context"], row["keys"]): row["calls"] for row in run("keys", "--json").lines}
+    assert found["queue", "z o"] == "claim"
+    assert found["queue", "Z"] == "snooze 2h"
+    assert found["list", "x"] == ""
+    assert found["list", "?"] == "keys"
+    assert found["list", "j"] == "down"
