@@ -22,7 +22,7 @@ from agentdesk.replies import guards, length, signature, template
 from agentdesk.replies.mention import silent
 from agentdesk.replies.template import Canned, Values
 from agentdesk.rules import ticket_text
-from agentdesk.store import conversations, customers, drafts, links, outbox, ties
+from agentdesk.store import conversations, customers, drafts, links, outbox, ticket_links
 from agentdesk.store import standing as standing_rows
 from agentdesk.store.db import Db
 
@@ -284,7 +284,7 @@ def held(desk: Desk) -> OutboxEntry | None:
 
 def _goes_with_a_tie(desk: Desk, entry: OutboxEntry) -> bool:
     """True for the note that went to a ticket with a tie: undoing that takes it back."""
-    return entry.kind is OutKind.NOTE and ties.has_note(desk.store.reader, entry.id, entry.created_at)
+    return entry.kind is OutKind.NOTE and ticket_links.has_note(desk.store.reader, entry.id, entry.created_at)
 
 
 async def cancel(desk: Desk, entry_id: int) -> Draft:

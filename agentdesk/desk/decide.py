@@ -28,8 +28,8 @@ from agentdesk.store import (
     outbox,
     reactions,
     standing,
+    ticket_links,
     tickets,
-    ties,
 )
 from agentdesk.store.db import Db
 from agentdesk.store.reactions import Reaction
@@ -147,8 +147,8 @@ async def undo(desk: Desk) -> str:
         rows = ledger.of_batch(db, last.detail["batch"])
         ids, kept = [], []
         for row in rows:
-            if row.action in ties.ACTIONS:
-                undone = ties.put_back(db, row, desk.agent, now)
+            if row.action in ticket_links.ACTIONS:
+                undone = ticket_links.put_back(db, row, desk.agent, now)
                 ids += undone.changed
                 kept += undone.kept
             elif row.conversation_id is not None:

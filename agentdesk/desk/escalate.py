@@ -21,7 +21,18 @@ from agentdesk.rules import ticket_text
 from agentdesk.rules.ticket_text import TicketText
 from agentdesk.rules.transcript import subject as proposed_subject
 from agentdesk.rules.transcript import transcript
-from agentdesk.store import conversations, customers, drafts, ledger, links, matches, outbox, standing, tickets, ties
+from agentdesk.store import (
+    conversations,
+    customers,
+    drafts,
+    ledger,
+    links,
+    matches,
+    outbox,
+    standing,
+    ticket_links,
+    tickets,
+)
 from agentdesk.store.db import Db
 
 MESSAGES = 200
@@ -237,7 +248,7 @@ async def link(desk: Desk, conversation_id: int, ticket: str, *, note: bool = Tr
             detail["note"] = outbox.freeze(
                 db, number, out, agent=desk.agent, hold_until=now + desk.hold, now=now,
                 seen_message_id=conversations.last_message_id(db, number), source=other.source, keep_draft=True)
-        ledger.write(db, at=now, agent=desk.agent, action=ties.LINKED, conversation_id=conversation_id,
+        ledger.write(db, at=now, agent=desk.agent, action=ticket_links.LINKED, conversation_id=conversation_id,
                      source=other.source, detail=detail)
         standing.refresh(db, [conversation_id, number], desk.rulebook, now)
 
@@ -256,8 +267,8 @@ async def unlink(desk: Desk, conversation_id: int, ticket_id: int) -> str:
         one = next((one for one in links.of(db, conversation_id) if one.other_id == ticket_id), None)
         if one is None:
             raise NotFound(f"#{conversation_id} is not tied to #{ticket_id}", "", "The customer pane lists its ties")
-        taken = ties.take(db, one.id, now)
-        ledger.write(db, at=now, agent=desk.agent, action=ties.UNLINKED, conversation_id=conversation_id,
+        taken = ticket_links.take(db, one.id, now)
+        ledger.write(db, at=now, agent=desk.agent, action=ticket_links.UNLINKED, conversation_id=conversation_id,
                      source=one.source, detail={"ticket": ticket_id, "label": one.label, "batch": uuid.uuid4().hex,
                                                 "tie": msgspec.to_builtins(taken)})
         standing.refresh(db, [conversation_id, ticket_id], desk.rulebook, now)

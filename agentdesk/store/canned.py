@@ -10,7 +10,7 @@ from agentdesk.model.clock import Millis
 from agentdesk.model.page import RemoteCanned
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
-from agentdesk.store.trouble import reading
+from agentdesk.store.sqlite_errors import reading
 
 _actions = msgspec.json.Decoder(tuple[str, ...]).decode
 

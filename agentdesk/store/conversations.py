@@ -24,7 +24,7 @@ from agentdesk.model.text import Inert
 from agentdesk.store import reactions
 from agentdesk.store.codec import unpack
 from agentdesk.store.db import Db
-from agentdesk.store.trouble import reading
+from agentdesk.store.sqlite_errors import reading
 from agentdesk.store.where import Where
 
 Key = tuple[int, int]

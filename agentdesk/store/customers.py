@@ -11,7 +11,7 @@ from agentdesk.model.conversation import ConversationBrief, Disposition, Severit
 from agentdesk.model.customer import Customer, Identity, Profile
 from agentdesk.store.codec import unpack
 from agentdesk.store.db import Db
-from agentdesk.store.trouble import reading
+from agentdesk.store.sqlite_errors import reading
 
 _strings = msgspec.json.Decoder(tuple[str, ...]).decode
 

@@ -20,7 +20,7 @@ from agentdesk.model.clock import Clock
 from agentdesk.store import files, opening
 from agentdesk.store.codec import storable, storable_rows
 from agentdesk.store.migrations import STEPS
-from agentdesk.store.trouble import damaged, in_words
+from agentdesk.store.sqlite_errors import damaged, in_words
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -13,7 +13,7 @@ from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Draft, OutKind, Upload
 from agentdesk.store.codec import pack, row_hash, storable
 from agentdesk.store.db import Db
-from agentdesk.store.trouble import reading
+from agentdesk.store.sqlite_errors import reading
 
 _COLUMNS = ("d.conversation_id, d.agent, d.kind, d.text, d.visibility, d.canned, d.canned_text, d.reply_to_ref, "
             "d.seen_message_id, d.uploads, d.calls, d.started_at, d.saved_at, d.hash, coalesce(c.name, ''), "

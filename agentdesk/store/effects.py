@@ -10,7 +10,7 @@ from agentdesk.model.text import inert
 from agentdesk.store import ledger, reactions
 from agentdesk.store.codec import pack, unpack
 from agentdesk.store.db import Db
-from agentdesk.store.trouble import reading
+from agentdesk.store.sqlite_errors import reading
 
 _TOLD = {Verb.EDIT: "edit_sent", Verb.DELETE: "deleted", Verb.APPROVE: "approval_sent", Verb.REJECT: "rejection_sent"}
 """What the ledger says of actions on messages once they were carried out."""

@@ -17,7 +17,7 @@ from agentdesk.store.db import Db
 from agentdesk.store.delivery import OWN_REF, crossed
 from agentdesk.store.effects import put_text
 from agentdesk.store.heads import Head, Heads, one_line
-from agentdesk.store.own import Match, OwnSends
+from agentdesk.store.own_sends import Match, OwnSends
 from agentdesk.store.people import UNKNOWN, People
 from agentdesk.store.transitions import Transitions
 from agentdesk.store.where import OWED

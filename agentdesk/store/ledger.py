@@ -13,7 +13,7 @@ from agentdesk.model.clock import Millis
 from agentdesk.model.ledger import LedgerEntry
 from agentdesk.store.codec import pack, row_hash, unpack
 from agentdesk.store.db import Db
-from agentdesk.store.trouble import reading
+from agentdesk.store.sqlite_errors import reading
 
 DISPOSITIONS = ("answered", "linked", "not_actionable", "duplicate", "praise", "spam")
 """Actions that let a conversation leave the queue by a person's or a rule's word."""

@@ -12,7 +12,7 @@ from agentdesk.model.words import fold, tokens
 from agentdesk.store import customers
 from agentdesk.store.codec import unpack
 from agentdesk.store.db import Db
-from agentdesk.store.trouble import reading
+from agentdesk.store.sqlite_errors import reading
 
 CROWD = 4
 """What more customers than this have in common says nothing about any two of them."""

@@ -11,7 +11,7 @@ from agentdesk.errors import StoreDamaged, StoreError, StoreReadOnly, StoreTooNe
 from agentdesk.model.clock import Clock
 from agentdesk.paths import make_private
 from agentdesk.store import files, functions
-from agentdesk.store.trouble import in_words
+from agentdesk.store.sqlite_errors import in_words
 
 APPLICATION_ID = 0x41474453
 SAFE_SQLITE = (3, 51, 3)

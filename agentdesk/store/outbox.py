@@ -29,7 +29,7 @@ from agentdesk.store.codec import pack, row_hash, unpack
 from agentdesk.store.db import Db
 from agentdesk.store.delivery import deliver
 from agentdesk.store.likeness import likeness
-from agentdesk.store.trouble import reading
+from agentdesk.store.sqlite_errors import reading
 
 if TYPE_CHECKING:
     from agentdesk.rules.rulebook import Rulebook

@@ -19,7 +19,7 @@ from agentdesk.store import customers, identities, ledger, links, matches
 from agentdesk.store.codec import pack, unpack
 from agentdesk.store.db import Db
 from agentdesk.store.people import UNKNOWN
-from agentdesk.store.trouble import reading
+from agentdesk.store.sqlite_errors import reading
 
 RULE = "our own ticket"
 

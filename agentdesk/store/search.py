@@ -14,7 +14,7 @@ from agentdesk.rules.order import ADVANCE
 from agentdesk.rules.query import Query
 from agentdesk.rules.terms import ME, NONE, And, Compare, Flag, Is, Node, Not, Or, Phrase, Word
 from agentdesk.store.db import Db
-from agentdesk.store.trouble import reading
+from agentdesk.store.sqlite_errors import reading
 from agentdesk.store.where import Where
 
 __all__ = ["Hit", "Where", "find_text", "where"]

@@ -13,7 +13,7 @@ from agentdesk.model.source import ANEW, NOTHING, OpenGap, Quarantined, SourceSt
 from agentdesk.store import ledger
 from agentdesk.store.codec import pack, unpack
 from agentdesk.store.db import Db
-from agentdesk.store.trouble import reading
+from agentdesk.store.sqlite_errors import reading
 
 _SELECT = ("SELECT name, kind, letter, state, account, cursor, cursor_at, backfilled, last_try_at, last_ok_at, "
            "next_try_at, title, cause, remedy, failures, budget, skew, "

@@ -14,7 +14,7 @@ from agentdesk.model.quoting import own_words
 from agentdesk.rules.sla import Facts, promised
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
-from agentdesk.store.trouble import reading
+from agentdesk.store.sqlite_errors import reading
 from agentdesk.store.where import resting_rank
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from agentdesk.model.events import Changed, ClaimLost, Notice, OutboxChanged
 from agentdesk.model.outgoing import OutboxEntry, OutKind, Receipt, SendState, Verb
 from agentdesk.model.page import Page
 from agentdesk.model.plan import Failed
-from agentdesk.store import begun, claims, links, outbox, standing, stranded, tickets, undelivered
+from agentdesk.store import begun, claims, links, outbox, outbox_recovery, standing, tickets, undelivered
 from agentdesk.store.db import Db
 from agentdesk.sync import outcome, tail
 from agentdesk.sync.frame import Frame, Words, words
@@ -174,7 +174,7 @@ class Book:
         at = outcome.first_look_at(self.connector.caps, now)
 
         def work(db: Db) -> list[int]:
-            return stranded.recover(db, alive, now, next_check_at=at)
+            return outbox_recovery.recover(db, alive, now, next_check_at=at)
 
         for entry_id in await self.frame.store.write(work):
             self.frame.emit(OutboxChanged(entry_id=entry_id, conversation_id=0, state=SendState.UNKNOWN))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from agentdesk.model.clock import Millis
 from agentdesk.model.events import OutboxChanged
 from agentdesk.model.outgoing import SendState
-from agentdesk.store import leases, stranded
+from agentdesk.store import leases, outbox_recovery
 from agentdesk.store.db import Db
 from agentdesk.sync import holder as holders
 from agentdesk.sync.frame import Frame
@@ -31,9 +31,9 @@ async def recover(frame: Frame, busy: Busy, now: Millis) -> list[int]:
         return leases.holder(db, f"send:{source}", now) == holder  # on another machine: its lease tells
 
     reader = frame.store.reader
-    if all(lives(reader, sender) for sender in stranded.senders(reader)):
+    if all(lives(reader, sender) for sender in outbox_recovery.senders(reader)):
         return []
-    lost = await frame.store.write(lambda db: stranded.recover(db, lambda sender: lives(db, sender), now))
+    lost = await frame.store.write(lambda db: outbox_recovery.recover(db, lambda sender: lives(db, sender), now))
     for entry_id in lost:
         frame.emit(OutboxChanged(entry_id=entry_id, conversation_id=0, state=SendState.UNKNOWN))
     return lost
@@ -41,6 +41,6 @@ async def recover(frame: Frame, busy: Busy, now: Millis) -> list[int]:
 
 async def after_set_back(frame: Frame, length: Millis, now: Millis) -> bool:
     """The clock was set back, now by ``length`` or while nothing ran: nothing waits longer for it. True if it did."""
-    if not stranded.waits_beyond(frame.store.reader, now + stranded.SET_BACK):
+    if not outbox_recovery.waits_beyond(frame.store.reader, now + outbox_recovery.SET_BACK):
         return False
-    return bool(await frame.store.write(lambda db: stranded.set_back(db, now, length)))
+    return bool(await frame.store.write(lambda db: outbox_recovery.set_back(db, now, length)))

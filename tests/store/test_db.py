@@ -16,7 +16,7 @@ from agentdesk.errors import StoreDamaged, StoreError, StoreFull, StoreReadOnly,
 from agentdesk.model.clock import ManualClock
 from agentdesk.store import files, opening
 from agentdesk.store.db import Db, Store
-from agentdesk.store.trouble import in_words
+from agentdesk.store.sqlite_errors import in_words
 
 
 def put(name: str, value: str = "x") -> Callable[[Db], int]:

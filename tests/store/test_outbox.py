@@ -9,7 +9,7 @@ from agentdesk.model.clock import MINUTE, SECOND
 from agentdesk.model.conversation import State
 from agentdesk.model.message import Direction, Visibility
 from agentdesk.model.outgoing import Action, OutboxEntry, OutKind, SendState, Verb
-from agentdesk.store import conversations, drafts, integrity, ledger, outbox, stranded
+from agentdesk.store import conversations, drafts, integrity, ledger, outbox, outbox_recovery
 from agentdesk.store.db import Db
 from tests.store.scene import SAM, SOURCE, Scene
 
@@ -181,7 +181,7 @@ def test_what_a_dead_process_was_sending_is_unknown(scene: Scene) -> None:
     one, two = scene.freeze(scene.ask()), scene.freeze(scene.ask(thread="t2"))
     assert scene.start(one, "dead")
     assert scene.start(two, "alive")
-    lost = scene.store.write_now(lambda db: stranded.recover(db, lambda s: s == "alive", scene.clock.now(),
+    lost = scene.store.write_now(lambda db: outbox_recovery.recover(db, lambda s: s == "alive", scene.clock.now(),
                                                            next_check_at=scene.clock.now() + MINUTE))
     assert lost == [one]
     assert state(scene, one) is SendState.UNKNOWN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentdesk.model.events import Notice, OutboxChanged
 from agentdesk.model.outgoing import Outgoing, Receipt, SendState
-from agentdesk.store import outbox, stranded
+from agentdesk.store import outbox, outbox_recovery
 from agentdesk.sync.book import Book
 from agentdesk.sync.frame import Words
 from tests.fakes.desk import LittleDesk
@@ -15,7 +15,7 @@ NO = Words("No", "", "")
 
 async def test_who_wakes_up_late_does_not_move_what_others_have_moved(desk: LittleDesk, platform: Platform) -> None:
     def another_process_takes_over(out: Outgoing) -> None:
-        desk.store.write_now(lambda db: stranded.recover(db, lambda sender: False, desk.clock.now()))
+        desk.store.write_now(lambda db: outbox_recovery.recover(db, lambda sender: False, desk.clock.now()))
         desk.store.write_now(lambda db: outbox.needs_human(db, entry_id, "It is not certain", "Look", desk.clock.now()))
 
     entry_id = desk.reply("c1", "Hello")
@@ -28,7 +28,7 @@ async def test_who_wakes_up_late_does_not_move_what_others_have_moved(desk: Litt
 
 async def test_the_news_that_it_arrived_counts_whoever_looks_after_it_now(desk: LittleDesk) -> None:
     def another_process_takes_over(out: Outgoing) -> None:
-        desk.store.write_now(lambda db: stranded.recover(db, lambda sender: False, desk.clock.now()))
+        desk.store.write_now(lambda db: outbox_recovery.recover(db, lambda sender: False, desk.clock.now()))
 
     entry_id = desk.reply("c1", "Hello")
     desk.connector.before_send = another_process_takes_over
