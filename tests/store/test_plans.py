@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -81,25 +82,47 @@ def test_no_default_view_scans_or_sorts(watched: Watched, query: str, way: str) 
         assert all(step.startswith("SEARCH c USING INDEX conversation_") for step in used), used
 
 
+def steps(watched: Watched, read: Callable[[], object]) -> int:
+    """How many tens of SQLite's own steps a read takes."""
+    taken: list[None] = []
+
+    def count() -> bool:
+        taken.append(None)
+        return False
+
+    watched.connection.set_progress_handler(count, 10)
+    read()
+    watched.connection.set_progress_handler(None)
+    return len(taken)
+
+
+THOUSANDS = "WITH RECURSIVE n(n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM n WHERE n < 3000) "
+
+
 @pytest.mark.parametrize("limit", [1, 20])
 @pytest.mark.parametrize("query", ["state:open", "state:open late", "state:open late severity:normal"])
 def test_a_window_steps_over_few_rows_however_many_there_are(watched: Watched, query: str, limit: int) -> None:
     watched.connection.execute("PRAGMA query_only=0")
-    watched.run("WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3000) "
-                "INSERT INTO conversation (source, ref, customer_id, created_at, rank, due_at) "
+    watched.run(f"{THOUSANDS} INSERT INTO conversation (source, ref, customer_id, created_at, rank, due_at) "
                 "SELECT ?, 'n' || n, 1, 0, n, n FROM n", SOURCE)
     where = search.where(parse(query), agent="ann", now=10**12)
-    for key in ({}, {"after": (50, 0)}, {"before": (50, 0)}, {"before": (10**12, 0)}):
-        steps: list[None] = []
+    for key in ({}, {"after": (150, 0)}, {"before": (150, 0)}, {"before": (10**12, 0)}):
+        read = partial(conversations.window, watched, where, limit=limit, **key)
+        assert len(read()) == limit
+        assert steps(watched, read) < 300, key
 
-        def count(steps: list[None] = steps) -> bool:
-            steps.append(None)
-            return False
 
-        watched.connection.set_progress_handler(count, 10)
-        assert len(conversations.window(watched, where, limit=limit, **key)) == limit  # type: ignore[arg-type]
-        watched.connection.set_progress_handler(None)
-        assert len(steps) < 300, key
+@pytest.mark.parametrize("source", [SOURCE, "rt:quiet"])
+def test_how_late_messages_come_in_is_not_read_from_all_of_them(
+    watched: Watched, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    watched.connection.execute("PRAGMA query_only=0")
+    watched.run(f"{THOUSANDS} INSERT INTO message (id, conversation_id, source, ref, author_ref, author_name, "
+                "author_handle, direction, kind, visibility, text, created_at, seen_at) "
+                "SELECT n, 1, ?, 'n' || n, 'a', 'a', 'a', 'in', 'dm', 'public', 'Hello', 0, 5 FROM n", SOURCE)
+    monkeypatch.setattr(sources, "LATELY", 100)
+    assert sources.lag(watched, source) == (5 if source == SOURCE else None)
+    assert steps(watched, lambda: sources.lag(watched, source)) < 300
 
 
 @pytest.mark.parametrize("query", VIEWS)
