@@ -353,7 +353,9 @@ async def visibility(ctx: Context) -> None:
 @verb("edit-outside", title="Own editor", contexts=("composer",))
 async def edit_outside(ctx: Context) -> None:
     """Write in your own editor; the clocks go on meanwhile."""
-    await app_of(ctx).main.composer.edit_outside()
+    from agentdesk.ui import writing
+
+    await writing.edit_outside(app_of(ctx).main.composer)
 
 
 @verb("discard-draft", title="Throw away", contexts=("drafts",))

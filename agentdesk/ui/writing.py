@@ -130,6 +130,28 @@ async def move_text(composer: Composer, old: Draft | None) -> None:
         await answer.discard(composer.desk_app.desk, old)
 
 
+async def edit_outside(composer: Composer) -> None:
+    """Write in the agent's own editor; the clocks go on meanwhile."""
+    from agentdesk.ui.external_editor import edit
+
+    await composer.flush()
+    draft = composer.draft
+    if draft is None:
+        return
+
+    def saved(text: str) -> None:
+        """What the own editor has saved is the draft from now on."""
+        if composer.draft is not None and composer.draft.text != text:
+            composer.editor.select_all()
+            composer.editor.put(text)
+            composer.change(text=composer.editor.text)
+
+    try:
+        saved(await edit(composer.app, draft.text, composer.desk_app.desk.config.ui.editor, saved))
+    finally:
+        composer.take_keys()
+
+
 async def after(app: DeskApp, draft: Draft) -> None:
     """What follows when a draft was sent: the macro's other doings, and a word in public about a private message."""
     for call in draft.calls:

@@ -55,6 +55,8 @@ class Composer(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
+        self.editor = Editor()
+        """The text field."""
         self._notes: tuple[Note, ...] = ()
         self._told: tuple[Note, ...] = ()
         """What happened since the last key, besides the guards: a paste was cleaned, sending was refused."""
@@ -65,18 +67,13 @@ class Composer(Vertical):
     def compose(self) -> ComposeResult:
         """Head, text, foot."""
         yield Label(ground="composer", id="composer-head")
-        yield Editor()
+        yield self.editor
         yield Label(ground="composer", id="composer-foot")
 
     @property
     def desk_app(self) -> DeskApp:
         """The app, by its own type."""
         return cast("DeskApp", self.app)
-
-    @property
-    def editor(self) -> Editor:
-        """The text field."""
-        return self.query_one(Editor)
 
     @property
     def keeper(self) -> DraftKeeper:
@@ -98,12 +95,13 @@ class Composer(Vertical):
     # -- opening and closing ---------------------------------------------------------------------------------------
 
     async def open(self, conversation_id: int, kind: OutKind = OutKind.REPLY, *, visibility: str = "",
-                   reply_to: str = "", message_id: int = 0) -> None:
-        """Take up the draft for a conversation, or begin one; a draft already open is stored first.
+                   reply_to: str = "", message_id: int = 0) -> Draft | None:
+        """Take up the draft for a conversation, or begin one; the one already open is stored first, and returned.
 
         From the thread, a reply answers the message under its cursor.
         """
         await self._stored_or_refused()
+        before = self.draft
         thread = next(iter(self.screen.query(ThreadView)), None)
         here = thread is not None and thread.has_focus and thread.conversation_id == conversation_id
         if not reply_to and thread is not None and here and kind is OutKind.REPLY:
@@ -121,6 +119,7 @@ class Composer(Vertical):
             self.editor.move_cursor((0, 0))
         self.take_keys()
         self._judge()
+        return before
 
     def change(self, **fields: object) -> None:
         """Give the draft other files or another origin; it is stored shortly."""
@@ -133,11 +132,19 @@ class Composer(Vertical):
         self.editor.focus(scroll_visible=False)
 
     async def _stored_or_refused(self) -> None:
-        """Store what is open; Refused when that fails, so that it stays on the screen."""
-        await self.flush()
+        """Store what is open, to the last key; Refused when that fails, so that it stays on the screen."""
         keeper = self.keeper
-        if keeper.unsaved and keeper.trouble is not None:
-            raise Refused("The draft stays open", keeper.trouble.text, keeper.trouble.how)
+        while True:
+            self._refuse_while_sending()
+            await self.flush()
+            if not keeper.unsaved:
+                return
+            if keeper.trouble is not None:
+                raise Refused("The draft stays open", keeper.trouble.text, keeper.trouble.how)
+
+    def _refuse_while_sending(self) -> None:
+        if self._sending:
+            raise Refused("This is being sent", "The cache takes long to store it", "Wait a moment")
 
     def _close(self, draft: Draft, *, sent: bool) -> None:
         self._stop_timer()
@@ -164,6 +171,7 @@ class Composer(Vertical):
         """Throw the draft away, after asking."""
         from agentdesk.ui.screens.dialogs import confirm
 
+        self._refuse_while_sending()
         draft = self.draft
         if draft is None:
             return
@@ -180,13 +188,17 @@ class Composer(Vertical):
     def typed(self, event: TextArea.Changed) -> None:
         """A key changed the text: count at once, store and judge shortly."""
         event.stop()
-        draft, text = self.draft, self.editor.text
-        if draft is None or text == draft.text:
-            return
-        self.keeper.change(text=text)
-        self._told = ()
-        self._store_shortly()
-        self._draw_head(resting=False)
+        if self._take_up():
+            self._told = ()
+            self._store_shortly()
+            self._draw_head(resting=False)
+
+    def _take_up(self) -> bool:
+        """Make the text field's text the draft's; True when it is another one than ``typed`` has heard of."""
+        other = self.draft is not None and self.draft.text != self.editor.text
+        if other:
+            self.keeper.change(text=self.editor.text)
+        return other
 
     @on(Editor.Cleaned)
     def cleaned(self, event: Editor.Cleaned) -> None:
@@ -214,6 +226,8 @@ class Composer(Vertical):
         self._stop_timer()
         if self.draft is None:
             return
+        await self.editor.heed_keys()
+        self._take_up()
         await self.keeper.store()
         if self.keeper.trouble is not None and self._timer is None:
             self._timer = self.set_timer(AGAIN, self._store_now)
@@ -223,6 +237,7 @@ class Composer(Vertical):
     async def on_unmount(self) -> None:
         """The last chance to store."""
         self._stop_timer()
+        self._take_up()
         if self.draft is not None:
             await self.keeper.store()
 
@@ -267,6 +282,7 @@ class Composer(Vertical):
 
     def reload(self) -> None:
         """Something changed in the conversation: a new message must be seen before sending, so must other words."""
+        self._take_up()
         if self.keeper.follow() and self.draft is not None:
             self.editor.load(self.draft.text)
             self.editor.move_cursor(self.editor.document.end)
@@ -276,11 +292,12 @@ class Composer(Vertical):
 
     async def send(self) -> None:
         """Send; warnings stop it once, sending again goes past those that were shown."""
-        draft = self.draft
-        if draft is None or self._sending:
+        if self.draft is None or self._sending:
             return
-        self._sending = self.editor.read_only = True
+        self._sending = True
         try:
+            await self.editor.heed_keys()
+            self.editor.read_only = True
             await self.flush()
             sent = await self.keeper.send()
         except DeskError as error:
@@ -289,7 +306,8 @@ class Composer(Vertical):
             sent = False
         finally:
             self._sending = self.editor.read_only = False
-        if sent:
+        draft = self.draft
+        if sent and draft is not None:
             from agentdesk.ui.writing import after
 
             self._close(draft, sent=True)
@@ -299,6 +317,7 @@ class Composer(Vertical):
 
     def switch_visibility(self) -> None:
         """Take the next of the visibilities that a reply here may have."""
+        self._refuse_while_sending()
         draft = self.draft
         if draft is None:
             return
@@ -316,25 +335,3 @@ class Composer(Vertical):
         if not can or only in (Visibility.DIRECT, Visibility.INTERNAL):
             return ""
         return f": {self.desk_app.keymap.key_of('composer', 'dm')} takes it to a private conversation"
-
-    async def edit_outside(self) -> None:
-        """Write in the agent's own editor; the clocks go on meanwhile."""
-        from agentdesk.ui.external_editor import edit
-
-        if self.draft is None:
-            return
-        await self.flush()
-        try:
-            self._from_outside(await edit(self.app, self.draft.text, self.desk_app.desk.config.ui.editor,
-                                          self._from_outside))
-        finally:
-            if (now := self.keeper.draft) is not None and now.text != self.editor.text:
-                self.editor.select_all()
-                self.editor.put(now.text)
-            self.take_keys()
-
-    def _from_outside(self, text: str) -> None:
-        """The own editor has saved this: it is the draft from now on."""
-        if self.draft is not None and self.draft.text != text:
-            self.keeper.change(text=text)
-            self.desk_app.work(self.keeper.store())

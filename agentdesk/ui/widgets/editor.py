@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
 from typing import TYPE_CHECKING, cast
 
@@ -112,6 +113,12 @@ class Editor(TextArea):
         return Strip.join([strip.crop(0, start), sign, strip.crop(end)])
 
     # -- what comes in ---------------------------------------------------------------------------------------------
+
+    async def heed_keys(self) -> None:
+        """Wait until every key typed before now is in the text: a slow line brings many at once."""
+        taken = asyncio.Event()
+        if self.call_later(taken.set):
+            await taken.wait()
 
     def edit(self, edit: Edit) -> EditResult:
         """Clean whatever is put in, typed, pasted or inserted, and tell when that took something out."""
