@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -30,6 +31,7 @@ from agentdesk.model.text import inert_line
 
 MAX_WAIT_S = 24 * 3600.0
 DEFAULT_WAIT_S = 60.0
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _CHARSET = re.compile(
     r'charset\s*=\s*"?(iso-8859-\d+|windows-125\d|utf-16|shift_jis|euc-jp|euc-kr|gbk|gb18030|big5|koi8-r)\b',
     re.IGNORECASE)
@@ -182,13 +184,15 @@ def describe(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({cause.verify_message}); ca_file: adds an authority"
+            return f"Its certificate is not trusted ({cause.verify_message}); ca_file: adds an authority"
         if isinstance(cause, ssl.SSLError):
-            return f"no secure connection ({cause.reason or 'handshake failed'})"
+            return f"No secure connection ({cause.reason or 'handshake failed'})"
         if isinstance(cause, ConnectionRefusedError):
-            return "connection refused: nothing listens there"
+            return "Connection refused: nothing listens there"
+        if isinstance(cause, socket.gaierror):
+            return "Its name is not known: a slip in the address, or no network here"
         cause = cause.__cause__ or cause.__context__
-    return str(inert_line(str(error), limit=200)) or type(error).__name__
+    return str(inert_line(_ERRNO.sub("", str(error)), limit=200)) or type(error).__name__
 
 
 def _bad(name: str, cause: str) -> BadAnswer:

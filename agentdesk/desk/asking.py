@@ -17,8 +17,10 @@ from agentdesk.config.walk import hints_of, unwrap
 from agentdesk.connectors.login import Ask, SignIn
 from agentdesk.errors import DeskError, Refused
 
-ON = (("again", "answer again"), ("stop", "stop; nothing is written"))
+ON = (("again", "answer the questions again"), ("stop", "nothing is written"))
 """How one can go on after a mistake."""
+BY_ITSELF = "It is tried again by itself"
+"""How a remedy begins that holds for a source that is there."""
 
 
 class Person:
@@ -52,12 +54,20 @@ class Person:
 
     async def after(self, error: DeskError, more: Sequence[tuple[str, str]]) -> str:
         """Say what went wrong and ask how to go on; Refused when the person stops."""
-        remedy = error.remedy.partition("Sign in again:")[0].strip()  # that is what the person is doing
-        self.tell(str(DeskError(error.title, error.cause, remedy)))
+        self.tell(str(DeskError(error.title, error.cause, _remedy(error.remedy))))
         way = await self.choose("How to go on", (*more, *ON))
         if way == "stop":
             raise Refused("Nothing was written", "Signing in was stopped", "Begin again at any time")
         return way
+
+
+def _remedy(told: str) -> str:
+    """What helps somebody who is signing in: nothing goes on by itself here, and there are no settings yet."""
+    remedy = told.partition("Sign in again:")[0].strip()  # that is what the person is doing
+    if remedy.startswith(BY_ITSELF):
+        rest = remedy.removeprefix(BY_ITSELF).strip("; ")
+        remedy = rest[:1].upper() + rest[1:] if rest.startswith("check ") else ""
+    return remedy.replace(" in url:", "").replace("url:", "the address")
 
 
 def _sign(secret: str) -> bytes:

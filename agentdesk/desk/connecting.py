@@ -143,7 +143,7 @@ class Trial:
             try:
                 return await self._once(config, secret)
             except (SourceError, ConfigError) as error:
-                once_more = [("same", "try the same again")] if isinstance(error, SourceError) else []
+                once_more = [("same", "try once more with the same answers")] if isinstance(error, SourceError) else []
                 if await self.person.after(error, once_more) == "again":
                     return None
 
@@ -336,7 +336,7 @@ class Renewal(Trial):
                          f"{before.handle or before.name} so far. Two accounts in one source would mix what customers "
                          "wrote to each; another account is better connected as a source of its own.")
         return await self.person.choose("Go on with the other account?", (
-            ("no", "no, answer again"), ("yes", "yes, from now on it is the other account"))) == "yes"
+            ("no", "answer the questions again"), ("yes", "from now on it is the other account"))) == "yes"
 
     async def _keep(self, secret: Secret) -> None:
         """Put the token in its place, or find another one and name that in the configuration."""

@@ -63,7 +63,7 @@ class Keeper:
             found.append(("env", "an environment variable that you set before each start"))
         if self._known:
             found.append(("prompt", "nowhere: it is asked for at each start"))
-        return (*found, ("stop", "stop; nothing is written"))
+        return (*found, ("stop", "nothing is written"))
 
     async def _keyring_trouble(self) -> str:
         """Why the keyring cannot be used; empty when it can."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentdesk.connectors.answers import Answer, decode, retry_after
+from agentdesk.connectors.answers import Answer, decode, describe, retry_after
 from agentdesk.errors import BadAnswer
 
 NOW = 1_767_225_600_000
@@ -121,3 +122,15 @@ def test_waits_in_every_dialect(headers: dict[str, str], seconds: float | None) 
 def test_no_header_can_break_the_reading_of_a_wait(value: str) -> None:
     wait = retry_after({"retry-after": value, "x-ratelimit-reset": value}, NOW)
     assert wait is None or 0 <= wait <= 86_400
+
+
+@pytest.mark.parametrize(("cause", "said"), [
+    (socket.gaierror(-2, "Name or service not known"),
+     "Its name is not known: a slip in the address, or no network here"),
+    (ConnectionRefusedError(111, "Connection refused"), "Connection refused: nothing listens there"),
+    (OSError(113, "No route to host"), "No route to host"),
+])
+def test_what_kept_us_from_a_server_is_told_without_its_number(cause: OSError, said: str) -> None:
+    error = RuntimeError(str(cause))
+    error.__cause__ = cause
+    assert describe(error) == said

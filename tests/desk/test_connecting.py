@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -166,6 +167,17 @@ async def test_a_server_that_is_down_can_be_tried_again(desk: Desk, server: Serv
     person.choose = choose  # type: ignore[method-assign,assignment]
     assert "connected" in await sign_in(desk, person, "rt")
     assert any("has trouble" in line for line in person.told)
+    assert not any("by itself" in line for line in person.told)
+
+
+async def test_a_server_that_is_not_there_is_told_for_a_person_who_signs_in(desk: Desk, server: Server) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        where = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        person = Answers(where, TOKEN, "again", server.url, TOKEN, "support", "prompt")
+        assert "connected" in await sign_in(desk, person, "rt")
+    (line,) = (line for line in person.told if "cannot be reached" in line)
+    assert line.endswith("nothing listens there. Check the network and the address.")
 
 
 async def test_an_address_that_is_none_is_asked_for_again(desk: Desk, server: Server) -> None:

@@ -81,6 +81,7 @@ async def test_a_source_is_connected(world: World, url: str, config: Path, size:
         await until(pilot, lambda: asks(app, AskSecret, "The token"))
         text = screen_text(app)
         assert f"{url}/Prefs/AuthTokens.html" in text
+        assert f"Where is your RT? {url}" in text
         assert "It begins with 1- and is shown once" in text, "what was told is not hidden by the question"
         field = app.screen.query_one(HiddenField)
         field.post_message(events.Paste(CANARY + "\rsecond line\r"))

@@ -119,14 +119,14 @@ class OnScreen:
         """Ask for one line."""
         self._screen.make_room(SHEET)
         answer = _given(await dialogs.ask(self._screen.app, title, hint=hint, default=default))
-        self._screen.say(f"{title}: {answer or 'nothing'}", "dim")
+        self._screen.say(_answered(title, answer or "nothing"), "dim")
         return answer
 
     async def secret(self, title: str, *, hint: str = "") -> str:
         """Ask for one line that is not shown."""
         self._screen.make_room(SHEET)
         answer = _given(await dialogs.secret(self._screen.app, title, hint=hint, copies=self._screen.address))
-        self._screen.say(f"{title}: given, not shown", "dim")
+        self._screen.say(_answered(title, "given, not shown"), "dim")
         return answer
 
     async def choose(self, title: str, choices: Sequence[tuple[str, str]]) -> str:
@@ -134,8 +134,12 @@ class OnScreen:
         self._screen.make_room(SHEET + min(len(choices), dialogs.MOST))
         offers = [Choice(value, value or words, words if value else "") for value, words in choices]
         answer = _given(await dialogs.choose(self._screen.app, title, offers))
-        self._screen.say(f"{title}: {answer or dict(choices)[answer]}", "dim")
+        self._screen.say(_answered(title, answer or dict(choices)[answer]), "dim")
         return answer
+
+
+def _answered(title: str, answer: str) -> str:
+    return f"{title} {answer}" if title.endswith("?") else f"{title}: {answer}"
 
 
 def _given(answer: str | None) -> str:
