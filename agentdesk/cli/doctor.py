@@ -197,7 +197,7 @@ def _tried(area: str, account: Account, connector: Connector) -> Iterable[Check]
     """What a source says of itself: who we are, what we may, how much is left, and what it hides from us."""
     yield good(area, f"{identity(account)}. {able(connector.caps)}")
     if account.scopes:
-        yield note(area, f"The token may: {', '.join(account.scopes)}")
+        yield note(area, f"The token covers: {', '.join(account.scopes)}")
     for line in limits(connector, SystemClock().now()):
         yield note(area, line)
     for warning in account.warnings:

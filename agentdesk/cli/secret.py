@@ -1,9 +1,10 @@
-"""Tokens in the keyring: put one in, take it out, see whether each can be read; no value is ever shown."""
+"""Tokens in the keyring or a file: put one in, take it out, see whether each can be read; no value is ever shown."""
 
 from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -13,12 +14,13 @@ from agentdesk.cli import output
 from agentdesk.cli.exits import Exit
 from agentdesk.cli.session import options_of, run
 from agentdesk.config.sources import SecretRef
-from agentdesk.errors import DeskError, NotFound, UsageError
+from agentdesk.errors import DeskError, NotFound, Refused, UsageError
+from agentdesk.paths import disk_error
 
 
 @click.group()
 def secret() -> None:
-    """Keep tokens in the keyring and check those kept elsewhere."""
+    """Keep tokens in the keyring or a file, and check those kept elsewhere."""
 
 
 def _ref(ctx: click.Context, source: str) -> SecretRef:
@@ -37,7 +39,7 @@ def _ref(ctx: click.Context, source: str) -> SecretRef:
 @click.argument("source")
 @click.pass_context
 def put(ctx: click.Context, source: str) -> None:
-    """Put the token of SOURCE into the keyring; it is asked for, or read from stdin."""
+    """Put the token of SOURCE into its keyring or file; it is asked for, or read from stdin."""
     ref = _ref(ctx, source)
     value = click.prompt("Token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
     if not value.strip():
@@ -50,10 +52,23 @@ def put(ctx: click.Context, source: str) -> None:
 @click.argument("source")
 @click.pass_context
 def remove(ctx: click.Context, source: str) -> None:
-    """Take the token of SOURCE out of the keyring."""
+    """Take the token of SOURCE out of its keyring or file."""
     ref = _ref(ctx, source)
-    run(secrets.remove(ref))
-    output.say(f"{ref.say()} is empty now" if ref.kind == "keyring" else f"It is kept elsewhere: {ref.say()}")
+    if ref.kind == "file":
+        _unlink(Path(ref.value))
+    elif ref.kind == "keyring":
+        run(secrets.remove(ref))
+    else:
+        raise Refused(f"The token of {source} is not agentdesk's to remove", f"It is kept elsewhere: {ref.say()}",
+                      "Remove it there")
+    output.say(f"{ref.say()} is empty now" if ref.kind == "keyring" else f"{ref.say()} is removed")
+
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise disk_error(f"{path} cannot be removed", error) from error
 
 
 @secret.command()
@@ -66,14 +81,18 @@ def check(ctx: click.Context, as_json: bool) -> int:
     variables = secrets.withdraw(one.token for one in sources)
     for one in sources:
         if one.token is None or one.token.kind == "prompt":
-            rows.append({"source": one.full_name, "token": "none" if one.token is None else "asked for at start"})
+            said = "none" if one.token is None else "asked for at start"
+            rows.append({"source": one.full_name, "token": said, "readable": None})
             continue
         try:
             environ = dict(variables) if one.token.kind == "env" else os.environ
             run(secrets.read(one.token, name=one.full_name, environ=environ))
-            rows.append({"source": one.full_name, "token": f"readable from {one.token.say()}"})
+            rows.append({"source": one.full_name, "token": f"readable from {one.token.say()}",
+                         "readable": True})
         except DeskError as error:
-            rows.append({"source": one.full_name, "token": str(error)})
-    output.as_lines(rows) if as_json else output.table(rows)
-    return Exit.FINDINGS if any("readable" not in str(r["token"]) and r["token"] not in ("none", "asked for at start")
-                                for r in rows) else Exit.OK
+            rows.append({"source": one.full_name, "token": str(error), "readable": False})
+    if as_json:
+        output.as_lines(rows)
+    else:
+        output.table([{"source": row["source"], "token": row["token"]} for row in rows])
+    return Exit.FINDINGS if any(row["readable"] is False for row in rows) else Exit.OK

@@ -29,7 +29,7 @@ def about(account: Account, connector: Connector, now: Millis) -> list[str]:
     """All that is worth knowing, one sentence each."""
     found = [identity(account), able(connector.caps)]
     if account.scopes:
-        found.append(f"The token may: {', '.join(account.scopes)}")
+        found.append(f"The token covers: {', '.join(account.scopes)}")
     return [*found, *limits(connector, now), *(f"Mind: {warning}" for warning in account.warnings)]
 
 

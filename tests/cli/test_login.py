@@ -99,7 +99,7 @@ def test_doctor_says_what_a_source_says_of_itself(home: Path) -> None:
             f"  - {{kind: mastodon, name: dead, url: \"{url}\", token: {{env: DEAD}}}}\n")
         said = run("doctor", home=home, env={"MASTODON": far.us.token, "DEAD": "no-token-at-all"})
     assert said.returncode == 8
-    for words in ("✓ source mastodon:acme: We are Acme Care (@acme@social.example)", "The token may: read, write",
+    for words in ("✓ source mastodon:acme: We are Acme Care (@acme@social.example)", "The token covers: read, write",
                   "A reply may have 500 characters", "Here one can reply",
                   "✗ source mastodon:dead", "Sign in again: agentdesk login mastodon dead"):
         assert words in said.stdout, said.stdout
