@@ -80,6 +80,7 @@ async def test_saved_is_said_only_after_the_commit(world: World, monkeypatch: py
         await typed(pilot, ".")
         assert "saved" not in head(composer)
         gate.set()
+        gate.set()
 
 
 async def test_the_line_above_counts_as_the_channel_does(world: World) -> None:
