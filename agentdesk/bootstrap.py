@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from agentdesk.config.schema import Config
     from agentdesk.config.sources import SourceConfig
     from agentdesk.connectors.base import Connector
-    from agentdesk.connectors.demo_world import DemoWorld, Setup
+    from agentdesk.connectors.demo.world import DemoWorld, Setup
     from agentdesk.logs import LogFile
     from agentdesk.model.capability import Caps
     from agentdesk.replies.packs import Packs
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).resolve().parent
 WORLD = "world.json"
 COMPILED = "config.compiled"
-DEMO_CONFIG = PACKAGE / "connectors" / "demo_data" / "config.yaml"
+DEMO_CONFIG = PACKAGE / "connectors" / "demo" / "data" / "config.yaml"
 DEMO_AGENT = {"agent.name": "ann", "agent.signature": "^AN"}
 """Who sits at the demo desk unless the command line says otherwise."""
 
@@ -138,7 +138,7 @@ def pack_folders(where: Places, config: Config, demo: bool) -> list[Path]:
 
 def demo_clock(where: Places, demo: DemoOptions) -> Clock:
     """The demo's clock: never before the time that its kept world has reached; ``fresh`` forgets world and cache."""
-    from agentdesk.connectors.demo_world import DemoWorld
+    from agentdesk.connectors.demo.world import DemoWorld
 
     kept = where.data_dir / WORLD
     if demo.fresh:
@@ -237,7 +237,7 @@ def _ensure(db: Db, kinds: Mapping[str, str], caps: Mapping[str, Caps]) -> None:
 
 def _demo_world(desk: Desk, where: Places, demo: DemoOptions) -> DemoWorld:
     """The embedded world of Harbour Post."""
-    from agentdesk.connectors.demo_world import DemoWorld
+    from agentdesk.connectors.demo.world import DemoWorld
 
     return DemoWorld.open(where.data_dir / WORLD, desk.clock, demo.seed, demo.fresh)
 

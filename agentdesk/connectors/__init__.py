@@ -1,1 +1,1 @@
-"""One module per platform: the only package that imports httpx."""
+"""One package per platform, and what they share: the only place that imports httpx."""

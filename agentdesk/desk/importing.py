@@ -44,7 +44,7 @@ async def import_file(desk: Desk, path: Path, *, source: str = "", config: FileS
     if held is not None and (size < held.offset or await asyncio.to_thread(_mark, path, held.offset) != known):
         held = None
     job = _job(desk, held, path, size, source, again)
-    from agentdesk.connectors.file import read_bulk
+    from agentdesk.connectors.file.connector import read_bulk
 
     pages = read_bulk(path, job.offset, config=config)
     while True:

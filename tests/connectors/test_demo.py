@@ -12,8 +12,9 @@ import pytest
 from agentdesk.config.sources import DemoSource
 from agentdesk.connectors import registry
 from agentdesk.connectors.base import Connector
-from agentdesk.connectors.demo import CAPS, DemoConnector, connect
-from agentdesk.connectors.demo_world import SOURCES, DemoWorld
+from agentdesk.connectors.demo import connect
+from agentdesk.connectors.demo.connector import CAPS, DemoConnector
+from agentdesk.connectors.demo.world import SOURCES, DemoWorld
 from agentdesk.errors import (
     BadAnswer,
     ConfigError,

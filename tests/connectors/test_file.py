@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentdesk.config.sources import FileSource
-from agentdesk.connectors import file_out
-from agentdesk.connectors.file import FileConnector, json_schema, read_bulk
+from agentdesk.connectors.file import out_file
+from agentdesk.connectors.file.connector import FileConnector, read_bulk
+from agentdesk.connectors.file.lines import json_schema
 from agentdesk.connectors.registry import create
 from agentdesk.errors import ConfigError, Gone, Rejected, Unavailable
 from agentdesk.model.clock import MINUTE, ManualClock
@@ -155,7 +156,7 @@ async def test_a_byte_order_mark_is_not_part_of_the_first_line(folder: Folder) -
 
 
 async def test_a_line_without_end_is_refused_in_pieces(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentdesk.connectors.file_tail.MAX_LINE", 1_000)
+    monkeypatch.setattr("agentdesk.connectors.file.tail.MAX_LINE", 1_000)
     folder.append(line(1), "x" * 2_500, line(2))
     pages = await folder.pull()
     assert refs(pages) == ["p1", "p2"]
@@ -405,7 +406,7 @@ async def test_csv_without_the_needed_columns_stops_before_anything_is_read(fold
 async def test_an_open_quotation_mark_does_not_swallow_the_file_for_ever(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agentdesk.connectors.file_tail.MAX_LINE", 200)
+    monkeypatch.setattr("agentdesk.connectors.file.tail.MAX_LINE", 200)
     folder.path = folder.folder / "export.csv"
     rows = "".join(f"{n},jane,hello,{AT}\n" for n in range(2, 40))
     folder.path.write_text(f'id,author,text,created_at\n1,jane,"oops,{AT}\n{rows}')
@@ -475,28 +476,28 @@ async def test_a_reply_is_one_line_with_everything_a_reader_needs(folder: Folder
 async def test_a_half_written_line_of_a_crash_is_closed_before_the_next(folder: Folder) -> None:
     folder.append(line(1))
     out_of(folder).write_bytes(b'{"id":"c1","client_id":"c1","text":"cut o')
-    assert not file_out.contains(out_of(folder), "c1")
+    assert not out_file.contains(out_of(folder), "c1")
     await folder.connector().send(reply("p1", "whole"))
     lines = out_of(folder).read_bytes().split(b"\n")
     assert json.loads(lines[1])["text"] == "whole"
-    assert file_out.contains(out_of(folder), "c1")
+    assert out_file.contains(out_of(folder), "c1")
 
 
 async def test_client_ids_are_found_wherever_they_stand(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentdesk.connectors.file_out._BLOCK", 64)
+    monkeypatch.setattr("agentdesk.connectors.file.out_file._BLOCK", 64)
     folder.append(line(1))
     for number in range(30):
         await folder.connector().send(reply("p1", "x" * (1 + number * 7), f"id-{number}"))
     for number in range(30):
-        assert file_out.contains(out_of(folder), f"id-{number}")
-    assert not file_out.contains(out_of(folder), "id-")
-    assert not file_out.contains(out_of(folder), "id-30")
+        assert out_file.contains(out_of(folder), f"id-{number}")
+    assert not out_file.contains(out_of(folder), "id-")
+    assert not out_file.contains(out_of(folder), "id-30")
 
 
 async def test_a_client_id_quoted_in_a_text_is_not_taken_for_one(folder: Folder) -> None:
     folder.append(line(1))
     await folder.connector().send(reply("p1", '"client_id":"other"', "c1"))
-    assert not file_out.contains(out_of(folder), "other")
+    assert not out_file.contains(out_of(folder), "other")
 
 
 async def test_many_at_once_write_each_reply_once(folder: Folder) -> None:
@@ -574,14 +575,14 @@ async def test_two_terminals_that_look_at_the_same_moment_write_once(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.append(line(1))
-    look = file_out.contains
+    look = out_file.contains
 
     def slow(path: Path, client_id: str) -> bool:
         found = look(path, client_id)
         time.sleep(0.1)
         return found
 
-    monkeypatch.setattr(file_out, "contains", slow)
+    monkeypatch.setattr(out_file, "contains", slow)
     await asyncio.gather(*(folder.connector().send(reply("p1", "once")) for _ in range(3)))
     assert len(out_of(folder).read_text().splitlines()) == 1
 

@@ -8,13 +8,13 @@ from typing import Literal
 import msgspec
 import pytest
 
-from agentdesk.connectors import demo_source
-from agentdesk.connectors.demo import DemoConnector
-from agentdesk.connectors.demo_content import Content, Event, Home, Outage, Person, Post, Talk, load
-from agentdesk.connectors.demo_shelf import content
-from agentdesk.connectors.demo_state import StateFile, WorldState
-from agentdesk.connectors.demo_story import Trouble
-from agentdesk.connectors.demo_world import DemoWorld, begin
+from agentdesk.connectors.demo import connector as demo_connector
+from agentdesk.connectors.demo.connector import DemoConnector
+from agentdesk.connectors.demo.content import Content, Event, Home, Outage, Person, Post, Talk, load
+from agentdesk.connectors.demo.shelf import content
+from agentdesk.connectors.demo.state import StateFile, WorldState
+from agentdesk.connectors.demo.story import Trouble
+from agentdesk.connectors.demo.world import DemoWorld, begin
 from agentdesk.model.clock import MINUTE, ManualClock
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import Verb
@@ -86,7 +86,7 @@ class DemoSide(World):
 
     async def holds(self, name: str, text: str) -> None:
         mine = RemoteCanned(ref="99", name=name, title=name.title(), text=text)
-        self.patch.setattr(demo_source, "CANNED", (*demo_source.CANNED, mine))
+        self.patch.setattr(demo_connector, "CANNED", (*demo_connector.CANNED, mine))
 
     async def tickets(self, text: str) -> int:
         return self._copies(text, Direction.NOTE)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agentdesk.config.sources import FileSource
-from agentdesk.connectors.file import FileConnector
+from agentdesk.connectors.file.connector import FileConnector
 from agentdesk.model.clock import ManualClock
 from tests.contract.suite import ConnectorContract, Held, World, skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentdesk.connectors.demo_content import Content, load
+from agentdesk.connectors.demo.content import Content, load
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,11 @@ import pytest
 
 from agentdesk.config.load import load as load_config
 from agentdesk.config.yaml import read_all
-from agentdesk.connectors.demo import CAPS
-from agentdesk.connectors.demo_content import FOLDER, Content, Post, Talk, length, load
-from agentdesk.connectors.demo_server import STATUSES
-from agentdesk.connectors.demo_shelf import attachment
-from agentdesk.connectors.demo_story import Story
+from agentdesk.connectors.demo.connector import CAPS
+from agentdesk.connectors.demo.content import FOLDER, Content, Post, Talk, length, load
+from agentdesk.connectors.demo.server import STATUSES
+from agentdesk.connectors.demo.shelf import attachment
+from agentdesk.connectors.demo.story import Story
 from agentdesk.errors import ConfigError
 from agentdesk.model.clock import HOUR, MINUTE
 from agentdesk.model.conversation import Severity

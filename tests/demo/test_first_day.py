@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from agentdesk.bootstrap import DemoOptions, Options, connect, disconnect, open_desk
-from agentdesk.connectors.demo_content import FOLDER
+from agentdesk.connectors.demo.content import FOLDER
 from agentdesk.desk import find
 from agentdesk.desk.desk import Desk
 from agentdesk.model.conversation import Severity

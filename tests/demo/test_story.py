@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentdesk.connectors.demo_content import Content
-from agentdesk.connectors.demo_story import FIRST, Story
+from agentdesk.connectors.demo.content import Content
+from agentdesk.connectors.demo.story import FIRST, Story
 from agentdesk.model.clock import HOUR, MINUTE, SECOND
 
 seeds = st.integers(min_value=0, max_value=2**31)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agentdesk.connectors.demo_content import PLACES, Content
-from agentdesk.connectors.demo_source import DemoConnector
+from agentdesk.connectors.demo.connector import DemoConnector
+from agentdesk.connectors.demo.content import PLACES, Content
 from agentdesk.model.clock import MINUTE, SECOND, ManualClock
 from agentdesk.model.message import Direction, Visibility
 from agentdesk.model.outgoing import Outgoing, OutKind

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentdesk.connectors.demo_content import Content
-from agentdesk.connectors.demo_run import CATCH_UP, STANDSTILL
-from agentdesk.connectors.demo_state import StateFile, WorldState
-from agentdesk.connectors.demo_world import DemoWorld, begin
+from agentdesk.connectors.demo.content import Content
+from agentdesk.connectors.demo.run import CATCH_UP, STANDSTILL
+from agentdesk.connectors.demo.state import StateFile, WorldState
+from agentdesk.connectors.demo.world import DemoWorld, begin
 from agentdesk.errors import Ambiguous, Refused, StoreDamaged, Unavailable
 from agentdesk.model.clock import HOUR, MINUTE, SECOND, ManualClock
 from agentdesk.model.message import Direction, Message, Visibility

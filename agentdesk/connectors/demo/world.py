@@ -11,12 +11,12 @@ from typing import TypeAlias
 import msgspec
 
 from agentdesk.connectors.base import Connector
-from agentdesk.connectors.demo_content import Content, length, load
-from agentdesk.connectors.demo_run import Run
-from agentdesk.connectors.demo_server import Kept, Server
-from agentdesk.connectors.demo_source import SOURCES, DemoConnector
-from agentdesk.connectors.demo_stage import Stage, person_ref
-from agentdesk.connectors.demo_state import StateFile, WorldState
+from agentdesk.connectors.demo.connector import SOURCES, DemoConnector
+from agentdesk.connectors.demo.content import Content, length, load
+from agentdesk.connectors.demo.run import Run
+from agentdesk.connectors.demo.server import Kept, Server
+from agentdesk.connectors.demo.stage import Stage, person_ref
+from agentdesk.connectors.demo.state import StateFile, WorldState
 from agentdesk.errors import Refused
 from agentdesk.model.clock import Clock, Millis
 

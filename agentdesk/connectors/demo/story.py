@@ -10,7 +10,7 @@ from random import Random
 
 import msgspec
 
-from agentdesk.connectors.demo_content import Content, Event, Filler, Home, Outage, Person, Post, Talk
+from agentdesk.connectors.demo.content import Content, Event, Filler, Home, Outage, Person, Post, Talk
 from agentdesk.model.clock import MINUTE, SECOND, Millis
 
 FIRST = 18 * SECOND

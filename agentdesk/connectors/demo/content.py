@@ -1,4 +1,4 @@
-"""The demo's handwritten content: people, conversations, answers and what happens later, read from demo_data."""
+"""The demo's handwritten content: people, conversations, answers and what happens later, read from the folder data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agentdesk.config import yaml
 from agentdesk.errors import ConfigError
 from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, Millis
 
-FOLDER = Path(__file__).parent / "demo_data"
+FOLDER = Path(__file__).parent / "data"
 PLACES = ("mastodon", "bluesky", "helpdesk")
 """The demo's three sources, without the ``demo:`` before them."""
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from agentdesk.config.sources import DemoSource
-from agentdesk.connectors.demo_source import CAPS, SOURCES, DemoConnector
-from agentdesk.connectors.demo_world import DemoWorld
 from agentdesk.errors import ConfigError
 from agentdesk.model.clock import Clock
 
-__all__ = ["CAPS", "SOURCES", "DemoConnector", "DemoWorld", "connect"]
+if TYPE_CHECKING:
+    from agentdesk.connectors.demo.connector import DemoConnector
 
 
 def connect(config: DemoSource, *, clock: Clock, token: Callable[[], str] | None = None) -> DemoConnector:
     """Make one source of a world of its own; ``agentdesk demo`` opens and keeps the whole world instead."""
+    from agentdesk.connectors.demo.connector import SOURCES, DemoConnector
+    from agentdesk.connectors.demo.world import DemoWorld
+
     if config.name not in SOURCES:
         raise ConfigError(f"There is no demo source «{config.name}»", "", f"Use one of: {', '.join(SOURCES)}")
     return DemoConnector(DemoWorld.open(None, clock, config.seed), config.name, trouble=config.trouble)

@@ -13,10 +13,10 @@ from typing import TypeVar
 import msgspec
 
 from agentdesk.config.sources import FileSource
-from agentdesk.connectors import file_out
 from agentdesk.connectors.base import Connector, Verdict, check_kind
-from agentdesk.connectors.file_lines import ENCODED, Header, Lines, json_schema
-from agentdesk.connectors.file_tail import Batch, Place, blocks, is_csv, list_files, scan, settle, take
+from agentdesk.connectors.file import out_file
+from agentdesk.connectors.file.lines import ENCODED, Header, Lines
+from agentdesk.connectors.file.tail import Batch, Place, blocks, is_csv, list_files, scan, settle, take
 from agentdesk.errors import Gone, Rejected, Unavailable
 from agentdesk.model.capability import Caps, SendStrength
 from agentdesk.model.clock import SECOND, Clock
@@ -26,8 +26,6 @@ from agentdesk.model.outgoing import Absent, Action, Found, Outgoing, Receipt
 from agentdesk.model.page import Account, Gap, Page
 from agentdesk.model.text import inert_line
 
-__all__ = ["BULK", "FileConnector", "connect", "json_schema", "read_bulk"]
-
 T = TypeVar("T")
 REMEMBERS_S = 10 * 365 * 24 * 3600
 """The out file keeps our ids for good; ten years say it in seconds."""
@@ -35,11 +33,6 @@ BULK = 1_000
 """Lines to a page when a whole file is read in."""
 COLUMNS = "Say which column holds which field: columns: in the configuration, --column FIELD=COLUMN for an import"
 _SEARCHABLE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:@-#+ ")
-
-
-def connect(config: FileSource, *, clock: Clock, token: Callable[[], str] | None = None) -> FileConnector:
-    """Make the connector; opens nothing."""
-    return FileConnector(config, clock)
 
 
 def read_bulk(path: Path, start: int = 0, *, config: FileSource | None = None) -> Iterator[tuple[Page, int, int]]:
@@ -132,13 +125,13 @@ class FileConnector(Connector):
         if not out.text.strip():
             raise Rejected(f"{self.name}: there is nothing to send", remedy="Write something first")
         at = self._clock.now()
-        line = file_out.line_of(out, at)
-        await asyncio.to_thread(file_out.append, self._out, line, out.client_id)
+        line = out_file.line_of(out, at)
+        await asyncio.to_thread(out_file.append, self._out, line, out.client_id)
         return Receipt(ref=out.client_id, created_at=at)
 
     async def reconcile(self, out: Outgoing, first_try_at: int) -> Verdict:
         """Look for the client id in the out file."""
-        found = await self._do(lambda: file_out.contains(self._out, out.client_id))
+        found = await self._do(lambda: out_file.contains(self._out, out.client_id))
         return Found(Receipt(ref=out.client_id)) if found else Absent()
 
     async def act(self, action: Action) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from agentdesk.connectors.demo_server import Kept
+from agentdesk.connectors.demo.server import Kept
 from agentdesk.errors import StoreDamaged
 from agentdesk.model.clock import Millis
 from agentdesk.paths import make_private, write_private

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from agentdesk.connectors.demo_content import Content, Event, Person, Post, Talk, length
-from agentdesk.connectors.demo_server import Server
-from agentdesk.connectors.demo_shelf import attachment
+from agentdesk.connectors.demo.content import Content, Event, Person, Post, Talk, length
+from agentdesk.connectors.demo.server import Server
+from agentdesk.connectors.demo.shelf import attachment
 from agentdesk.connectors.foreign import text_and_raw
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import ClockKind, RemoteConversation, ServerDue

@@ -7,11 +7,11 @@ from typing import Literal
 
 import msgspec
 
-from agentdesk.connectors.demo_content import Content, Event, Post, Talk, length
-from agentdesk.connectors.demo_server import Server
-from agentdesk.connectors.demo_stage import Stage
-from agentdesk.connectors.demo_state import Pending, StateFile, WorldState
-from agentdesk.connectors.demo_story import Story, Trouble
+from agentdesk.connectors.demo.content import Content, Event, Post, Talk, length
+from agentdesk.connectors.demo.server import Server
+from agentdesk.connectors.demo.stage import Stage
+from agentdesk.connectors.demo.state import Pending, StateFile, WorldState
+from agentdesk.connectors.demo.story import Story, Trouble
 from agentdesk.errors import Unavailable
 from agentdesk.model.clock import MINUTE, Clock, Millis
 from agentdesk.model.message import Visibility

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from agentdesk.connectors.demo_shelf import sent
+from agentdesk.connectors.demo.shelf import sent
 from agentdesk.connectors.foreign import text_and_raw
 from agentdesk.connectors.matching import same_text
 from agentdesk.errors import BadAnswer, Conflict, Gone, Rejected

@@ -8,10 +8,10 @@ from typing import BinaryIO
 import msgspec
 
 from agentdesk.connectors.base import Connector, Verdict, check_kind
-from agentdesk.connectors.demo_run import Run
-from agentdesk.connectors.demo_server import CLOSED, STATUSES
-from agentdesk.connectors.demo_shelf import CANNED, content
-from agentdesk.connectors.demo_stage import ACCOUNTS
+from agentdesk.connectors.demo.run import Run
+from agentdesk.connectors.demo.server import CLOSED, STATUSES
+from agentdesk.connectors.demo.shelf import CANNED, content
+from agentdesk.connectors.demo.stage import ACCOUNTS
 from agentdesk.connectors.files import contents
 from agentdesk.errors import (
     Ambiguous,
