@@ -86,8 +86,9 @@ def open_draft(desk: Desk, conversation_id: int, kind: OutKind = OutKind.REPLY, 
         _check_can_reply(desk, it)
     elif kind is OutKind.DM:
         _check_can_dm(desk, it)
-    elif desk.connectors and not desk.caps(it.source).can_note:
-        raise Refused(f"{it.source} keeps no notes", "", "Write the note about the customer instead: m")
+    elif (desk.connectors or it.source in desk.learn()) and not desk.caps(it.source).can_note:
+        raise Refused(f"{it.source} keeps no notes", "There is nothing like them there",
+                      "Write the note about the customer instead: m, or :customer-note")
     last = _last_in(desk.store.reader, conversation_id)
     return Draft(conversation_id=conversation_id, agent=desk.agent, kind=kind, text="",
                  visibility=visibilities(desk, conversation_id, kind)[0],

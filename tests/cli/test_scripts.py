@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from agentdesk.cli.exits import Exit
+from agentdesk.model.clock import SystemClock
 from tests.cli.conftest import Run
+from tests.fakes.mastodon import FakeMastodon
+from tests.fakes.serve import serving
 
 
 def ids(run: Run) -> list[int]:
@@ -85,3 +88,24 @@ def test_the_keys_that_are_listed_are_those_that_work(run: Run, posts: Path) -> 
     assert found["list", "x"] == ""
     assert found["list", "?"] == "keys"
     assert found["list", "j"] == "down"
+
+
+def test_a_note_where_there_are_none_is_refused_before_it_lies_in_the_outbox(run: Run, tmp_path: Path) -> None:
+    far = FakeMastodon(SystemClock())
+    far.post(far.person("jane", "far.example", "Jane Doe"), "@acme Where is it?")
+    folder = tmp_path / "home" / "config"
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "token").touch(mode=0o600)
+    (folder / "token").write_text(far.us.token)
+    with serving(far.handle) as url:
+        (folder / "config.yaml").write_text(
+            f'sources:\n  - {{kind: mastodon, name: acme, url: "{url}", token: {{file: {folder / "token"}}}}}\n')
+        run("sync")
+        (number,) = ids(run)
+        answer = run("note", str(number), "--text", "She rang twice")
+        assert (answer.code, answer.out) == (Exit.REFUSED, "")
+        assert "mastodon:acme keeps no notes" in answer.err
+        assert run("outbox", "--json").lines == []
+    assert run("do", 'customer-note "She rang twice"', str(number)).code == Exit.OK
+    (shown,) = run("customer", str(number), "--json").lines
+    assert shown["customer"]["note"] == "She rang twice"
