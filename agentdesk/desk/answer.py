@@ -88,7 +88,7 @@ def open_draft(desk: Desk, conversation_id: int, kind: OutKind = OutKind.REPLY, 
         _check_can_dm(desk, it)
     elif (desk.connectors or it.source in desk.learn()) and not desk.caps(it.source).can_note:
         raise Refused(f"{it.source} keeps no notes", "There is nothing like them there",
-                      "Write the note about the customer instead: m, or :customer-note")
+                      "Write the note about the customer (:customer-note) instead: m")
     last = _last_in(desk.store.reader, conversation_id)
     return Draft(conversation_id=conversation_id, agent=desk.agent, kind=kind, text="",
                  visibility=visibilities(desk, conversation_id, kind)[0],
