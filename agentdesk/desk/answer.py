@@ -22,8 +22,7 @@ from agentdesk.replies import guards, length, signature, template
 from agentdesk.replies.mention import silent
 from agentdesk.replies.template import Canned, Values
 from agentdesk.rules import ticket_text
-from agentdesk.store import conversations, customers, drafts, links, outbox, ticket_links
-from agentdesk.store import standing as standing_rows
+from agentdesk.store import conversations, customers, drafts, links, outbox, ranking, ticket_links
 from agentdesk.store.db import Db
 
 UNSIGNED = (OutKind.NOTE, OutKind.TICKET)
@@ -303,7 +302,7 @@ async def cancel(desk: Desk, entry_id: int) -> Draft:
         words = " ".join(_unsigned(desk, part, len(parts) > 1) for part in parts)
         draft = drafts.joined(written, msgspec.structs.replace(back, text=words))
         drafts.save(db, draft, now)
-        standing_rows.refresh(db, [draft.conversation_id], desk.rulebook, now)
+        ranking.refresh(db, [draft.conversation_id], desk.rulebook, now)
         return draft
 
     draft = await desk.store.write(work)

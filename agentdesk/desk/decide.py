@@ -26,8 +26,8 @@ from agentdesk.store import (
     identities,
     ledger,
     outbox,
+    ranking,
     reactions,
-    standing,
     ticket_links,
     tickets,
 )
@@ -89,7 +89,7 @@ async def decide(desk: Desk, ids: Sequence[int], action: str, judge: Judge, *, u
             changed.append(conversation_id)
             _carry_out(db, desk, conversation_id, action, decision, batch if undoable else "", now)
         followed = tickets.follow(db, changed, desk.rulebook, now)
-        standing.refresh(db, [*changed, *followed.changed], desk.rulebook, now)
+        ranking.refresh(db, [*changed, *followed.changed], desk.rulebook, now)
         return changed, followed.changed
 
     changed, followed = await desk.store.write(work)
@@ -161,7 +161,7 @@ async def undo(desk: Desk) -> str:
             ledger.write(db, at=now, agent=desk.agent, action="undone", conversation_id=row.conversation_id,
                          customer_id=row.customer_id, source=row.source, code=row.action, undoes=row.uid)
         followed = tickets.follow(db, ids, desk.rulebook, now)
-        standing.refresh(db, [*ids, *followed.changed], desk.rulebook, now)
+        ranking.refresh(db, [*ids, *followed.changed], desk.rulebook, now)
         return last.action, sum(row.conversation_id is not None for row in rows), ids, kept
 
     action, number, ids, kept = await desk.store.write(work)

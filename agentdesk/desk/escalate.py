@@ -29,7 +29,7 @@ from agentdesk.store import (
     links,
     matches,
     outbox,
-    standing,
+    ranking,
     ticket_links,
     tickets,
 )
@@ -250,7 +250,7 @@ async def link(desk: Desk, conversation_id: int, ticket: str, *, note: bool = Tr
                 seen_message_id=conversations.last_message_id(db, number), source=other.source, keep_draft=True)
         ledger.write(db, at=now, agent=desk.agent, action=ticket_links.LINKED, conversation_id=conversation_id,
                      source=other.source, detail=detail)
-        standing.refresh(db, [conversation_id, number], desk.rulebook, now)
+        ranking.refresh(db, [conversation_id, number], desk.rulebook, now)
 
     await desk.store.write(work)
     desk.emit(Changed(conversation_ids=(conversation_id, number)))
@@ -271,7 +271,7 @@ async def unlink(desk: Desk, conversation_id: int, ticket_id: int) -> str:
         ledger.write(db, at=now, agent=desk.agent, action=ticket_links.UNLINKED, conversation_id=conversation_id,
                      source=one.source, detail={"ticket": ticket_id, "label": one.label, "batch": uuid.uuid4().hex,
                                                 "tie": msgspec.to_builtins(taken)})
-        standing.refresh(db, [conversation_id, ticket_id], desk.rulebook, now)
+        ranking.refresh(db, [conversation_id, ticket_id], desk.rulebook, now)
         return one.label
 
     label = await desk.store.write(work)

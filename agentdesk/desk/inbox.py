@@ -16,7 +16,7 @@ from agentdesk.model.conversation import Conversation, Disposition, State
 from agentdesk.model.events import Changed
 from agentdesk.model.outgoing import Action, OutKind, SendState, Verb
 from agentdesk.rules.times import say
-from agentdesk.store import claims, conversations, ledger, links, outbox, promises, standing, tickets
+from agentdesk.store import claims, conversations, ledger, links, outbox, promises, ranking, tickets
 from agentdesk.store.db import Db
 
 CALLED = {OutKind.REPLY: "reply", OutKind.TICKET: "ticket", OutKind.DM: "direct message"}
@@ -276,7 +276,7 @@ async def promise(desk: Desk, conversation_id: int, due_at: int, words: str, *, 
         promises.make(db, conversation_id, who, words, due_at, now)
         ledger.write(db, at=now, agent=who, action="promised", conversation_id=conversation_id,
                      detail={"words": words, "due_at": due_at})
-        standing.refresh(db, [conversation_id], desk.rulebook, now)
+        ranking.refresh(db, [conversation_id], desk.rulebook, now)
 
     await desk.store.write(work)
     desk.emit(Changed(conversation_ids=(conversation_id,)))
@@ -291,7 +291,7 @@ async def keep(desk: Desk, promise_id: int) -> str:
         conversation_id = promises.keep(db, promise_id, now)
         ledger.write(db, at=now, agent=desk.agent, action="promise_kept", conversation_id=conversation_id,
                      detail={"promise": promise_id})
-        standing.refresh(db, [conversation_id], desk.rulebook, now)
+        ranking.refresh(db, [conversation_id], desk.rulebook, now)
         return conversation_id
 
     conversation_id = await desk.store.write(work)

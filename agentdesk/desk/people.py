@@ -13,7 +13,7 @@ from agentdesk.desk.desk import Desk
 from agentdesk.errors import NotFound, Refused
 from agentdesk.model.customer import Identity, Offer
 from agentdesk.model.events import Changed
-from agentdesk.store import customers, identities, ledger, matches, standing
+from agentdesk.store import customers, identities, ledger, matches, ranking
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
 
@@ -108,7 +108,7 @@ async def _decide(desk: Desk, customer_id: int, action: str, work: Callable[[Db]
         detail = work(db) | {"batch": uuid.uuid4().hex}
         ledger.write(db, at=now, agent=desk.agent, action=action, customer_id=customer_id, source=source,
                      detail=detail)
-        standing.refresh(db, customers.open_conversation_ids(db, customer_id), desk.rulebook, now)
+        ranking.refresh(db, customers.open_conversation_ids(db, customer_id), desk.rulebook, now)
 
     await desk.store.write(run)
     desk.emit(Changed())

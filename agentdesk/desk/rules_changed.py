@@ -11,7 +11,7 @@ from agentdesk import __version__
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import DeskError
 from agentdesk.model.events import Changed, Notice
-from agentdesk.store import settings, standing
+from agentdesk.store import ranking, settings
 from agentdesk.store.db import Db
 
 AT_ONCE = 100
@@ -30,7 +30,7 @@ async def follow(desk: Desk) -> bool:
     after = 0
 
     def some(db: Db) -> int:
-        return standing.refresh_all(db, desk.rulebook, desk.now(), after=after, limit=AT_ONCE)
+        return ranking.refresh_all(db, desk.rulebook, desk.now(), after=after, limit=AT_ONCE)
 
     try:
         after = await desk.store.write(some)

@@ -47,7 +47,7 @@ def write(db: Db, conversation_id: int, changes: dict[str, Any]) -> None:
 
 
 def rerank(db: Db, conversation_id: int) -> None:
-    """Give the rank of its state; an open one stands where it began to wait until its standing is refreshed."""
+    """Give the rank of its state; an open one stands where it began to wait until ``ranking`` refreshes it."""
     state, until, disposed, out, last_in, since, created = db.rows(
         "SELECT state, snoozed_until, disposed_at, last_out_at, last_in_at, unanswered_since, created_at "
         "FROM conversation WHERE id = ?", conversation_id)[0]

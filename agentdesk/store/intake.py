@@ -11,7 +11,7 @@ from agentdesk.model.message import Direction, Message
 from agentdesk.model.outgoing import Receipt, SendState
 from agentdesk.model.page import Page
 from agentdesk.model.plan import Applied, Held, HeldMessage, Plan
-from agentdesk.store import effects, heard, merging, outbox, requesters, sources, standing, tickets, undelivered
+from agentdesk.store import effects, heard, merging, outbox, ranking, requesters, sources, tickets, undelivered
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
 from agentdesk.store.delivery import OWN_REF, crossed
@@ -86,7 +86,7 @@ def apply(db: Db, plan: Plan, now: Millis, rulebook: Rulebook) -> Applied:
     touched = tuple(dict.fromkeys([*(head.id for head in changed), *edited, *intake.marked, *merged,
                                    *(each.conversation_id for each in failed), *moved,
                                    *followed.changed]))
-    standing.refresh(db, touched, rulebook, now)
+    ranking.refresh(db, touched, rulebook, now)
     arrived = [head for head in changed if head.fresh and head.id not in merged]
     return Applied(arrived=tuple(head.id for head in arrived), touched=touched,
                    messages=sum(head.fresh for head in arrived), reopened=tuple(intake.moves.reopened),

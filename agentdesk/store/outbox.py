@@ -24,7 +24,7 @@ from agentdesk.model.outgoing import (
     SendState,
 )
 from agentdesk.rules import ticket_text
-from agentdesk.store import decisions, drafts, effects, ledger, standing
+from agentdesk.store import decisions, drafts, effects, ledger, ranking
 from agentdesk.store.codec import pack, row_hash, unpack
 from agentdesk.store.db import Db
 from agentdesk.store.delivery import deliver
@@ -161,7 +161,7 @@ def start(db: Db, entry_id: int, sender: str, now: Millis, there: Millis) -> Out
 def sent(db: Db, entry_id: int, receipt: Receipt, now: Millis) -> bool:
     """The source took it: our message is stored and the conversation answered, or what began there is tied to it.
 
-    True when a colleague's answer crossed ours. The caller refreshes the conversation's standing.
+    True when a colleague's answer crossed ours. The caller refreshes the conversation's rank.
     """
     entry = get(db, entry_id)
     if entry.state is SendState.SENT:
@@ -306,7 +306,7 @@ def settle(db: Db, entry_id: int, agent: str, now: Millis, rulebook: Rulebook) -
     ledger.write(db, at=now, agent=agent, action="settled", conversation_id=entry.conversation_id, source=entry.source,
                  code=entry.kind.value, detail={"entry": entry_id, "was": entry.state.value})
     sent(db, entry_id, Receipt(ref=entry.remote_ref), now)
-    standing.refresh(db, [entry.conversation_id], rulebook, now)
+    ranking.refresh(db, [entry.conversation_id], rulebook, now)
     return get(db, entry_id)
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import Link
-from agentdesk.store import decisions, ledger, links, standing
+from agentdesk.store import decisions, ledger, links, ranking
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
 
@@ -146,7 +146,7 @@ def _solved(db: Db, tie: _Tie, rulebook: Rulebook, now: Millis) -> None:
     db.run("UPDATE link SET solved_at = ? WHERE id = ?", now, tie.link_id)
     db.run("UPDATE conversation SET review = 0, version = version + 1 WHERE id = ?", tie.ticket_id)
     detail: dict[str, Any] = {"ticket": tie.ticket_id, "label": tie.label, "status": tie.status}
-    (case,) = standing.cases(db, [tie.post_id])
+    (case,) = ranking.cases(db, [tie.post_id])
     due_at = rulebook.tell_by(case.facts, case.text, now)
     if due_at is not None:
         detail["promise"] = db.insert(

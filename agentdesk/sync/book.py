@@ -12,7 +12,7 @@ from agentdesk.model.events import Changed, ClaimLost, Notice, OutboxChanged
 from agentdesk.model.outgoing import OutboxEntry, OutKind, Receipt, SendState, Verb
 from agentdesk.model.page import Page
 from agentdesk.model.plan import Failed
-from agentdesk.store import begun, claims, links, outbox, outbox_recovery, standing, tickets, undelivered
+from agentdesk.store import begun, claims, links, outbox, outbox_recovery, ranking, tickets, undelivered
 from agentdesk.store.db import Db
 from agentdesk.sync import outcome, tail
 from agentdesk.sync.frame import Frame, Words, words
@@ -77,7 +77,7 @@ class Book:
                 return None, seen
             if seen.stop:
                 outbox.stopped(db, entry.id, seen.stop, now)
-                standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
+                ranking.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
                 return None, seen
             return outbox.start(db, entry.id, sender, now, there), seen
 
@@ -104,7 +104,7 @@ class Book:
                 note_back(db, self.frame, entry, receipt, now)
                 others = [link.other_id for link in links.of(db, entry.conversation_id) if link.other_id is not None]
                 tickets.follow(db, others, self.frame.rulebook, now)
-            standing.refresh(db, [entry.conversation_id, *(each.conversation_id for each in failed)],
+            ranking.refresh(db, [entry.conversation_id, *(each.conversation_id for each in failed)],
                              self.frame.rulebook, now)
             return twice, failed
 
@@ -135,7 +135,7 @@ class Book:
             outbox.refused(db, entry.id, said.line, said.remedy, now)
             if lost:
                 claims.release(db, entry.conversation_id, entry.agent)
-            standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
+            ranking.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
 
         moved = await self._move(entry, SendState.REFUSED, said, work)
         if moved and lost and isinstance(error, Conflict):
@@ -163,7 +163,7 @@ class Book:
 
         def ask(db: Db) -> None:
             outbox.needs_human(db, entry.id, said.line, said.remedy, now)
-            standing.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
+            ranking.refresh(db, [entry.conversation_id], self.frame.rulebook, now)
 
         if await self._move(entry, SendState.NEEDS_HUMAN, said, ask):
             self._notice(entry, f"{called(entry)} for {entry.name}: {said.line}", said.remedy)

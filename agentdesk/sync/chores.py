@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import State
 from agentdesk.rules.rulebook import Rulebook
-from agentdesk.store import claims, decisions, ledger, standing
+from agentdesk.store import claims, decisions, ledger, ranking
 from agentdesk.store.db import Db
 
 AT_ONCE = 200
@@ -27,5 +27,5 @@ def wake_and_expire(db: Db, rulebook: Rulebook, now: Millis) -> list[int]:
         ledger.write(db, at=now, agent="", action="woken", conversation_id=conversation_id, source=source,
                      rule="snooze over", detail={"until": until})
     changed = [int(row[0]) for row in snoozed] + claims.expired(db, now)
-    standing.refresh(db, changed, rulebook, now)
+    ranking.refresh(db, changed, rulebook, now)
     return changed

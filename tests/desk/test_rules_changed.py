@@ -103,13 +103,13 @@ async def test_all_lines_are_closed_although_one_of_them_cannot_be(
 
 async def test_where_that_cannot_be_stored_the_desk_opens_all_the_same(
         tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    from agentdesk.store import standing
+    from agentdesk.store import ranking
 
     def full(*given: object, **more: object) -> int:
         raise StoreFull("The disk is full")
 
     configured(tmp_path, "6h")
-    monkeypatch.setattr(standing, "refresh_all", full)
+    monkeypatch.setattr(ranking, "refresh_all", full)
     desk, heard = await opened(clock)
     assert any("rules of before" in event.text for event in heard if isinstance(event, Notice))
     assert desk.engine is not None

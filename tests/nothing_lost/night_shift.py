@@ -17,7 +17,7 @@ from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, ManualClock, Millis
 from agentdesk.model.conversation import State
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import Absent, OutboxEntry, SendState, Unsure, Verb
-from agentdesk.store import conversations, decisions, ledger, outbox, standing
+from agentdesk.store import conversations, decisions, ledger, outbox, ranking
 from agentdesk.store.db import Db
 from tests.fakes import checker
 from tests.fakes.desk import SETTLED, SOURCE, InlineStore, LittleDesk, rulebook
@@ -199,7 +199,7 @@ class NightShift:
         def work(db: Db) -> None:
             decisions.write(db, number, changes)
             ledger.write(db, at=now, agent=desk.agent, action=action, conversation_id=number, source=SOURCE)
-            standing.refresh(db, [number], rulebook(), now)
+            ranking.refresh(db, [number], rulebook(), now)
 
         desk.store.write_now(work)
 

@@ -15,7 +15,7 @@ from agentdesk.model.conversation import Disposition, State
 from agentdesk.model.message import Author, Direction, Message
 from agentdesk.model.text import inert_line
 from agentdesk.rules.rulebook import Rulebook
-from agentdesk.store import decisions, integrity, ledger, standing
+from agentdesk.store import decisions, integrity, ledger, ranking
 from agentdesk.store.db import Db, Store
 from agentdesk.sync import chores
 from tests.store.scene import SAM, Scene, changed, move
@@ -84,7 +84,7 @@ class History:
             decisions.write(db, number, after)
             ledger.write(db, at=now, agent="ann", action=Disposition.PRAISE.value, conversation_id=number,
                          detail={"batch": f"b{now}", "before": {name: before[name] for name in after}})
-            standing.refresh(db, [number], RULES, now)
+            ranking.refresh(db, [number], RULES, now)
         self.store.write_now(work)
 
     def undo(self) -> None:
@@ -96,7 +96,7 @@ class History:
         def work(db: Db) -> None:
             decisions.write(db, number, last.detail["before"])
             ledger.write(db, at=self.clock.now(), agent="ann", action="undone", conversation_id=number, undoes=last.uid)
-            standing.refresh(db, [number], RULES, self.clock.now())
+            ranking.refresh(db, [number], RULES, self.clock.now())
         self.store.write_now(work)
 
     def snooze(self) -> None:
@@ -130,7 +130,7 @@ class History:
         if number and self.scene.get(number).state is not State.OPEN:
             def work(db: Db) -> None:
                 move(db, number, State.OPEN, self.clock.now())
-                standing.refresh(db, [number], RULES, self.clock.now())
+                ranking.refresh(db, [number], RULES, self.clock.now())
             self.store.write_now(work)
 
     def empty(self) -> None:

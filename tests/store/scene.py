@@ -16,7 +16,7 @@ from agentdesk.model.page import Page
 from agentdesk.model.plan import Applied
 from agentdesk.model.text import inert, inert_line
 from agentdesk.rules.rulebook import Rulebook
-from agentdesk.store import conversations, decisions, drafts, intake, outbox, standing
+from agentdesk.store import conversations, decisions, drafts, intake, outbox, ranking
 from agentdesk.store.db import Db, Store
 from agentdesk.sync.plan import Purpose, plan
 
@@ -103,7 +103,7 @@ class Scene:
 
         def work(db: Db) -> bool:
             twice = outbox.sent(db, entry_id, Receipt(ref=ref, **more), now)
-            standing.refresh(db, [outbox.get(db, entry_id).conversation_id], self.rulebook, now)
+            ranking.refresh(db, [outbox.get(db, entry_id).conversation_id], self.rulebook, now)
             return twice
         return self.store.write_now(work)
 

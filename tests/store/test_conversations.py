@@ -20,9 +20,9 @@ from agentdesk.store import (
     ledger,
     links,
     promises,
+    ranking,
     retention,
     search,
-    standing,
 )
 from agentdesk.store.db import Db
 from agentdesk.sync import chores
@@ -91,7 +91,7 @@ def test_a_view_over_all_states_has_open_first_and_the_last_done_before_earlier_
     scene.store.write_now(work)
     expected = [open_, waiting, snoozed, second, first]
     assert [row.id for row in conversations.window(scene.db, ALL)] == expected
-    scene.store.write_now(lambda db: standing.refresh(db, expected, scene.rulebook, now))
+    scene.store.write_now(lambda db: ranking.refresh(db, expected, scene.rulebook, now))
     assert [row.id for row in conversations.window(scene.db, ALL)] == expected
     assert conversations.count(scene.db, ALL) == 5
     it = scene.get(second)
@@ -215,7 +215,7 @@ def test_promises_are_clocks_until_they_are_kept(scene: Scene) -> None:
 
     def make(db: Db) -> int:
         found = promises.make(db, number, "ann", "call back", due, scene.clock.now())
-        standing.refresh(db, [number], scene.rulebook, scene.clock.now())
+        ranking.refresh(db, [number], scene.rulebook, scene.clock.now())
         return found
 
     promise = scene.store.write_now(make)
@@ -244,7 +244,7 @@ def test_clocks_follow_a_change_of_the_rules_in_parts(scene: Scene) -> None:
     scene.store.write_now(lambda db: db.run("UPDATE conversation SET due_at = 1, rank = 1"))
     after, parts = 0, 0
     for _ in itertools.count():
-        after = scene.store.write_now(lambda db, after=after: standing.refresh_all(  # type: ignore[misc]
+        after = scene.store.write_now(lambda db, after=after: ranking.refresh_all(  # type: ignore[misc]
             db, scene.rulebook, scene.clock.now(), after=after, limit=3))
         parts += 1
         if not after:
@@ -252,9 +252,9 @@ def test_clocks_follow_a_change_of_the_rules_in_parts(scene: Scene) -> None:
     assert parts == 3
     rows = {row.id: row.due_at for row in conversations.window(scene.db, search.Where())}
     assert rows == {n: (scene.get(n).first_in_at or 0) + 6 * HOUR for n in numbers}
-    assert standing.facts(scene.db, numbers[0]).burst == 1
+    assert ranking.facts(scene.db, numbers[0]).burst == 1
     with pytest.raises(NotFound):
-        standing.facts(scene.db, 99)
+        ranking.facts(scene.db, 99)
 
 
 def test_the_time_in_which_we_waited_is_told_to_the_rules(scene: Scene) -> None:
@@ -265,7 +265,7 @@ def test_the_time_in_which_we_waited_is_told_to_the_rules(scene: Scene) -> None:
     scene.answer_elsewhere("this")
     third = scene.clock.now()
     scene.answer_elsewhere("and this")
-    it = standing.facts(scene.db, number)
+    it = ranking.facts(scene.db, number)
     assert it.pauses == ((first, second),)
     assert it.waiting_since == third
 

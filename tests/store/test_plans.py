@@ -20,9 +20,9 @@ from agentdesk.store import (
     ledger,
     outbox,
     promises,
+    ranking,
     search,
     sources,
-    standing,
 )
 from agentdesk.store.db import Db, Store
 from tests.store.scene import SOURCE, Scene
@@ -159,7 +159,7 @@ CHORES: dict[str, Callable[[Db], object]] = {
     "promises": lambda db: promises.open_of(db, 1),
     "sources": sources.all,
     "held": lambda db: intake.held(db, SOURCE, Page()),
-    "facts": lambda db: standing.cases(db, [1, 2]),
+    "facts": lambda db: ranking.cases(db, [1, 2]),
     "search": lambda db: search.find_text(db, "parcel"),
     "by ref": lambda db: conversations.by_ref(db, SOURCE, "t1"),
 }

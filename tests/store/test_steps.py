@@ -11,7 +11,7 @@ import pytest
 from agentdesk.desk import escalate
 from agentdesk.desk.desk import Desk
 from agentdesk.model.clock import ManualClock
-from agentdesk.store import begun, conversations, customers, links, matches, sources, standing, tickets
+from agentdesk.store import begun, conversations, customers, links, matches, ranking, sources, tickets
 from agentdesk.store.db import Db, Store
 from agentdesk.store.where import OPEN
 
@@ -59,7 +59,7 @@ READS: dict[str, Callable[[Store], object]] = {
     "links": lambda store: links.of(store.reader, 1),
     "customer": lambda store: customers.get(store.reader, 5),
     "who may be the same": lambda store: matches.offers(store.reader, 5),
-    "facts": lambda store: standing.cases(store.reader, [5]),
+    "facts": lambda store: ranking.cases(store.reader, [5]),
     "window": lambda store: conversations.window(store.reader, OPEN, limit=50),
     "paused": lambda store: sources.paused(store.reader),
 }

@@ -14,7 +14,7 @@ from agentdesk.model.plan import Applied
 from agentdesk.model.text import inert_line
 from agentdesk.rules.query import parse
 from agentdesk.rules.rulebook import Rulebook
-from agentdesk.store import conversations, decisions, ledger, links, promises, search, standing, tickets
+from agentdesk.store import conversations, decisions, ledger, links, promises, ranking, search, tickets
 from agentdesk.store.db import Db, Store
 from tests.store.scene import SAM, Scene
 
@@ -286,7 +286,7 @@ def test_a_disposition_or_news_takes_it_out(scene: Scene, rulebook: Rulebook) ->
     assert in_review(scene) == [number]
     scene.take(scene.message("One more thing"))
     assert (scene.get(number).state, scene.get(number).review) == (State.OPEN, False)
-    scene.store.write_now(lambda db: standing.refresh(db, [number], rulebook, now))
+    scene.store.write_now(lambda db: ranking.refresh(db, [number], rulebook, now))
 
 
 def test_an_unanswered_message_keeps_it_open_whatever_its_source_says(scene: Scene) -> None:

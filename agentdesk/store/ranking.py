@@ -1,4 +1,4 @@
-"""How conversations stand: facts out of the rows, through the rules, back into the columns that the queue reads."""
+"""Ranking conversations: facts out of the rows, through the rules, back into the columns that the queue reads."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def refresh(db: Db, conversation_ids: Iterable[int], rulebook: Rulebook, now: Mi
     """Compute clocks, severity and rank of conversations anew; each is a new version afterwards."""
     ids = list(dict.fromkeys(conversation_ids))
     for start in range(0, len(ids), 1_000):
-        rows = [_standing(case, rulebook) for case in cases(db, ids[start : start + 1_000])]
+        rows = [_ranked(case, rulebook) for case in cases(db, ids[start : start + 1_000])]
         db.many("UPDATE conversation SET severity = ?, reasons = ?, rank = ?, due_at = ?, soon_at = ?, clock_kind = ?, "
                 "calendar = ?, clocks = ?, version = version + 1 WHERE id = ?", rows)
 
@@ -72,7 +72,7 @@ def refresh_all(db: Db, rulebook: Rulebook, now: Millis, *, after: int = 0, limi
     return ids[-1] if len(ids) == limit else 0
 
 
-def _standing(case: Case, rulebook: Rulebook) -> tuple[Any, ...]:
+def _ranked(case: Case, rulebook: Rulebook) -> tuple[Any, ...]:
     """The columns of one conversation."""
     stand = rulebook.stand(case.facts, case.text)
     lead, state = stand.leading, case.facts.state
