@@ -144,7 +144,7 @@ class FakeMastodon:
         self.stream_url = f"wss://{DOMAIN}"
         self.pkce = True
         self.fine_scopes = True
-        self._next = 1_153_000_000_000_000_000
+        self._next = 0
         self.us = self.person("acme", display="Acme Care", token="token-acme-0123456789")
         self.who = self.us
 
@@ -179,7 +179,8 @@ class FakeMastodon:
     def ring(self, kind: str, post: Post, **more: Any) -> None:
         """Tell us."""
         self.rung += 1
-        self.bells.append(Bell(str(self.rung), kind, post.id, self.now(), **more))
+        number = self.new_id() if self.software == "gotosocial" else str(self.rung)
+        self.bells.append(Bell(number, kind, post.id, self.now(), **more))
 
     def delete(self, ref: str) -> None:
         """A status goes; who answered it is forgotten, and so is that we were told."""
@@ -207,9 +208,10 @@ class FakeMastodon:
         return sum(text in post.text for post in self.posts.values() if post.author == self.us.id)
 
     def new_id(self) -> str:
-        """An id that nobody should do sums with."""
+        """An id that nobody should do sums with, made of the server's time as theirs are."""
         self._next += 7
-        return f"01J{self._next:023d}" if self.software == "gotosocial" else str(self._next)
+        number = (self.clock.now() << 16) + self._next
+        return f"01J{number:023d}" if self.software == "gotosocial" else str(number)
 
     def now(self) -> str:
         """As the server writes times; GoToSocial knows whole seconds only."""
@@ -460,6 +462,7 @@ class FakeMastodon:
 
     def _page(self, items: list[tuple[str, Any]], params: dict[str, list[str]], path: str) -> Reply:
         """A listing: ``items`` oldest first with their ids; the answer begins with the newest."""
+        items = sorted(items, key=lambda item: (len(item[0]), item[0]))
         limit = min(int(params.get("limit", ["40"])[0]), 80)
         marks = {name: params[name][0] for name in ("min_id", "max_id", "since_id") if name in params}
         items = [item for item in items if "max_id" not in marks or _before(item[0], marks["max_id"])]

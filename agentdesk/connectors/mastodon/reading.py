@@ -16,6 +16,7 @@ from agentdesk.connectors.answers import emptied
 from agentdesk.connectors.cursors import read_cursor, write_cursor
 from agentdesk.connectors.foreign import reject, web_url
 from agentdesk.connectors.items import instant, one, read
+from agentdesk.connectors.mastodon import setback
 from agentdesk.connectors.mastodon.approvals import Approvals
 from agentdesk.connectors.mastodon.client import PAGE, Listing, MastodonClient, Pairs, path
 from agentdesk.connectors.mastodon.listening import Listener
@@ -55,6 +56,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     """What ``Threads`` remembers."""
     waiting: dict[str, str] = {}
     """What ``Approvals`` knows to wait."""
+    ahead: setback.Ahead | None = None
+    """What is known of the server's clock."""
 
 
 class Gathered:
@@ -123,13 +126,13 @@ class Reader:
         newest = next((raw_id(item) for item in notices if raw_id(item)), "")
         at = max((_at(item) for item in notices), default=0)
         cursor = Cursor(n=newest, na=at, o=next((raw_id(item) for item in own if raw_id(item)), ""), since=now,
-                        fill=(0, ""))
+                        fill=(0, ""), ahead=self._ahead(None, at, now))
         self._keep_backlog(notices, own, now)
         return await self._fill(cursor)
 
-    async def _back(self, address: str, params: Pairs) -> list[Any]:
-        """A listing from its newest item back, as far as history is wanted."""
-        horizon = self._clock.now() - self._config.backfill
+    async def _back(self, address: str, params: Pairs, since: Millis | None = None) -> list[Any]:
+        """A listing from its newest item back to ``since``, or as far as history is wanted."""
+        horizon = self._clock.now() - self._config.backfill if since is None else since
         found: list[Any] = []
         older = ""
         for _ in range(WALK):
@@ -138,7 +141,7 @@ class Reader:
             ids = {raw_id(item) for item in found}
             fresh = [item for item in page.items if raw_id(item) not in ids or not raw_id(item)]
             found += fresh
-            enough = len(found) >= max(1, self._config.backfill_items)
+            enough = since is None and len(found) >= max(1, self._config.backfill_items)
             if not fresh or len(page.items) < PAGE or enough or _at(page.items[-1]) < horizon or page.older == older:
                 break
             older = page.older
@@ -184,7 +187,8 @@ class Reader:
             return None
         own = await self._newer(self._own_path(), _OWN, cursor.o, limit)
         said = _before(own.items, cursor.o)
-        for item in reversed([*fresh, *said]):
+        again = await self._gone_through_twice(cursor)
+        for item in reversed([*fresh, *said, *again]):
             await self._take(item, gathered)
         was = write_cursor(cursor)
         await self._approve(cursor, gathered)
@@ -200,6 +204,21 @@ class Reader:
             cursor.threads = self._threads.plain()
         text = write_cursor(cursor)
         return gathered.page(cursor=text, more=more and text != was)
+
+    def _ahead(self, known: setback.Ahead | None, newest: Millis, first: Millis) -> setback.Ahead | None:
+        """What is known of the server's clock after the latest answer."""
+        skew = self._client.http.meter.skew
+        return known if skew is None else setback.noticed(known, skew, self._clock.now(), newest, first)
+
+    async def _gone_through_twice(self, cursor: Cursor) -> list[Any]:
+        """What is dated since the server's clock was set back, newest first: paging from the cursor does not show it."""
+        it = cursor.ahead = self._ahead(cursor.ahead, cursor.na, cursor.since)
+        if it is None or it.back is None:
+            return []
+        listed = [*await self._back("/api/v1/notifications", ASKED, it.back.since),
+                  *await self._back(self._own_path(), _OWN, it.back.since)]
+        cursor.ahead = setback.over(it, self._clock.now())
+        return [item for item in listed if _at(item) >= it.back.since - SECOND]
 
     async def _newer(self, address: str, params: Pairs, mark: str, limit: int) -> Listing:
         """The page behind ``mark``; without one, everything that there is."""
