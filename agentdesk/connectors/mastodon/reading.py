@@ -211,7 +211,7 @@ class Reader:
         return known if skew is None else setback.noticed(known, skew, self._clock.now(), newest, first)
 
     async def _gone_through_twice(self, cursor: Cursor) -> list[Any]:
-        """What is dated since the server's clock was set back, newest first: paging from the cursor does not show it."""
+        """What is dated since the server's clock was set back: paging from the cursor does not show it."""
         it = cursor.ahead = self._ahead(cursor.ahead, cursor.na, cursor.since)
         if it is None or it.back is None:
             return []
