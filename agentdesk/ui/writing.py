@@ -11,7 +11,7 @@ from agentdesk.desk import answer, files, find
 from agentdesk.desk import canned as canned_replies
 from agentdesk.errors import DeskError, Refused, UsageError
 from agentdesk.model.message import Direction, Visibility
-from agentdesk.model.outgoing import Draft, OutKind
+from agentdesk.model.outgoing import Draft, OutKind, Upload
 from agentdesk.replies.template import Canned
 from agentdesk.ui.screens import dialogs
 from agentdesk.ui.widgets.when import size
@@ -29,19 +29,22 @@ async def pick_canned(composer: Composer, name: str = "") -> None:
     """Choose a canned reply, ask for what it needs, and put it in as ordinary text."""
     from agentdesk.ui.screens.canned import pick, values_for
 
-    app = composer.desk_app
-    if composer.draft is None:
+    app, draft = composer.desk_app, composer.draft
+    if draft is None:
         return
-    conversation_id = composer.draft.conversation_id
+    conversation_id = draft.conversation_id
     chosen = await pick(app, conversation_id, name)
     values = await values_for(app, chosen, conversation_id) if chosen is not None else None
-    if chosen is not None and values is not None and composer.draft is not None:
+    if chosen is not None and values is not None:
         text = answer.fill(app.desk, chosen, conversation_id, values)
         calls = await _agreed(app, chosen)
-        if chosen.kind == "reply" and not composer.draft.text.strip():
+        now = composer.still(draft)
+        if now is None:
+            return
+        if chosen.kind == "reply" and not now.text.strip():
             composer.keeper.change(canned=chosen.name, canned_text=text)
             composer.editor.load("")
-        composer.keeper.change(calls=tuple(dict.fromkeys((*composer.draft.calls, *calls))))
+        composer.keeper.change(calls=tuple(dict.fromkeys((*now.calls, *calls))))
         composer.editor.put(text)
     composer.take_keys()
 
@@ -60,14 +63,21 @@ async def attach(composer: Composer, path: str = "", alt: str = "") -> None:
     app, draft = composer.desk_app, composer.draft
     if draft is None:
         return
+    composer.keeper.attaching = True
     try:
         if not path and draft.uploads and not await _wants_another(composer, draft):
             return
         files.check_room(app.desk, draft)
         more = await _read(composer, path, alt)
         if more is not None:
-            composer.change(uploads=(*more.uploads[:-1], await _described(app, more, alt)))
+            upload = await _described(app, more, alt)
+            now = composer.still(draft)
+            if now is None:
+                raise Refused(f"{upload.name} is not attached", "What it was for is closed",
+                              "Open that again, then attach it")
+            composer.change(uploads=(*now.uploads, upload))
     finally:
+        composer.keeper.attaching = False
         composer.take_keys()
 
 
@@ -99,7 +109,7 @@ async def _wants_another(composer: Composer, draft: Draft) -> bool:
     return chosen == ADD
 
 
-async def _described(app: DeskApp, draft: Draft, alt: str) -> object:
+async def _described(app: DeskApp, draft: Draft, alt: str) -> Upload:
     """The last file of a draft with a description, asked for where the source shows one."""
     upload = draft.uploads[-1]
     caps = app.desk.caps(files.going_to(app.desk, draft))

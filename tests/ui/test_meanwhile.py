@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from textual import events
+from textual.app import App
 
-from agentdesk.desk import answer, find
+from agentdesk.desk import answer, files, find
 from agentdesk.desk.answer import Sent
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import Refused
 from agentdesk.model.outgoing import Draft, OutKind
+from agentdesk.replies.template import Canned
+from agentdesk.ui import writing as additions
 from agentdesk.ui.app import DeskApp
+from agentdesk.ui.screens import canned as picker
 from tests.desk.conftest import World
 from tests.ui.over_desk import typed, until
 from tests.ui.test_composer import writing
@@ -92,8 +99,8 @@ async def test_what_is_being_sent_is_neither_put_away_nor_thrown_away_nor_exchan
         return await send(desk, draft, override, split=split)
 
     monkeypatch.setattr(answer, "send", slow)
-    other = await world.arrive("b")
     async with writing(world) as (app, pilot, composer, _):
+        other = await world.arrive("b")
         await typed(pilot, "On its way")
         sending = asyncio.create_task(composer.send())
         await until(pilot, lambda: composer.editor.read_only)
@@ -107,3 +114,85 @@ async def test_what_is_being_sent_is_neither_put_away_nor_thrown_away_nor_exchan
         assert not composer.is_open
         assert [it.out.text for it in find.outbox(world.desk) if it.out] == ["On its way ^AN"]
         assert texts(world) == []
+
+
+async def test_what_is_typed_while_a_text_is_taken_elsewhere_goes_along(
+        world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    save = answer.save
+
+    async with writing(world) as (app, pilot, composer, number):
+        await typed(pilot, "Call us")
+
+        async def slow(desk: Desk, draft: Draft) -> int:
+            at = await save(desk, draft)
+            if draft.kind is OutKind.REPLY and draft.text == "Call us":
+                composer.editor.insert(" at noon")
+                await until(pilot, lambda: composer.draft is not None and composer.draft.text == "Call us at noon")
+            return at
+
+        monkeypatch.setattr(answer, "save", slow)
+        composer.keeper.change(reply_to_ref="x")
+        await app.main.compose_reply(number, OutKind.DM, take=True)
+        assert composer.editor.text == "Call us at noon"
+        assert [(it.kind, it.text) for it in find.drafts(world.desk)] == [(OutKind.DM, "Call us at noon")]
+
+
+async def test_a_file_that_is_still_being_read_is_not_left_behind(
+        world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.connector.caps = msgspec.structs.replace(world.connector.caps, max_uploads=2)
+    (tmp_path / "map.txt").write_text("map")
+    read = files.attach
+
+    async with writing(world) as (_, pilot, composer, _):
+        await typed(pilot, "See the map")
+
+        async def slow(desk: Desk, draft: Draft, named: str, alt: str = "") -> Draft:
+            await composer.send()
+            assert composer.is_open
+            return await read(desk, draft, named, alt)
+
+        monkeypatch.setattr(files, "attach", slow)
+        await additions.attach(composer, str(tmp_path / "map.txt"))
+        await composer.send()
+        assert not composer.is_open
+    (entry,) = find.outbox(world.desk)
+    assert entry.out is not None
+    assert [it.name for it in entry.out.uploads] == ["map.txt"]
+
+
+async def test_a_file_is_never_attached_to_what_was_opened_since(
+        world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.connector.caps = msgspec.structs.replace(world.connector.caps, max_uploads=2)
+    (tmp_path / "map.txt").write_text("map")
+    read = files.attach
+
+    async with writing(world) as (app, pilot, composer, _):
+        other = await world.arrive("b")
+        await typed(pilot, "See the map")
+
+        async def slow(desk: Desk, draft: Draft, named: str, alt: str = "") -> Draft:
+            await app.main.compose_reply(other, OutKind.REPLY)
+            return await read(desk, draft, named, alt)
+
+        monkeypatch.setattr(files, "attach", slow)
+        with pytest.raises(Refused, match=r"map\.txt is not attached"):
+            await additions.attach(composer, str(tmp_path / "map.txt"))
+        assert composer.draft is not None
+        assert composer.draft.conversation_id == other
+        assert composer.draft.uploads == ()
+
+
+async def test_a_canned_reply_is_never_put_into_what_was_opened_since(
+        world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with writing(world) as (app, _, composer, _):
+        other = await world.arrive("b")
+
+        async def slow(app_: App[Any], chosen: Canned, conversation_id: int) -> dict[str, str]:
+            await app.main.compose_reply(other, OutKind.REPLY)
+            return {"tracking_number": "1"}
+
+        monkeypatch.setattr(picker, "values_for", slow)
+        await additions.pick_canned(composer, "delay")
+        assert composer.draft is not None
+        assert composer.draft.conversation_id == other
+        assert composer.editor.text == ""

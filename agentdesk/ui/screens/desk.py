@@ -203,13 +203,12 @@ class MainScreen(PaneScreen):
             self.show_beside(conversation_id)
         self.shown = "thread"
         self._show_panes()
-        old = self.composer.draft if take else None
-        await self.composer.open(conversation_id, kind, visibility=visibility, message_id=message_id)
+        old = await self.composer.open(conversation_id, kind, visibility=visibility, message_id=message_id)
         self._fit_head()
-        if old is not None or canned:
+        if (take and old is not None) or canned:
             from agentdesk.ui import writing
 
-            await writing.move_text(self.composer, old)
+            await writing.move_text(self.composer, old if take else None)
             if canned:
                 await writing.pick_canned(self.composer, canned)
 

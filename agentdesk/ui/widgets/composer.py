@@ -87,6 +87,12 @@ class Composer(Vertical):
         """The draft being written."""
         return self._keeper.draft if self._keeper is not None else None
 
+    def still(self, draft: Draft) -> Draft | None:
+        """This draft as it is now, while it is the one that is open."""
+        now = self.draft
+        same = now is not None and (now.conversation_id, now.kind) == (draft.conversation_id, draft.kind)
+        return now if same else None
+
     @property
     def is_open(self) -> bool:
         """True while something is being written."""

@@ -10,7 +10,7 @@ import msgspec
 
 from agentdesk.commands.keymap import Keymap
 from agentdesk.desk import answer, escalate, find, inbox
-from agentdesk.errors import DeskError
+from agentdesk.errors import DeskError, Refused
 from agentdesk.model.message import Direction, Visibility
 from agentdesk.model.outgoing import Draft, OutKind
 from agentdesk.paths import make_private, places, write_private
@@ -37,6 +37,8 @@ class DraftKeeper:
         """Why the last attempt to store failed."""
         self.accepted: frozenset[str] = frozenset()
         """Codes of what stopped the last attempt to send; sending again goes past them."""
+        self.attaching = False
+        """True while a file is being read that is to go along."""
         self._stored: Draft | None = None
         self._rescued: Path | None = None
         self._sending = False
@@ -232,6 +234,8 @@ class DraftKeeper:
         draft, accepted = self.draft, self.accepted
         if draft is None:
             return False
+        if self.attaching:
+            raise Refused("A file is still being read", "", "Send it when the file stands above the text")
         if news := self.news():
             if NEWS not in accepted or news > self._news_told:
                 self.accepted, self._news_told = accepted | {NEWS}, news
