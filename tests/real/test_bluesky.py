@@ -29,6 +29,7 @@ from tests.contract.suite import ConnectorContract, World
 from tests.fakes.bluesky_wire import iso
 from tests.real.bluesky_net import POST, ChatService, Network, Person, shared_network, until
 from tests.real.conftest import Faulty, run, worker
+from tests.real.described import described
 
 pytestmark = pytest.mark.real
 
@@ -59,6 +60,13 @@ def faults(faulty_net: Faulty) -> Iterator[Faulty]:
     faulty_net.clear()
     yield faulty_net
     faulty_net.clear()
+
+
+@pytest.fixture(autouse=True)
+def _held_to_the_description() -> Iterator[None]:
+    """Compare what is asked and answered with the lexicons."""
+    with described("bluesky", {r"GET /did:plc:\w+: no such route": "the directory's: https://web.plc.directory/api"}):
+        yield
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import pytest
 from agentdesk.config.sources import MastodonSource
 from agentdesk.connectors.mastodon.connector import MastodonConnector
 from agentdesk.connectors.mastodon.signing_in import sign_in
-from agentdesk.errors import Ambiguous, AuthError
+from agentdesk.errors import Ambiguous, AuthError, Unavailable
 from agentdesk.model.capability import SendStrength
 from agentdesk.model.clock import MINUTE, ManualClock
 from agentdesk.model.message import Direction, Message, Visibility
@@ -27,10 +27,31 @@ from agentdesk.model.outgoing import Action, Found, Outgoing, OutKind, Receipt, 
 from tests.connectors.asking import Answers
 from tests.contract.suite import ConnectorContract, World
 from tests.real.conftest import Faulty, run, worker
+from tests.real.described import described
 
 pytestmark = pytest.mark.real
 
 CACHE = os.environ.get("MASTO_CACHE", "")
+MORE = "told besides, and read by nobody here"
+NOT_THERE = "a smaller server, which says less"
+BESIDE = {
+    "mock": {
+        r"Additional properties .*\('attribution_domains' was unexpected\)": MORE,
+        r"Additional properties .*\('quote_approval_policy' was unexpected\)": MORE,
+        r"Additional properties .*\('text_url' was unexpected\)": MORE,
+        r"notifications/policy answers 200 \$: Additional properties .*\('for_bots' was unexpected\)": MORE,
+    },
+    "snac": {
+        r"GET /nodeinfo_2_0: no such route": "where it says itself that its description is",
+        r"GET /api/v1/notifications/policy: no such route": "asked of older servers; this one has none",
+        r"GET /api/v1/instance answers 200 \$: Additional properties .*\('domain', 'source_url' were unexp": MORE,
+        r"verify_credentials answers 200 \$\.source: Additional properties .*\('bot' was unexpected\)": MORE,
+        r"verify_credentials answers 200 \$(\.source)?: '(fields|group|indexable|role|uri)' is a required": NOT_THERE,
+        r"GET /api/v1/notifications answers 200 \$\[\d+\]: 'group_key' is a required property": NOT_THERE,
+        r"POST /api/v1/apps answers 200 \$: '(redirect_uris|scopes)' is a required property": NOT_THERE,
+    },
+}
+"""How each differs from Mastodon's own description."""
 
 
 class Server:
@@ -73,6 +94,14 @@ def snac(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     server = Server("snac", worker(worker_id), tmp_path_factory.mktemp("snac"))
     yield server
     server.stop()
+
+
+@pytest.fixture(autouse=True)
+def _held_to_the_description(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compare what is asked and answered with what Mastodon says of itself."""
+    (server,) = [name for name in BESIDE if name in request.fixturenames]
+    with described("mastodon", BESIDE[server]):
+        yield
 
 
 @pytest.fixture
@@ -226,7 +255,11 @@ async def tokens(snac: Server, clock: ManualClock) -> dict[str, str]:
 async def arrived(it: MastodonConnector, cursor: str | None, text: str) -> tuple[Message, str]:
     """Pull until a message with this text is there; snac passes posts on after some seconds."""
     for _ in range(60):
-        page = await it.pull(cursor)
+        try:
+            page = await it.pull(cursor)
+        except Unavailable:  # it ends lines between two requests, which the proxy calls 502; the desk asks again too
+            await asyncio.sleep(0.5)
+            continue
         cursor = page.cursor
         found = [m for m in page.messages if text in m.text]
         if found:
