@@ -10,14 +10,16 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
 from agentdesk.config.sources import SOURCE_KINDS, SourceBase
 from agentdesk.errors import ConfigError
 from agentdesk.model.text import inert_line
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "agentdesk.connectors"
 """The entry-point group."""
@@ -47,7 +49,7 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True):
 
 def offers() -> tuple[Offer, ...]:
     """Every kind that installed packages say they bring, without loading any."""
-    return tuple(sorted(map(_offer, entry_points(group=GROUP)), key=lambda offer: (offer.kind, offer.package)))
+    return tuple(sorted(map(_offer, _entries()), key=lambda offer: (offer.kind, offer.package)))
 
 
 def find(kind: str) -> Plugin | None:
@@ -65,7 +67,7 @@ def package_of(kind: str) -> str:
     """The distribution and version that bring a kind; empty for a built-in one."""
     if kind in SOURCE_KINDS:
         return ""
-    return " and ".join(dict.fromkeys(_offer(entry).package for entry in entry_points(group=GROUP, name=kind)))
+    return " and ".join(dict.fromkeys(_offer(entry).package for entry in _entries(kind)))
 
 
 def settings_of(kind: str) -> type[SourceBase] | None:
@@ -108,7 +110,7 @@ def stand_in(kind: str) -> type[SourceBase]:
 @functools.cache
 def _load(kind: str) -> Plugin | ConfigError | None:
     """Load a kind once; the error is kept too, so that it is told for every source in the same words."""
-    entries = tuple(entry_points(group=GROUP, name=kind))
+    entries = tuple(_entries(kind))
     if not entries:
         return None
     packages = sorted({_offer(entry).package for entry in entries})
@@ -144,6 +146,13 @@ def _wrong(kind: str, home: Any) -> str:
 
     strange = strange_fields(settings)
     return f"Its Settings have fields that a configuration cannot hold: {', '.join(strange)}" if strange else ""
+
+
+def _entries(kind: str = "") -> Iterable[EntryPoint]:
+    """The group's entry points, or those for one kind; what looks for them takes a megabyte, and few desks have any."""
+    from importlib.metadata import entry_points
+
+    return entry_points(group=GROUP, name=kind) if kind else entry_points(group=GROUP)
 
 
 def _offer(entry: EntryPoint) -> Offer:

@@ -587,13 +587,13 @@ async def test_two_terminals_that_look_at_the_same_moment_write_once(
     assert len(out_of(folder).read_text().splitlines()) == 1
 
 
-def test_neither_the_registry_nor_a_file_source_loads_httpx(tmp_path: Path) -> None:
+def test_neither_the_registry_nor_a_file_source_loads_what_it_does_not_use(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "from agentdesk.config.sources import FileSource\n"
         "from agentdesk.connectors import registry\n"
         "from agentdesk.model.clock import SystemClock\n"
         f"registry.create(FileSource(name='x', path={str(tmp_path)!r}), clock=SystemClock())\n"
-        "sys.exit('httpx' in sys.modules or 'agentdesk.connectors.rt' in sys.modules)\n"
+        "sys.exit(bool({'httpx', 'importlib.metadata', 'agentdesk.connectors.rt'} & {*sys.modules}))\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
