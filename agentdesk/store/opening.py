@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,11 +109,9 @@ def _set_journal(connection: apsw.Connection, path: Path, network: str, warnings
         warnings.append(f"{path.parent} lies on a network disk ({network}): use one agentdesk at a time there, "
                         "or set AGENTDESK_HOME to a local folder")
         return
-    import ctypes
-
     connection.pragma("journal_mode", "WAL")
-    keep = ctypes.c_int(1)  # the log stays beside the file, so that a folder that became read-only can still be read
-    connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(keep))
+    keep = array("i", [1])  # the log stays beside the file, so that a folder that became read-only can still be read
+    connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, keep.buffer_info()[0])
 
 
 def migrate(connection: apsw.Connection, path: Path, clock: Clock, steps: tuple[str, ...], faults: Faults) -> None:
