@@ -6,6 +6,7 @@ make one. What is stored can therefore never move the cursor, write the clipboar
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import NewType
 
@@ -29,8 +30,6 @@ for _code in range(0x20):
     _TABLE[_code] = chr(0x2400 + _code)
 for _code in range(0x80, 0xA0):
     _TABLE[_code] = "\ufffd"
-for _code in range(0xD800, 0xE000):
-    _TABLE[_code] = "\ufffd"
 _TABLE[0x7F] = "\u2421"
 _TABLE[ord("\n")] = "\n"
 _TABLE[ord("\t")] = "    "
@@ -42,8 +41,10 @@ for _code in _BIDI:
 # U+200D joins emoji and U+FE0F selects them: both stay.
 _INVISIBLE = (0x00AD, 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, 0x200B, *range(0x2060, 0x2066),
               *range(0x206A, 0x2070), 0x3164, 0xFEFF, 0xFFA0, *range(0xFFF0, 0xFFFC), *range(0x1BCA0, 0x1BCA4),
-              *range(0x1D173, 0x1D17B), *range(0xE0000, 0xE0100), *range(0xE01F0, 0xE1000))
+              *range(0x1D173, 0x1D17B))
 _TABLE.update(dict.fromkeys(_INVISIBLE))
+_SURROGATES, _TAGS = re.compile("[\ud800-\udfff]"), re.compile("[\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]")
+"""Half letters and hidden tags; thousands, so not in the table."""
 
 _DIRECTION_MARKS = frozenset(chr(code) for code in _BIDI)
 
@@ -59,7 +60,7 @@ def inert(raw: str, *, limit: int = MAX_TEXT) -> Inert:
     if text.isascii() and text.isprintable():
         return Inert(text)
     text = text.replace("\r\n", "\n").translate(_TABLE)
-    return Inert(text if text.isascii() else _limit_marks(text))
+    return Inert(text if text.isascii() else _limit_marks(_TAGS.sub("", _SURROGATES.sub("\ufffd", text))))
 
 
 def inert_line(raw: str, *, limit: int = MAX_LINE_FIELD) -> Inert:

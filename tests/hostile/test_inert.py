@@ -52,6 +52,14 @@ def test_any_text(raw: str) -> None:
     assert all(foreign(part.encode()) == [] for part in wrap(raw, 12))
 
 
+@pytest.mark.parametrize(("first", "last", "left"), [
+    (0xD800, 0xDFFF, "\ufffd"), (0xE0000, 0xE00FF, ""), (0xE01F0, 0xE0FFF, ""),
+])
+def test_half_letters_are_seen_and_hidden_tags_go(first: int, last: int, left: str) -> None:
+    codes = range(first, last + 1)
+    assert inert("".join(f"a{chr(code)}" for code in codes)) == f"a{left}" * len(codes)
+
+
 @pytest.mark.parametrize("text", KEPT)
 def test_what_people_write_stays_as_it_is(text: str) -> None:
     assert inert(text) == text
