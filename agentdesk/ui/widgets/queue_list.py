@@ -23,7 +23,7 @@ from agentdesk.ui.widgets.runs import Row, Run, flow, keyed, strip
 if TYPE_CHECKING:
     from agentdesk.desk.find import Where
 
-STRIPS = 400
+STRIPS = 120
 """Drawn rows kept at most."""
 
 
