@@ -1,10 +1,11 @@
-"""Asking a person what a source needs: what they typed is not kept, only whether a token came from their own hands."""
+"""Asking a person what a source needs: an answer is offered again, of a token only is kept that it was typed."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
 import os
+import re
 from collections.abc import Sequence
 from typing import Any, Literal, get_args, get_origin
 
@@ -21,22 +22,26 @@ ON = (("again", "answer the questions again"), ("stop", "nothing is written"))
 """How one can go on after a mistake."""
 BY_ITSELF = "It is tried again by itself"
 """How a remedy begins that holds for a source that is there."""
+_SETTING = re.compile(r"\b(?:the )?([a-z_]+):(?=[\s,.]|$)")
 
 
 class Person:
-    """Passes questions on to whoever asks, and remembers by a sign which secrets were typed."""
+    """Passes questions on to whoever asks; remembers the answers, and by a sign which secrets were typed."""
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
         self._signs: set[bytes] = set()
+        self._answers: dict[str, str] = {}
 
     def tell(self, text: str) -> None:
         """Show words."""
         self._ask.tell(text)
 
     async def text(self, title: str, *, hint: str = "", default: str = "") -> str:
-        """Ask for one line."""
-        return await self._ask.text(title, hint=hint, default=default)
+        """Ask for one line; where nothing else is offered, it begins with what was answered before."""
+        answer = await self._ask.text(title, hint=hint, default=default or self._answers.get(title, ""))
+        self._answers[title] = answer
+        return answer
 
     async def secret(self, title: str, *, hint: str = "") -> str:
         """Ask for one line that is not shown."""
@@ -67,7 +72,8 @@ def _remedy(told: str) -> str:
     if remedy.startswith(BY_ITSELF):
         rest = remedy.removeprefix(BY_ITSELF).strip("; ")
         remedy = rest[:1].upper() + rest[1:] if rest.startswith("check ") else ""
-    return remedy.replace(" in url:", "").replace("url:", "the address")
+    remedy = remedy.replace(" in url:", "").replace(" in the source's configuration", "")
+    return _SETTING.sub(lambda found: f"the {'address' if found[1] == 'url' else found[1]}", remedy)
 
 
 def _sign(secret: str) -> bytes:
@@ -89,14 +95,15 @@ async def fields(person: Person, settings: type[SourceBase]) -> SignIn:
 async def _answer(person: Person, name: str, hint: Any, words: str) -> str | int | tuple[str, ...]:
     """One field, as its type wants it."""
     kind, marks, _ = unwrap(hint)
+    title = name.replace("_", " ").capitalize()
     if get_origin(kind) is Literal:
-        return await person.choose(name, [(value, words) for value in get_args(kind)])
+        return await person.choose(title, [(value, words) for value in get_args(kind)])
     if kind is bool:
-        return await person.choose(name, (("true", words), ("false", f"not: {words}"))) == "true"
+        return await person.choose(title, (("true", words), ("false", f"not: {words}"))) == "true"
     if get_origin(kind) is tuple:
-        told = await person.text(name, hint=f"{words} Several with commas between them")
+        told = await person.text(title, hint=f"{words.rstrip('.')}; several with commas between them")
         return tuple(part.strip() for part in told.split(",") if part.strip())
-    told = (await person.text(name, hint=words)).strip()
+    told = (await person.text(title, hint=words.rstrip("."))).strip()
     if told and any(isinstance(mark, Place) for mark in marks):
         return _whole(told)
     return int(told) if kind is int and told.lstrip("-").isdecimal() else told

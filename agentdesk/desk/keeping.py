@@ -42,7 +42,7 @@ class Keeper:
         """Ask for a place until the token is there; Refused when the person stops."""
         trouble = "" if self._fleeting else await self._keyring_trouble()
         if trouble:
-            self._ask.tell(f"The system's keyring cannot be used here: {trouble}")
+            self._ask.tell(f"The system's keyring cannot be used here. {trouble}")
         if self._fleeting:
             self._ask.tell("This token dies within hours, so a program has to give a fresh one each time it is needed.")
         while True:
@@ -70,7 +70,7 @@ class Keeper:
         try:
             await secrets.held(SecretRef(kind="keyring", value=self._entry()))
         except SecretError as error:
-            return f"{error.title}. {error.cause}".rstrip(". ") + "."
+            return (error.cause or error.title).rstrip(". ") + "."
         return ""
 
     def _entry(self, number: int = 1) -> str:

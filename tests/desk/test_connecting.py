@@ -156,6 +156,19 @@ async def test_after_a_wrong_token_the_right_one_is_taken(desk: Desk, server: Se
     assert "connected" in await sign_in(desk, person, "rt")
 
 
+async def test_answers_given_before_are_offered_again(desk: Desk, server: Server) -> None:
+    person = Answers(server.url, "1-99-wrong", "again", "", TOKEN, "support", "prompt")
+    assert "connected" in await sign_in(desk, person, "rt")
+    assert server.url in path_of(desk).read_text()
+
+
+async def test_a_file_that_is_not_there_is_no_matter_of_settings(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "posts.jsonl").touch()
+    person = Answers(str(tmp_path / "post.jsonl"), "again", str(tmp_path / "posts.jsonl"), "posts")
+    await sign_in(desk, person, "file")
+    assert any(line.endswith("Check the path, and that you may read it.") for line in person.told)
+
+
 async def test_a_server_that_is_down_can_be_tried_again(desk: Desk, server: Server) -> None:
     server.faults.append(Fault(kind="status", status=503, times=9))
     person = Answers(server.url, TOKEN, "same", "support", "prompt")
@@ -245,7 +258,7 @@ async def test_a_kind_that_asks_for_nothing_itself_is_asked_for_by_its_settings(
     person = Answers("file", str(posts), "posts")
     said = await sign_in(desk, person)
     assert "file:posts is connected" in said
-    assert person.asked == ["Which kind of source", "path", "Name of the source"]
+    assert person.asked == ["Which kind of source", "Path", "Name of the source"]
     (source,) = load(path_of(desk)).sources
     assert source.token is None
 

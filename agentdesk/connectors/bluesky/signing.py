@@ -108,7 +108,7 @@ async def _server(ask: Ask, handle: str, finder: Finder) -> str:
     try:
         found = await finder.server(handle)
     except (SourceError, ConfigError) as error:
-        ask.tell(f"The account's server could not be found: {error}")
+        ask.tell(f"The account's server could not be found. {error.cause or error.title}")
         typed = await ask.text("Server", hint="where the account lives", default=BLUESKY)
         return typed.strip().rstrip("/") or BLUESKY
     if found.endswith(".host.bsky.network"):

@@ -27,7 +27,7 @@ def connect(config: ChatwootSource, *, clock: Clock, token: Callable[[], str] | 
 async def sign_in(ask: Ask, clock: Clock) -> SignIn:
     """Ask for the address, the account's number unless the address names it, and the agent's access token."""
     given = await ask.text(
-        "Chatwoot's address", hint="copy it from the browser, such as https://app.chatwoot.com/app/accounts/1/dashboard"
+        "Chatwoot's address", hint="as the browser shows it: https://app.chatwoot.com/app/accounts/1"
     )
     url = site(given, ("/app/", "/api/"))
     found = _ACCOUNT.search(given)
@@ -35,6 +35,8 @@ async def sign_in(ask: Ask, clock: Clock) -> SignIn:
     while not number.isdigit():
         hint = "the number after /app/accounts/ in the browser's address"
         number = (await ask.text("Account number", hint=hint)).strip()
+        if not number.isdigit():
+            ask.tell("That is no number")
     token = await _ask_for_token(ask, url, int(number))
     return SignIn(name=label(url), settings={"url": url, "account": int(number)}, secret=token)
 
