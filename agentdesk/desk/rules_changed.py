@@ -30,6 +30,8 @@ async def follow(desk: Desk) -> bool:
     after = 0
 
     def some(db: Db) -> int:
+        if not after:
+            settings.put(db, _KEPT, "")  # by none in particular, until all of them do: this may be cut short
         return ranking.refresh_all(db, desk.rulebook, desk.now(), after=after, limit=AT_ONCE)
 
     try:

@@ -117,7 +117,7 @@ class _Intake:
         self._nobodies: list[tuple[str, int]] = []
         """Stand-ins for persons who have a name now."""
         self.marked: list[int] = []
-        """Conversations with a message that its author deleted."""
+        """Conversations that are different although no message came into them."""
         self.moves = Transitions(plan, now)
 
     def people(self) -> None:
@@ -333,6 +333,7 @@ class _Intake:
             if match.certain and match.entry.state in (SendState.UNKNOWN, SendState.NEEDS_HUMAN):
                 outbox.sent(self._db, match.entry.id, Receipt(ref=ref, conversation_ref=begun_in.get(ref, "")),
                             self._now)
+                self.marked.append(match.entry.conversation_id)
         for row in self._rows:
             if row[0] in self._strangers and self._own.sent_in(row[1]) and crossed(self._db, row[1], row[0]):
                 twice[row[1]] = None

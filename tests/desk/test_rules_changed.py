@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,9 @@ from agentdesk.errors import StoreFull
 from agentdesk.model.clock import HOUR, MINUTE, ManualClock
 from agentdesk.model.events import Changed, Event, Notice
 from agentdesk.paths import places
+from agentdesk.rules.rulebook import Rulebook
+from agentdesk.store import ranking
+from agentdesk.store.db import Db
 
 CONFIG = """
 agent: {{name: ann, zone: UTC}}
@@ -103,8 +107,6 @@ async def test_all_lines_are_closed_although_one_of_them_cannot_be(
 
 async def test_where_that_cannot_be_stored_the_desk_opens_all_the_same(
         tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    from agentdesk.store import ranking
-
     def full(*given: object, **more: object) -> int:
         raise StoreFull("The disk is full")
 
@@ -113,6 +115,32 @@ async def test_where_that_cannot_be_stored_the_desk_opens_all_the_same(
     desk, heard = await opened(clock)
     assert any("rules of before" in event.text for event in heard if isinstance(event, Notice))
     assert desk.engine is not None
+    await closed(desk)
+
+
+async def test_rules_that_reached_a_part_of_the_queue_do_not_stay_when_they_are_taken_back(
+        tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    configured(tmp_path, "6h")
+    desk, _ = await opened(clock)
+    assert (await desk.connected().sync_once("file:posts")).error is None
+    await closed(desk)
+    configured(tmp_path, "2h")
+    calls = itertools.count(1)
+    plain = ranking.refresh_all
+
+    def full_then(db: Db, rulebook: Rulebook, now: int, *, after: int = 0, limit: int = 0) -> int:
+        if next(calls) >= 3:
+            raise StoreFull("The disk is full")
+        return plain(db, rulebook, now, after=after, limit=limit)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ranking, "refresh_all", full_then)
+        desk, _ = await opened(clock)
+    assert dues(desk, clock) == {2, 6}
+    await closed(desk)
+    configured(tmp_path, "6h")
+    desk, _ = await opened(clock)
+    assert dues(desk, clock) == {6}
     await closed(desk)
 
 

@@ -302,6 +302,20 @@ def test_a_doubtful_reply_that_shows_up_with_our_id_is_settled(scene: Scene) -> 
     assert scene.get(number).state is State.WAITING
 
 
+def test_a_doubtful_reply_that_shows_up_elsewhere_ends_the_clock_where_it_was_written(scene: Scene) -> None:
+    """A conversation that became part of another at its source takes the replies to both."""
+    number = scene.ask()
+    entry = scene.freeze(number, "Sorry", client_id="key-1")
+    assert scene.start(entry)
+    scene.store.write_now(lambda db: outbox.unknown(db, entry, "cut off", "", scene.clock.now()))
+    scene.ask(thread="t2")
+    took = scene.take(scene.message("Sorry", thread="t2", author=SAM, direction=Direction.OUT, ref="real",
+                                    client_id="key-1"))
+    assert number in took.touched
+    it = scene.get(number)
+    assert (it.state, [each.kind for each in it.clocks if each.kind is ClockKind.FIRST]) == (State.WAITING, [])
+
+
 def test_answered_twice_is_told(scene: Scene) -> None:
     number = scene.ask()
     scene.reply(number)
