@@ -140,6 +140,33 @@ async def test_more_than_one_page_of_them(world: MastodonWorld) -> None:
     assert sorted(gone) == sorted(post.id for post in posts[:50])
 
 
+async def test_those_that_stand_far_down_come_and_go_too(
+    world: MastodonWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(approvals, "PAGES", 1)
+    monkeypatch.setattr(approvals, "PAGE", 10)
+    monkeypatch.setattr(approvals, "_ASKED", [("reblogs", "false"), ("limit", 10)])
+    _, cursor = await pull(world)
+    posts = [answers_us(world) for _ in range(45)]
+    came: list[str] = []
+    for _ in range(8):
+        page, cursor = await pull(world, cursor)
+        came += [m.ref for m in page.messages if m.pending]
+        assert page.removed == ()
+    assert set(came) == {post.id for post in posts}
+    await world.connector.act(Action(verb=Verb.APPROVE, conversation_ref="", message_ref=posts[1].id))
+    assert not posts[1].pending
+    world.far.decide(posts[0].id, "reject")
+    world.far.decide(posts[-1].id, "reject")
+    gone: list[str] = []
+    for _ in range(20):
+        asked = len(world.line.seen)
+        page, cursor = await pull(world, cursor)
+        gone += page.removed
+        assert len(world.line.seen) - asked < 12, "it does not eat up what the server allows"
+    assert sorted(gone) == sorted((posts[0].id, posts[-1].id))
+
+
 async def test_a_request_that_says_nothing_is_set_aside(world: MastodonWorld) -> None:
     _, cursor = await pull(world)
     world.far.wishes["w"] = Wish("w", "nothing", world.far.now())

@@ -20,8 +20,11 @@ from agentdesk.model.page import Reject
 
 PAGE = 80
 PAGES = 5
+"""So many are read at each pull; where more wait, one further page each time, until all were seen."""
 DECIDED_AT_ONCE = 20
 """So many that left the listing are asked for in one pull; the others in the next."""
+DECIDED_BESIDE = 3
+"""The same where most of them only stand further down."""
 ADDRESS = "/api/v1/interaction_requests"
 _ASKED: Pairs = [("favourites", "false"), ("reblogs", "false"), ("limit", PAGE)]
 _NOTED = "/interaction_requests/"
@@ -59,19 +62,27 @@ class Approvals:
     def __init__(self, client: MastodonClient) -> None:
         self._client = client
         self.on = False
+        self._further = ""
+        """From where the next further page is read."""
+        self._numbers: dict[str, str] = {}
+        """The ids of requests by the refs of what waits, for those that stand too far down to be listed."""
 
     async def news(self, known: dict[str, str]) -> News:
         """What changed since these were known to wait."""
         if not self.on:
             return News([], [], [], [], known)
-        listed, rejects = await self._listed()
+        listed, rejects, rest = await self._listed()
+        if rest:
+            more, bad, self._further = await self._listed(self._further or rest, pages=1)
+            listed, rejects = [*listed, *more], [*rejects, *bad]
+        most = DECIDED_BESIDE if rest else DECIDED_AT_ONCE
         waiting = {str(one.id): one.reply for one in listed if one.reply is not None}
         approved, gone = list[Status](), list[str]()
         unread = {one.where.rpartition(" ")[2]: one for one in rejects}
-        now = dict.fromkeys(unread, "") | {number: reply.ref for number, reply in waiting.items()}
         left = [number for number, ref in known.items() if ref and number not in waiting]
-        now |= {number: known[number] for number in left[DECIDED_AT_ONCE:]}  # first, for it is their turn next
-        for number in left[:DECIDED_AT_ONCE]:
+        now = {number: known[number] for number in left[most:]}  # first, for it is their turn next
+        now |= dict.fromkeys(unread, "") | {number: reply.ref for number, reply in waiting.items()}
+        for number in left[:most]:
             decided = await self._decided(number, known[number])
             if decided == "gone":
                 gone.append(known[number])
@@ -79,6 +90,7 @@ class Approvals:
                 now[number] = known[number]
             else:
                 approved.append(decided)
+        self._numbers = {ref: number for number, ref in now.items() if ref}
         fresh = [reply for number, reply in waiting.items() if not known.get(number)]
         return News(fresh, approved, gone, [one for number, one in unread.items() if number not in known], now)
 
@@ -106,14 +118,15 @@ class Approvals:
 
     async def _decide(self, ref: str, word: str) -> bool:
         """Say the word about a reply that waits; False when there is none, or somebody else was first."""
-        for one in (await self._listed())[0]:
-            if one.reply is not None and one.reply.ref == ref:
-                try:
-                    await self._client.write("POST", f"{ADDRESS}/{path(str(one.id))}/{word}", {})
-                except Gone:
-                    return False
-                return True
-        return False
+        listed, _, rest = await self._listed()
+        numbers = [str(one.id) for one in listed if one.reply is not None and one.reply.ref == ref]
+        number = next(iter(numbers), self._numbers.get(ref, "") if rest else "")
+        try:
+            if number:
+                await self._client.write("POST", f"{ADDRESS}/{path(number)}/{word}", {})
+        except Gone:
+            return False
+        return bool(number)
 
     async def _decided(self, number: str, ref: str) -> Status | Literal["gone", "waits"]:
         """What became of a reply whose request is not listed: the reply itself when it was approved."""
@@ -134,22 +147,24 @@ class Approvals:
             return "gone"
         return "waits" if waits else status
 
-    async def _listed(self) -> tuple[list[Request], list[Reject]]:
-        """All that wait, as far as a few pages tell; nothing where an old server has no such listing."""
-        items, older = list[Any](), ""
-        for _ in range(PAGES):
+    async def _listed(self, older: str = "", pages: int = 0) -> tuple[list[Request], list[Reject], str]:
+        """Those that wait, as far as a few pages tell, and from where it goes on; nothing where there is no listing."""
+        items = list[Any]()
+        rest = ""
+        for _ in range(pages or PAGES):
             try:
                 page = await self._client.listing(ADDRESS, [*_ASKED, *([("max_id", older)] if older else [])])
             except Gone:
                 break
             items += page.items
-            if len(page.items) < PAGE or page.older == older:
+            rest = page.older if len(page.items) == PAGE and page.older != older else ""
+            if not rest:
                 break
-            older = page.older
+            older = rest
         found, bad = read(items, Request, "reply that waits")
         nothing = [reject(f"reply that waits {raw_id(one)}", "It is not told what it says", one) for one in items
                    if isinstance(one, dict) and one.get("type", "reply") == "reply" and one.get("reply") is None]
-        return [one for one in found if not one.accepted_at and not one.rejected_at], [*bad, *nothing]
+        return [one for one in found if not one.accepted_at and not one.rejected_at], [*bad, *nothing], rest
 
 
 def may_wait(status: Status) -> bool:
