@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agentdesk.desk import answer, find
 from agentdesk.model.clock import HOUR, MINUTE, SECOND
 from agentdesk.model.message import Direction
 from agentdesk.ui.app import DeskApp
+from agentdesk.ui.screens import panes
 from agentdesk.ui.widgets.thread import ThreadView
 from tests.desk.conftest import World
 from tests.desk.test_answer import written
@@ -36,7 +39,7 @@ async def test_the_pane_shows_the_conversation_under_the_cursor(world: World) ->
         await until(pilot, lambda: app.main.conversation and "blue parcel" in shown(thread_of(app)))
 
 
-async def test_it_follows_the_cursor_after_a_rest_only(world: World) -> None:
+async def test_it_follows_the_cursor_after_a_rest_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     first = await world.arrive("a", "the first")
     world.clock.advance(MINUTE)
     second = await world.arrive("b", "the second")
@@ -47,6 +50,7 @@ async def test_it_follows_the_cursor_after_a_rest_only(world: World) -> None:
         thread = thread_of(app)
         show = thread.show
         thread.show = lambda number: (reads.append(number), show(number))[1]  # type: ignore[method-assign,func-returns-value]
+        monkeypatch.setattr(panes, "REST", 1.0)
         await pilot.press("j", "k", "j", "k", "j")
         await until(pilot, lambda: thread.conversation_id == second)
         assert reads == [second]
