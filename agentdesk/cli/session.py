@@ -15,6 +15,7 @@ from agentdesk.cli.exits import Exit
 from agentdesk.cli.screen import profile_options
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import DeskError, NotFound, Refused, UsageError
+from agentdesk.model.words import whole_number
 
 if TYPE_CHECKING:
     from agentdesk.commands.context import Choice, Level
@@ -133,10 +134,10 @@ def numbers(words: Sequence[str]) -> tuple[int, ...]:
     for word in words:
         given = sys.stdin.read().split() if word == STDIN else [word]
         for text in given:
-            digits = text.lstrip("#")
-            if not digits.isdecimal():
+            number = whole_number(text.lstrip("#"))
+            if number is None:
                 raise UsageError(f"{text} is not a conversation's number", "", "agentdesk queue lists them")
-            found.append(int(digits))
+            found.append(number)
     return tuple(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentdesk.commands.context import Choice, Context
-from agentdesk.commands.queue import LIST
+from agentdesk.commands.queue import LIST, conversation_number
 from agentdesk.commands.registry import verb
 from agentdesk.desk import find, people
 from agentdesk.errors import NotFound, Refused, UsageError
@@ -65,12 +65,9 @@ async def customer_merge(ctx: Context, of: int = 0) -> str | None:
 
 
 async def _number(ctx: Context) -> int:
-    """Another conversation's number."""
+    """Another conversation's number; 0 when the person thought better of it."""
     text = await ctx.front.ask("Same person as in conversation", hint="its number, such as 1042") or ""
-    digits = text.strip("# ")
-    if text and not digits.isdecimal():
-        raise UsageError(f"{text} is not a conversation's number", "", "Example: 1042")
-    return int(digits or 0)
+    return conversation_number(text) if text else 0
 
 
 async def _offer(ctx: Context, offered: list[Offer], title: str, *more: Choice) -> Offer | str | None:

@@ -7,6 +7,7 @@ from agentdesk.commands.registry import verb
 from agentdesk.desk import decide, find, inbox
 from agentdesk.errors import Refused, UsageError
 from agentdesk.model.conversation import Disposition
+from agentdesk.model.words import whole_number
 from agentdesk.rules.times import parse_when
 
 LIST = ("queue", "conversation")
@@ -67,7 +68,7 @@ async def done(ctx: Context, how: str = "", code: str = "", reason: str = "", of
         number = await ctx.front.ask("Duplicate of", hint="the number of the other conversation")
         if not number:
             return None
-        of = _number(number)
+        of = conversation_number(number)
     return await inbox.dispose(ctx.desk, ctx.many, disposition, code=code, reason=reason, of=of or None,
                                seen=seen)
 
@@ -103,11 +104,12 @@ def _disposition(word: str) -> Disposition:
                          "Say one of: " + ", ".join(d.value for d in Disposition)) from None
 
 
-def _number(text: str) -> int:
-    digits = text.strip().lstrip("#")
-    if not digits.isdigit():
+def conversation_number(text: str) -> int:
+    """The conversation that somebody names: 1042 or #1042."""
+    number = whole_number(text.strip("# "))
+    if number is None:
         raise UsageError(f"{text} is not a conversation's number", "", "Example: 1042")
-    return int(digits)
+    return number
 
 
 @verb(name="thanks", title="No reply needed: thanks", contexts=LIST, scope="many", undoable=True)

@@ -16,6 +16,7 @@ import msgspec
 
 from agentdesk.commands.context import Choice, Context
 from agentdesk.errors import UsageError
+from agentdesk.model.words import whole_number
 
 Rest = NewType("Rest", str)
 """The type of a last parameter that takes the rest of the line as it was typed, quotes and all."""
@@ -295,9 +296,10 @@ def convert(one: Verb, param: Param, text: str) -> Any:
                              f"One of {', '.join(param.choices)}")
         return param.type(text) if isinstance(param.type, type) and issubclass(param.type, Enum) else text
     if param.kind == "number":
-        if not text.lstrip("+-").isdecimal():
+        number = whole_number(text)
+        if number is None:
             raise UsageError(f"{one.name}: {param.name} is a whole number", f"not {text!r}", one.usage)
-        return int(text)
+        return number
     if param.kind == "decimal":
         try:
             return float(text)

@@ -149,7 +149,7 @@ def _bare(kind: Any, marks: tuple[Any, ...], kinds: Collection[str]) -> dict[str
         return _struct(kind, kinds)
     origin = get_origin(kind)
     if origin is Literal:
-        return {"enum": [*get_args(kind), *(int(word) for word in get_args(kind) if word.isdigit())]}
+        return {"enum": [*get_args(kind), *(int(word) for word in get_args(kind) if word.isdecimal())]}
     if origin in (Union, types.UnionType):
         return {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in kinds]}
     if origin is tuple:

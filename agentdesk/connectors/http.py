@@ -360,7 +360,7 @@ def _origin(parts: SplitResult) -> tuple[str, str, int]:
 def _public(parts: SplitResult) -> bool:
     """True for an https address of a named host: never this machine, nor one in the local network by its number."""
     host = (parts.hostname or "").rstrip(".").lower()
-    named = "." in host and not host.rpartition(".")[2].isdigit() and not host.endswith((".local", ".localhost"))
+    named = "." in host and not host.rpartition(".")[2].isdecimal() and not host.endswith((".local", ".localhost"))
     return parts.scheme == "https" and named and parts.username is None
 
 

@@ -40,7 +40,7 @@ class Meter:
 def _number(headers: Mapping[str, str], names: tuple[str, ...]) -> int | None:
     for name in names:
         value = headers.get(name, "").partition(",")[0].partition(";")[0].strip()
-        if value.isascii() and value.isdigit() and len(value) < 10:
+        if value.isascii() and value.isdecimal() and len(value) < 10:
             return min(int(value), MOST)
     return None
 

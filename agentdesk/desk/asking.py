@@ -17,6 +17,7 @@ from agentdesk.config.sources import SourceBase
 from agentdesk.config.walk import hints_of, unwrap
 from agentdesk.connectors.login import Ask, SignIn
 from agentdesk.errors import DeskError, Refused
+from agentdesk.model.words import whole_number
 
 ON = (("again", "answer the questions again"), ("stop", "nothing is written"))
 """How one can go on after a mistake."""
@@ -106,7 +107,8 @@ async def _answer(person: Person, name: str, hint: Any, words: str) -> str | int
     told = (await person.text(title, hint=words.rstrip("."))).strip()
     if told and any(isinstance(mark, Place) for mark in marks):
         return _whole(told)
-    return int(told) if kind is int and told.lstrip("-").isdecimal() else told
+    number = whole_number(told) if kind is int else None
+    return told if number is None else number
 
 
 def _whole(path: str) -> str:

@@ -16,6 +16,7 @@ from agentdesk.model.events import Changed, OutboxChanged
 from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Draft, Outgoing, OutKind, SendState, Upload
 from agentdesk.model.text import inert_line
+from agentdesk.model.words import whole_number
 from agentdesk.replies import guards
 from agentdesk.rules import ticket_text
 from agentdesk.rules.ticket_text import TicketText
@@ -294,8 +295,9 @@ def _note(desk: Desk, it: Conversation, other: Conversation) -> Outgoing:
 async def _brought_in(desk: Desk, ticket: str) -> int:
     """The number of a ticket, fetched from its help desk when it is not stored yet."""
     word = ticket.strip()
-    if word.lstrip("#").isdecimal():
-        return conversations.get(desk.store.reader, int(word.lstrip("#"))).id
+    number = whole_number(word.lstrip("#"))
+    if number is not None:
+        return conversations.get(desk.store.reader, number).id
     place, _, ref = word.partition("#")
     named = [name for name in _names(desk) if desk.caps(name).can_open
              and place in (name, name.partition(":")[0], name.partition(":")[2])]

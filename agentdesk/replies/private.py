@@ -103,7 +103,7 @@ def _that(pattern: re.Pattern[str], text: str, holds: Callable[[str], bool]) -> 
 
 
 def _digits(text: str) -> str:
-    return "".join(char for char in text if char.isascii() and char.isdigit())
+    return "".join(char for char in text if char.isascii() and char.isdecimal())
 
 
 def _is_phone(text: str) -> bool:

@@ -77,7 +77,7 @@ def weigh(
 def priority_points(priority: str) -> float:
     """What a help desk's own priority is worth."""
     words = _PRIORITY_WORD.findall(priority.lower())
-    if len(words) == 1 and words[0].isdigit():
+    if len(words) == 1 and words[0].isdecimal():
         return HIGH_POINTS if int(words[0][:6]) >= PRIORITY_NUMBER else 0.0
     return max((PRIORITY.get(word, 0.0) for word in words), default=0.0)
 

@@ -21,7 +21,7 @@ def identity() -> str:
 def alive(holder: str) -> bool:
     """True while that process may still run: on another host always (its lease must expire), here when it exists."""
     parts = holder.split(":", 3)
-    if len(parts) != 4 or not parts[1].isdigit():
+    if len(parts) != 4 or not parts[1].isdecimal():
         return False
     if parts[0] != _host():
         return True

@@ -6,10 +6,10 @@ from typing import Any, cast
 
 import pytest
 
-from agentdesk.commands import queue
+from agentdesk.commands import people, queue
 from agentdesk.commands.context import Context, Front
 from agentdesk.desk import find
-from agentdesk.errors import Refused
+from agentdesk.errors import Refused, UsageError
 from agentdesk.model.conversation import State
 from tests.desk.conftest import World
 
@@ -38,3 +38,24 @@ async def test_what_comes_in_while_the_person_chooses_stays_in_the_queue(world: 
         await getattr(queue, verb)(ctx)
     it = find.conversation(world.desk, number)
     assert (it.state, it.burst) == (State.OPEN, 2)
+
+
+class Answers:
+    """A person who answers every question at once with the same words."""
+
+    def __init__(self, answer: str) -> None:
+        self.answer = answer
+
+    async def ask(self, *given: Any, **more: Any) -> str:
+        """Answer."""
+        return self.answer
+
+
+@pytest.mark.parametrize("typed", ["²", "#²", "one", "12 13", "9" * 5_000])
+async def test_what_is_no_number_is_no_conversation(world: World, typed: str) -> None:
+    number = await world.arrive("a", "Hello")
+    ctx = Context(desk=world.desk, front=cast(Front, Answers(typed)), selection=(number,))
+    with pytest.raises(UsageError, match="not a conversation's number"):
+        await queue.done(ctx, "duplicate")
+    with pytest.raises(UsageError, match="not a conversation's number"):
+        await people.customer_merge(ctx)

@@ -137,6 +137,7 @@ async def test_calls_run_with_typed_arguments(line: str, answer: str) -> None:
     ("", "Nothing was typed"),
     ("clam", "Nearest: claim"),
     ("snooze 2h x", "whole number"),
+    ("snooze 2h +-5", "whole number"),
     ("snooze 2h 3 4", "left over: 4"),
     ("snooze until=2h until=3h", "given twice"),
     ("claim maybe", "yes or no"),

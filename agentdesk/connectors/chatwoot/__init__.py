@@ -32,7 +32,7 @@ async def sign_in(ask: Ask, clock: Clock) -> SignIn:
     url = site(given, ("/app/", "/api/"))
     found = _ACCOUNT.search(given)
     number = found.group(1) if found else ""
-    while not number.isdigit():
+    while not number.isdecimal():
         hint = "the number after /app/accounts/ in the browser's address"
         number = (await ask.text("Account number", hint=hint)).strip()
         if not number.isdigit():

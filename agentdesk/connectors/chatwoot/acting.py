@@ -129,7 +129,7 @@ class Actor:
 
     async def _delete(self, number: int, ref: str) -> None:
         """Blank a message of our own; what the channel delivered stays with the customer."""
-        if not ref.isdigit():
+        if not ref.isdecimal():
             raise Rejected(f"{self.name}: {inert_line(ref, limit=60)} is no message of ours")
         words, _, _ = await self._client.tail(number, int(ref) - 1, 10)
         word = next((word for word in words if word.id == int(ref)), None)
@@ -178,7 +178,7 @@ class Actor:
 def priority(value: str) -> str:
     """A priority in Chatwoot's words; numbers from elsewhere are put between them."""
     low = value.casefold()
-    if not low.isdigit() or len(low) > 6:
+    if not low.isdecimal() or len(low) > 6:
         return low or "none"
     return next((name for limit, name in LEVELS if int(low) < limit), "urgent")
 

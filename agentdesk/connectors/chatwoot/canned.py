@@ -125,7 +125,7 @@ def _verbs(step: Step, names: Mapping[str, Mapping[int, str]]) -> list[str]:
 
 
 def _known(number: str, names: Mapping[str, Mapping[int, str]], kind: str) -> str:
-    found = names.get(kind, {}).get(int(number) if number.isdigit() else 0, "")
+    found = names.get(kind, {}).get(int(number) if number.isdecimal() else 0, "")
     return str(inert_line(found, limit=80))
 
 

@@ -277,7 +277,7 @@ class ChatwootConnector(HttpConnector):
         return str(data.get("version") or "") if isinstance(data, dict) else ""
 
     def _number(self, ref: str, what: str) -> int:
-        if not (ref.isascii() and ref.isdigit()) or not 0 < int(ref[:20]) < BIGGEST_ID:
+        if not (ref.isascii() and ref.isdecimal()) or not 0 < int(ref[:20]) < BIGGEST_ID:
             raise Rejected(f"{self.name}: {inert_line(ref, limit=60)} is no {what}'s number")
         return int(ref)
 

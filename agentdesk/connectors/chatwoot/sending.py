@@ -57,7 +57,7 @@ class Sender:
             "content": text, "message_type": "outgoing", "private": out.kind is OutKind.NOTE, "echo_id": out.client_id,
             "external_created_at": written_at(out),
         }
-        if out.reply_to_ref.isdigit():
+        if out.reply_to_ref.isdecimal():
             data["content_attributes"] = {"in_reply_to": int(out.reply_to_ref)}
         path = f"/conversations/{number}/messages"
         if out.uploads:

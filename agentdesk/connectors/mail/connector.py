@@ -160,7 +160,7 @@ class MailConnector(Connector):
         """Write a file that came with a mail; read in pieces, never more than ``limit``."""
         where, _, encoding = url.removeprefix("mid:").partition(";")
         identifier, _, section = where.rpartition("/")
-        if not url.startswith("mid:") or not section.replace(".", "").isdigit():
+        if not url.startswith("mid:") or not section.replace(".", "").isdecimal():
             raise Rejected(f"{self.name}: this is no file of a mail")
         place = await self._box.find_id(unquote(identifier), (await self._box.folders()).known)
         if place is None:

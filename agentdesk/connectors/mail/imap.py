@@ -308,4 +308,4 @@ def _pairs(items: list[Value]) -> Iterable[tuple[str, Value]]:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isdigit() else 0
+    return int(text) if text and text.isdecimal() else 0

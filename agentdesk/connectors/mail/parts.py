@@ -218,7 +218,7 @@ def described(value: Value, section: str = "", depth: int = 0) -> Part:
     at = 10 if mime == "message/rfc822" else 8 if mime.startswith("text/") else 7
     disposition, said = _disposition(value[at + 1] if len(value) > at + 1 else None)
     params = _given(value[2])
-    size = int(texts[6]) if texts[6].isdigit() else None
+    size = int(texts[6]) if texts[6].isdecimal() else None
     encoding = texts[5].casefold()
     if size is not None and encoding == "base64":
         size = size * 72 // 98

@@ -69,7 +69,7 @@ def split(where: str, name: str, key: str) -> tuple[str, int]:
         port = port.removeprefix(":")
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
-    if not host or any(char.isspace() or char in "/@\\\"" for char in host) or (port and not port.isdigit()):
+    if not host or any(char.isspace() or char in "/@\\\"" for char in host) or (port and not port.isdecimal()):
         raise ConfigError(f"{name}: {key}: {where} is no server", remedy="Write host or host:port")
     number = int(port or 0)
     if number > 65_535:

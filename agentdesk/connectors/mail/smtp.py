@@ -59,7 +59,7 @@ class Smtp:
     def largest(self) -> int | None:
         """The most bytes a mail may have, if the server says."""
         size = self.offers.get("SIZE", "")
-        return int(size) if size.isdigit() and int(size) > 0 else None
+        return int(size) if size.isdecimal() and int(size) > 0 else None
 
     async def sign_in(self, user: str, secret: str, *, bearer: bool) -> bool:
         """Log in; False when the server asks for no login at all."""

@@ -49,7 +49,7 @@ class Actor:
                 await self._set(number, "Status", value, lambda ticket: str(ticket.get("Status", "")))
             case Verb.PRIORITY:
                 wanted = PRIORITY_NAMES.get(value.lower(), value)
-                if not wanted.isdigit():
+                if not wanted.isdecimal():
                     raise Rejected(f"{self.name}: {value} is no priority", remedy="Use low, medium, high or 0 to 100")
                 await self._set(number, "Priority", wanted, lambda ticket: str(ticket.get("Priority", "")))
             case Verb.TAGS:

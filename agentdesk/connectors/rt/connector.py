@@ -182,7 +182,7 @@ class RtConnector(HttpConnector):
     async def download(self, url: str, out: BinaryIO, limit: int) -> None:
         """Write an attachment; RT hands them out in base64, by the number that stands in their address."""
         pieces = url.removeprefix(f"{self._client.site}/Ticket/Attachment/").split("/")
-        if url.startswith(self._client.site) and len(pieces) == 3 and pieces[0].isdigit() and pieces[1].isdigit():
+        if url.startswith(self._client.site) and len(pieces) == 3 and pieces[0].isdecimal() and pieces[1].isdecimal():
             await self._client.save(int(pieces[0]), int(pieces[1]), out, limit)
             return
         raise Rejected(f"{self.name}: this is no file of a ticket", str(inert_line(url, limit=100)))
@@ -214,7 +214,7 @@ class RtConnector(HttpConnector):
         login = self._config.user
         if not login:
             pieces = self._token().split("-")
-            login = pieces[1] if len(pieces) == 3 and pieces[1].isdigit() else ""
+            login = pieces[1] if len(pieces) == 3 and pieces[1].isdecimal() else ""
         user = await self._client.user(login) if login else None
         if user is None or not (user.get("Name") or self._config.user):
             raise AuthError(
@@ -233,7 +233,7 @@ class RtConnector(HttpConnector):
         queues: dict[int, str] = {}
         async for items in self._client.pages("/queues/all", {"fields": "Name,Lifecycle"}):
             for item in items:
-                if isinstance(item, dict) and str(item.get("id", "")).isdigit() and item.get("Name"):
+                if isinstance(item, dict) and str(item.get("id", "")).isdecimal() and item.get("Name"):
                     queues[int(item["id"])] = str(item["Name"])
         wanted = self._config.queues or tuple(sorted(queues.values()))
         by_name = {name.casefold(): number for number, name in queues.items()}
@@ -276,7 +276,7 @@ class RtConnector(HttpConnector):
         return warnings
 
     def _ticket_number(self, conversation_ref: str) -> int:
-        if not conversation_ref.isdigit():
+        if not conversation_ref.isdecimal():
             raise Rejected(f"{self.name}: {inert_line(conversation_ref, limit=60)} is no ticket number")
         return int(conversation_ref)
 
@@ -338,7 +338,7 @@ class RtConnector(HttpConnector):
 def _made(answer: Answer) -> int | None:
     """The id of the transaction that an answer says was made."""
     number = answer.headers.get("location", "").rstrip("/").rpartition("/transaction/")[2]
-    return int(number) if number.isdigit() else None
+    return int(number) if number.isdecimal() else None
 
 
 def _fields(queue: object, name: str) -> set[str]:

@@ -54,7 +54,7 @@ class Opener:
         answer = await self._client.post("/ticket", body, await attached(out, self.name))
         data = answer.json(self.name) if answer.status == 201 else None
         number = str(data.get("id", "")) if isinstance(data, dict) else ""
-        if not number.isdigit():
+        if not number.isdecimal():
             raise Ambiguous(
                 f"{self.name}: RT did not confirm the ticket", f"HTTP {answer.status}", "It is being looked for"
             )
@@ -85,7 +85,7 @@ class Opener:
         called = sql(" ".join(wanted))
         person = " OR ".join(f"Requestor.{field} LIKE {called}" for field in ("EmailAddress", "RealName", "Name"))
         query = f"({about}) OR {person}"
-        if len(wanted) == 1 and wanted[0].isdigit() and len(wanted[0]) < 12:
+        if len(wanted) == 1 and wanted[0].isdecimal() and len(wanted[0]) < 12:
             query = f"id = {int(wanted[0])} OR {query}"
         tickets, rejects, _ = await self._client.tickets(
             f"({query})", orderby="LastUpdated", order="DESC", per_page=max(1, min(limit, NEWEST))

@@ -338,4 +338,4 @@ def _joined(one: Page, other: Page) -> Page:
 
 def _number(value: object) -> int:
     text = str(value)
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0

@@ -72,7 +72,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
         if self.Field != "MergedInto" or self.Type != "AddLink":
             return None
         number = str(self.NewValue).rpartition("/")[2]
-        return int(number) if number.isdigit() and int(number) != self.ObjectId else None
+        return int(number) if number.isdecimal() and int(number) != self.ObjectId else None
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):

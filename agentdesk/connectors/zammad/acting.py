@@ -108,7 +108,7 @@ class Actor:
             name = priority.name.casefold()
             if wanted in (name, name.lstrip("0123456789 "), name.split(" ")[0]):
                 return priority
-        if known and value.isdigit() and int(value) <= 100:
+        if known and value.isdecimal() and int(value) <= 100:
             return known[min(len(known) - 1, int(value) * len(known) // 101)]
         names = ", ".join(str(inert_line(priority.name)) for priority in known)
         shown = inert_line(value, limit=80)

@@ -81,7 +81,7 @@ def _actions(perform: Mapping[str, Any], speaker: Speaker) -> Iterable[str]:
     """What a macro does, as calls of our verbs; what no verb can do is left out."""
     for name, what in perform.items():
         value = preference(what, "value")
-        number = int(value) if value.isdigit() else 0
+        number = int(value) if value.isdecimal() else 0
         if name == "ticket.state_id" and number in speaker.states:
             yield f"status {word(speaker.states[number].name)}"
         elif name == "ticket.priority_id" and number in speaker.priorities:

@@ -114,7 +114,7 @@ class ZammadConnector(HttpConnector):
 
     async def customer(self, customer_ref: str) -> Profile:
         """One user's record."""
-        user = await self._client.user(int(customer_ref)) if customer_ref.isdigit() else None
+        user = await self._client.user(int(customer_ref)) if customer_ref.isdecimal() else None
         if user is None:
             raise Gone(f"{self.name}: Zammad does not show the user {inert_line(customer_ref)}")
         return self._speaker.profile(user)
@@ -122,7 +122,7 @@ class ZammadConnector(HttpConnector):
     async def history(self, customer_ref: str, limit: int = 20) -> Page:
         """A customer's latest tickets, in every group we may see."""
         await self._ready()
-        if not customer_ref.isdigit():
+        if not customer_ref.isdecimal():
             raise Gone(f"{self.name}: {inert_line(customer_ref)} is no user of Zammad")
         want, most = Want(customer=int(customer_ref)), max(1, min(limit, 100))
         page = await self._reader.whole(await self._client.search(want, order="desc", per_page=most))
@@ -317,6 +317,6 @@ class ZammadConnector(HttpConnector):
                          "It is being looked for on the server")
 
     def _number(self, conversation_ref: str) -> int:
-        if not conversation_ref.isdigit() or len(conversation_ref) > 15:
+        if not conversation_ref.isdecimal() or len(conversation_ref) > 15:
             raise Rejected(f"{self.name}: {inert_line(conversation_ref, limit=60)} is no ticket's number")
         return int(conversation_ref)

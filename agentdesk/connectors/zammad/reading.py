@@ -348,4 +348,4 @@ def _join(found: Listing, more: Listing) -> None:
 
 def _number(where: str, unknown: int = 1 << 62) -> int:
     tail = where.rpartition(" ")[2]
-    return int(tail) if tail.isdigit() else unknown
+    return int(tail) if tail.isdecimal() else unknown

@@ -176,7 +176,7 @@ class Speaker:
     def _attachment(self, article: Article, file: Any) -> Attachment:
         mime = held(file.preferences, "Content-Type") or held(file.preferences, "Mime-Type")
         path = f"/api/v1/ticket_attachment/{article.ticket_id}/{article.id}/{file.id}"
-        size = int(file.size) if str(file.size).isdigit() else None
+        size = int(file.size) if str(file.size).isdecimal() else None
         return Attachment(
             name=inert_line(file.filename or "file", limit=200), size=size, url=self._site + path,
             mime=str(inert_line(mime.partition(";")[0], limit=100)),

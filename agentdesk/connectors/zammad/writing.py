@@ -175,7 +175,7 @@ class Writer:
         since = preference(ticket.preferences, "whatsapp", "timestamp_incoming")
         if channel != "whatsapp message" or not since:
             return
-        at = int(since) * SECOND if since.isdigit() else instant(since)
+        at = int(since) * SECOND if since.isdecimal() else instant(since)
         if at is not None and self._clock.now() - at > WHATSAPP_WINDOW:
             raise WindowClosed(f"{self.name}: WhatsApp allows no answer any more",
                                "More than 24 hours have passed since the customer wrote", "Reach them another way")

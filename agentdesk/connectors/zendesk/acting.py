@@ -113,7 +113,7 @@ class Actor:
         wanted = value.lower()
         if wanted in PRIORITIES:
             return wanted
-        if value.isdigit() and int(value) <= 100:
+        if value.isdecimal() and int(value) <= 100:
             return PRIORITIES[int(value) * len(PRIORITIES) // 101]
         raise Rejected(f"{self.name}: {inert_line(value, limit=80)} is no priority",
                        f"There are {', '.join(PRIORITIES)}", "Choose one of them")

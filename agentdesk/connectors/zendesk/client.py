@@ -320,4 +320,4 @@ def _next(data: Mapping[str, Any]) -> str:
 
 def _number(where: str) -> int:
     tail = where.rpartition(" ")[2]
-    return int(tail) if tail.isdigit() else 1 << 62
+    return int(tail) if tail.isdecimal() else 1 << 62

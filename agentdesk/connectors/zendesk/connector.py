@@ -121,7 +121,7 @@ class ZendeskConnector(HttpConnector):
 
     async def customer(self, customer_ref: str) -> Profile:
         """One user's record, with every address that Zendesk knows."""
-        user = await self._client.user(int(customer_ref)) if customer_ref.isdigit() else None
+        user = await self._client.user(int(customer_ref)) if customer_ref.isdecimal() else None
         if user is None:
             raise Gone(f"{self.name}: Zendesk does not show the user {inert_line(customer_ref)}")
         return self._speaker.profile(user, await self._client.identities(user.id))
@@ -129,7 +129,7 @@ class ZendeskConnector(HttpConnector):
     async def history(self, customer_ref: str, limit: int = 20) -> Page:
         """A customer's latest tickets, in every group we may see."""
         await self._ready()
-        if not customer_ref.isdigit():
+        if not customer_ref.isdecimal():
             raise Gone(f"{self.name}: {inert_line(customer_ref)} is no user of Zendesk")
         numbers = await self._client.requested(int(customer_ref), max(1, min(limit, 100)))
         return await self._past(numbers)
@@ -258,6 +258,6 @@ class ZendeskConnector(HttpConnector):
                 "export of changes is for administrators only"]
 
     def _number(self, conversation_ref: str) -> int:
-        if not conversation_ref.isdigit() or len(conversation_ref) > 18:
+        if not conversation_ref.isdecimal() or len(conversation_ref) > 18:
             raise Rejected(f"{self.name}: {inert_line(conversation_ref, limit=60)} is no ticket's number")
         return int(conversation_ref)

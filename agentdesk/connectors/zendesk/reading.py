@@ -360,7 +360,7 @@ class Reader:
 
 def _number(where: str) -> int:
     tail = where.rpartition(" ")[2]
-    return int(tail) if tail.isdigit() else 0
+    return int(tail) if tail.isdecimal() else 0
 
 
 def _updated(ticket: Ticket) -> Millis:
