@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
+
 from agentdesk.model.outgoing import OutboxEntry, SendState
 from agentdesk.store import outbox
 from tests.fakes.desk import LittleDesk
 from tests.fakes.platform import Platform
 
 MAY_HAVE_LANDED = frozenset({SendState.SENT, SendState.SENDING, SendState.UNKNOWN, SendState.NEEDS_HUMAN})
-NEVER_LEFT = frozenset({SendState.HELD, SendState.CANCELLED})
 
 
 def sends(platform: Platform, desk: LittleDesk, *, at_rest: bool = False) -> list[str]:
@@ -16,11 +18,12 @@ def sends(platform: Platform, desk: LittleDesk, *, at_rest: bool = False) -> lis
     problems = []
     for entry in outbox.list(desk.store.reader, limit=100_000):
         if entry.out is not None:
-            problems += [f"{entry.client_id} ({entry.state}): {words}" for words in _send(platform, entry, at_rest)]
+            problems += [f"{entry.client_id} ({entry.state}): {words}" for words in send(platform, entry, at_rest)]
     return problems
 
 
-def _send(platform: Platform, entry: OutboxEntry, at_rest: bool) -> list[str]:
+def send(platform: Platform, entry: OutboxEntry, at_rest: bool = False) -> list[str]:
+    """What is wrong with one reply."""
     problems, copies = [], platform.copies(entry.client_id)
     asked = platform.counted["invoke", entry.client_id]
     if copies > 1:
@@ -31,17 +34,18 @@ def _send(platform: Platform, entry: OutboxEntry, at_rest: bool) -> list[str]:
         problems.append("landed, and the desk does not say so")
     if asked and not entry.attempts:
         problems.append("reached the platform, and no attempt was written down")
-    if asked and entry.state in NEVER_LEFT:
+    if asked and (entry.state is SendState.HELD or (entry.state is SendState.CANCELLED and not entry.attempts)):
         problems.append("left although it was not to leave")
     return problems
 
 
-def messages(platform: Platform, desk: LittleDesk) -> list[str]:
-    """What is wrong with the messages of a desk that has just pulled everything: I1."""
-    held = desk.refs()
-    problems = [f"{ref} is held twice" for ref in set(held) if held.count(ref) > 1]
-    problems += [f"{p.message.ref} is missing" for p in platform.visible() if p.message.ref not in held]
-    for post in platform.visible():
+def messages(platform: Platform, desk: LittleDesk, but: Collection[str] = ()) -> list[str]:
+    """What is wrong with the messages of a desk that has just pulled everything, ``but`` for some: I1."""
+    held = Counter(desk.refs())
+    problems = [f"{ref} is held twice" for ref, count in held.items() if count > 1]
+    looked_at = [p for p in platform.visible() if p.message.ref not in but]
+    problems += [f"{p.message.ref} is missing" for p in looked_at if p.message.ref not in held]
+    for post in looked_at:
         row = desk.store.reader.row("SELECT text, deleted_at FROM message WHERE ref = ?", post.message.ref)
         if row is not None and post.message.deleted and row[1] is None:
             problems.append(f"{post.message.ref} was deleted and is not marked")

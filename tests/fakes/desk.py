@@ -62,6 +62,7 @@ class LittleDesk:
     written: int = 0
     kind: type[Store] = Store
     """How the cache is opened."""
+    keep_texts: Millis = 0
 
     def __post_init__(self) -> None:
         self.connector = FakeConnector(self.platform, SOURCE, self.agent, clock=self.clock)
@@ -91,7 +92,8 @@ class LittleDesk:
         if not self.store.reader.value("SELECT 1 FROM source WHERE name = ?", SOURCE):
             self.store.write_now(lambda db: sources.ensure(db, SOURCE, "fake", "F"))
         self.engine = Engine(self.store, {SOURCE: self.connector}, rulebook(), self.clock, self.events.append,
-                             self.holder, alive=lambda holder: holder.partition("@")[0] in self.living)
+                             self.holder, alive=lambda holder: holder.partition("@")[0] in self.living,
+                             keep_texts=self.keep_texts)
 
     def _fault(self, name: str) -> None:
         if self.faults is not None:

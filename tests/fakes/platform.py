@@ -329,16 +329,16 @@ class FakeConnector(Connector):
             self.in_flight -= 1
 
     async def _attempt(self, out: Outgoing, fault: Fault) -> Receipt:
-        now = self.platform.clock.now()
-        self.platform.note(Event(now, "invoke", out.client_id, by=self.agent))
+        now, by = self.platform.clock.now(), out.agent or self.agent
+        self.platform.note(Event(now, "invoke", out.client_id, by=by))
         if self.before_send is not None:
             self.before_send(out)
         await asyncio.sleep(0)
-        ref = self.platform.accept(out, self.agent) if fault in APPLIES else ""
+        ref = self.platform.accept(out, by) if fault in APPLIES else ""
         if fault is Fault.LATE:
-            self.platform.late.append((now + 30 * SECOND, out, self.agent))
+            self.platform.late.append((now + 30 * SECOND, out, by))
         await self._end(fault)
-        self.platform.note(Event(now, "answered", out.client_id, ref, self.agent))
+        self.platform.note(Event(now, "answered", out.client_id, ref, by))
         return self._receipt(self.platform.posts[ref], out)
 
     def _receipt(self, post: Post, out: Outgoing) -> Receipt:

@@ -1,36 +1,46 @@
 """A night shift in simulation: customers, two desks, colleagues, faults, kills and clocks, all from one seed.
 
-The platform's clock runs true; a desk's clock may jump. After every step the histories of both sides are compared.
+The platform's clock runs true; the desks' clock may jump. Two agents sit at a cache each, or at one. What people do is
+in ``night_people``, what must hold after every step in ``night_watch``.
 """
 
 from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Awaitable, Callable
+import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
-from agentdesk.errors import BadAnswer, DeskError, RateLimited, Unavailable
+from agentdesk.desk import rules_changed
+from agentdesk.errors import (
+    Ambiguous,
+    BadAnswer,
+    NotFound,
+    RateLimited,
+    Refused,
+    SourceError,
+    StoreFull,
+    Unavailable,
+    UsageError,
+)
 from agentdesk.model.capability import SendStrength
 from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, ManualClock, Millis
-from agentdesk.model.conversation import State
 from agentdesk.model.message import Direction
-from agentdesk.model.outgoing import Absent, OutboxEntry, SendState, Unsure, Verb
-from agentdesk.store import conversations, decisions, ledger, outbox, ranking
-from agentdesk.store.db import Db
+from agentdesk.model.outgoing import Absent, Unsure
+from agentdesk.store import conversations, outbox
 from tests.fakes import checker
-from tests.fakes.desk import SETTLED, SOURCE, InlineStore, LittleDesk, rulebook
-from tests.fakes.platform import Event, Fault, Killed, Platform
-from tests.store.scene import claim
+from tests.fakes.desk import SETTLED, SOURCE
+from tests.fakes.platform import Fault, Killed
+from tests.nothing_lost import night_people
+from tests.nothing_lost.night_desk import NightDesk
+from tests.nothing_lost.night_far_side import FarSide
+from tests.nothing_lost.night_watch import Watch
 
 FAULTS = [f for f in Fault if f not in (Fault.HANG_AFTER, Fault.HANG_BEFORE)]
 REPLAY = {SendStrength.KEY: 3_600, SendStrength.CONTENT: 120}
-WEIGHTS = {
-    "customer_writes": 14, "customer_edits": 2, "customer_deletes": 1, "colleague_answers": 3, "pull": 16, "reply": 14,
-    "send": 26, "undo": 2, "person_decides": 6, "kill": 2, "kill_soon": 4, "time_passes": 12, "clock_jumps": 1,
-    "snooze": 2, "dispose": 2, "claim": 2, "chores": 2, "refresh": 3,
-}
 
 
 @dataclass
@@ -41,38 +51,72 @@ class NightShift:
     folder: Path
     steps: list[str] = field(default_factory=list)
     """What happened, for the one who must find out why it failed."""
+    taken: Counter[str] = field(default_factory=Counter)
+    """Steps that went through."""
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
         self.true_clock, self.clock = ManualClock(), ManualClock()
         strength = self.chance.choice(list(SendStrength))
-        self.platform = Platform(self.true_clock, strength=strength, replay_s=REPLAY.get(strength),
-                                 lag_s=self.chance.choice([0, 0, 15]), echo=self.chance.random() < 0.3)
-        self.desks = [LittleDesk(self.folder / agent, self.clock, self.platform, agent=agent, kind=InlineStore)
-                      for agent in ("ann", "bob")]
-        self.jumps = self.chance.random() < 0.3
-        self.kills = 0
+        self.platform = FarSide(self.true_clock, strength=strength, replay_s=REPLAY.get(strength),
+                                lag_s=self.chance.choice([0, 0, 15]), echo=self.chance.random() < 0.3)
+        self.jumps, self.shared = self.chance.random() < 0.3, self.chance.random() < 0.3
+        self.keep_texts = self.chance.choice([0, 0, HOUR, 2 * DAY])
+        living: set[str] = set()
+        self.desks = [NightDesk(self.folder / ("one" if self.shared else agent), self.clock, self.platform,
+                                agent=agent, living=living, keep_texts=self.keep_texts) for agent in ("ann", "bob")]
+        groups = [self.desks] if self.shared else [[desk] for desk in self.desks]
+        self.watches = [Watch(self.platform, group, self.keep_texts) for group in groups]
+        self._follow()
+
+    def _follow(self) -> None:
+        for watch in self.watches:
+            for desk in watch.desks:
+                watch.follow(desk)
 
     async def run(self, steps: int, *, look: int = 50) -> None:
-        """So many steps, then an end of the shift at which everything must add up."""
-        names, weights = list(WEIGHTS), list(WEIGHTS.values())
+        """So many steps, then an end of the shift at which everything must add up; it repeats exactly.
+
+        After every step what it touched is looked at, and every ``look`` steps the whole of both caches.
+        """
+        ids = random.Random(self.seed)
+        with mock.patch("uuid.uuid4", side_effect=lambda: uuid.UUID(int=ids.getrandbits(128))):
+            await self._run(steps, look)
+
+    async def _run(self, steps: int, look: int) -> None:
+        known = night_people.STEPS | STEPS
+        for desk in self.desks:
+            await rules_changed.follow(desk.desk)
+        actions, weights = list(known), list(itertools.accumulate(known.values()))
         for number in range(steps):
-            name = self.chance.choices(names, weights)[0]
+            action = self.chance.choices(actions, cum_weights=weights)[0]
             desk = self.chance.choice(self.desks)
             self.pass_time(self.chance.randint(1, 2_000))
-            self.steps.append(f"{number} {name} {desk.agent}")
-            await self._step(name, desk)
+            self.steps.append(f"{number} {action.__name__} {desk.agent}")
+            await self._step(action, desk)
             self.check(full=number % look == 0)
         await self.end()
 
-    async def _step(self, name: str, desk: LittleDesk) -> None:
-        action: Callable[[LittleDesk], Awaitable[None]] = getattr(self, name)
+    async def _step(self, action: night_people.Step, desk: NightDesk) -> None:
+        was_full = desk.full
         try:
-            await action(desk)
+            await action(self, desk)
+            self.taken[action.__name__] += 1
         except Killed:
-            self.kills += 1
             self.steps.append(f"  {desk.agent} was killed")
-            desk.restart()
+            await self.restart(desk)
+        except (Refused, UsageError, NotFound, SourceError) as error:
+            self.steps.append(f"  refused: {error.title}")
+        except StoreFull:
+            self.steps.append("  the disk is full")
+            if not was_full:
+                raise
+
+    async def restart(self, desk: NightDesk) -> None:
+        """End a desk's process without a word, and start it again."""
+        desk.restart()
+        self._follow()
+        await rules_changed.follow(desk.desk)
 
     def pass_time(self, length: Millis) -> None:
         """Let both clocks run."""
@@ -80,181 +124,14 @@ class NightShift:
         self.clock.advance(length)
         self.platform.settle_late()
 
-    # what can happen ------------------------------------------------------------------------------------------------
-
-    async def customer_writes(self, desk: LittleDesk) -> None:
-        """A new post, in a thread of its own or an old one."""
-        self.platform.write(f"c{self.chance.randint(0, 12 + len(self.steps) // 60)}", f"Post {self.platform.number}")
-
-    def _inbound(self) -> list[str]:
-        return [p.message.ref for p in self.platform.posts.values()
-                if p.message.direction is Direction.IN and not p.message.deleted]
-
-    async def customer_edits(self, desk: LittleDesk) -> None:
-        """An author changes a post."""
-        if refs := self._inbound():
-            self.platform.edit(self.chance.choice(refs), f"Changed {len(self.steps)}")
-
-    async def customer_deletes(self, desk: LittleDesk) -> None:
-        """An author takes a post back."""
-        if refs := self._inbound():
-            self.platform.delete(self.chance.choice(refs))
-
-    async def colleague_answers(self, desk: LittleDesk) -> None:
-        """Somebody of the team answers on the platform's own page."""
-        if refs := self._inbound():
-            ref = self.platform.posts[self.chance.choice(refs)].message.conversation_ref
-            self.platform.colleague(ref, f"Colleague {self.platform.number}")
-
-    async def pull(self, desk: LittleDesk) -> None:
-        """The desk brings in what is new; the source may fail."""
-        if self.chance.random() < 0.15:
-            desk.connector.pull_errors.append(self.chance.choice(
-                [Unavailable("down"), RateLimited("slow", retry_after=30), BadAnswer("?"), KeyError("?")]))
-        desk.connector.limit = self.chance.choice([3, 100])
-        desk.collector.poke()
-        await desk.collector.turn()
-
-    async def reply(self, desk: LittleDesk) -> None:
-        """An agent answers an open conversation."""
-        rows = desk.store.reader.rows("SELECT ref FROM conversation WHERE state = 'open' ORDER BY id")
-        if rows:
-            hold = self.chance.choice([0, 0, 5 * SECOND])
-            desk.reply(self.chance.choice(rows)[0], f"Answer {desk.written} of {desk.agent}", hold=hold,
-                       to=f"slot {desk.agent} {desk.written}")
-
-    async def send(self, desk: LittleDesk) -> None:
-        """The sender takes its turn; the line may misbehave."""
-        if self.chance.random() < 0.5:
-            desk.connector.faults.append(self.chance.choice(FAULTS))
-        if self.chance.random() < 0.1:
-            instead = [Unsure("?"), ValueError("?"), Unavailable("x"), None]
-            desk.connector.read_errors.append(self.chance.choice(instead))
-        if self.chance.random() < 0.02:
-            desk.connector.read_errors.append(Absent())
-        if self.chance.random() < 0.1:
-            desk.connector.thread_errors.append(self.chance.choice([Unavailable("down"), BadAnswer("?")]))
-        desk.sender.poke()
-        await desk.sender.turn()
-
-    def _entries(self, desk: LittleDesk, *states: SendState) -> list[OutboxEntry]:
-        found = outbox.list(desk.store.reader, unsettled_only=True, limit=1_000)
-        return [e for e in found if e.state in states and e.out is not None]
-
-    async def undo(self, desk: LittleDesk) -> None:
-        """An agent takes a reply back while it is held."""
-        if entries := self._entries(desk, SendState.HELD):
-            entry = self.chance.choice(entries)
-            desk.store.write_now(lambda db: outbox.cancel(db, entry.id, desk.agent, self.clock.now()))
-
-    async def person_decides(self, desk: LittleDesk) -> None:
-        """An agent looks at the platform and settles, sends again or takes back what stands still."""
-        for entry in self._entries(desk, SendState.STOPPED, SendState.NEEDS_HUMAN, SendState.REFUSED)[:3]:
-            self._decide(desk, entry)
-
-    def _decide(self, desk: LittleDesk, entry: OutboxEntry) -> None:
-        if any(out.client_id == entry.client_id for _, out, _ in self.platform.late):
-            return  # it is still under way: a person cannot know either
-        now = self.clock.now()
-        if self.platform.copies(entry.client_id):
-            desk.store.write_now(lambda db: outbox.settle(db, entry.id, desk.agent, now, rulebook()))
-        elif entry.attempts or self.chance.random() < 0.6:
-            desk.store.write_now(lambda db: outbox.release(db, entry.id, desk.agent, now))
-        else:
-            desk.store.write_now(lambda db: outbox.cancel(db, entry.id, desk.agent, now))
-
-    async def kill(self, desk: LittleDesk) -> None:
-        """The process ends without a word."""
-        self.kills += 1
-        desk.restart()
-
-    async def kill_soon(self, desk: LittleDesk) -> None:
-        """It will end at one of the next steps of its store."""
-        left = self.chance.randint(1, 60)
-
-        def count(name: str) -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                raise Killed
-
-        desk.faults = count
-
-    async def time_passes(self, desk: LittleDesk) -> None:
-        """Minutes, or an hour."""
-        self.pass_time(self.chance.choice([10 * SECOND, MINUTE, 3 * MINUTE, 20 * MINUTE, HOUR]))
-
-    async def clock_jumps(self, desk: LittleDesk) -> None:
-        """The desks' clock is set, forward or back."""
-        if self.jumps:
-            self.clock.advance(self.chance.choice([-HOUR, -10 * SECOND, 10 * SECOND, 2 * HOUR]))
-
-    def _some(self, desk: LittleDesk, state: State) -> int | None:
-        rows = desk.store.reader.rows("SELECT id FROM conversation WHERE state = ? ORDER BY id", state.value)
-        return int(self.chance.choice(rows)[0]) if rows else None
-
-    def _change(self, desk: LittleDesk, number: int, action: str, changes: dict[str, object]) -> None:
-        now = self.clock.now()
-
-        def work(db: Db) -> None:
-            decisions.write(db, number, changes)
-            ledger.write(db, at=now, agent=desk.agent, action=action, conversation_id=number, source=SOURCE)
-            ranking.refresh(db, [number], rulebook(), now)
-
-        desk.store.write_now(work)
-
-    async def snooze(self, desk: LittleDesk) -> None:
-        """An agent puts a conversation aside for a while."""
-        number = self._some(desk, State.OPEN)
-        if number is not None:
-            self._change(desk, number, "snoozed", {
-                "state": "snoozed", "snoozed_until": self.clock.now() + self.chance.choice([MINUTE, HOUR])})
-
-    async def dispose(self, desk: LittleDesk) -> None:
-        """An agent decides that no answer is needed."""
-        number = self._some(desk, State.OPEN)
-        if number is not None:
-            self._change(desk, number, "disposed", {"state": "done", "disposition": "not_actionable",
-                                                    "disposed_at": self.clock.now()})
-
-    async def claim(self, desk: LittleDesk) -> None:
-        """An agent takes a conversation, here and at the source."""
-        number = self._some(desk, State.OPEN)
-        if number is not None:
-            until = self.clock.now() + 15 * MINUTE
-            desk.store.write_now(lambda db: claim(db, number, desk.agent, until))
-            desk.act(conversations.get(desk.store.reader, number).ref, Verb.CLAIM)
-
-    async def chores(self, desk: LittleDesk) -> None:
-        """Snoozes end, claims run out."""
-        await desk.engine.housekeeping(self.clock.now())
-
-    async def refresh(self, desk: LittleDesk) -> None:
-        """An agent opens a conversation and its thread is read."""
-        number = self._some(desk, State.OPEN)
-        if number is not None:
-            try:
-                await desk.engine.refresh(conversations.get(desk.store.reader, number).ref, SOURCE)
-            except DeskError:
-                return  # the screen would say so
-
     # what must hold -------------------------------------------------------------------------------------------------
 
     def check(self, *, full: bool) -> None:
-        """Compare the histories; everything when ``full``, else what can change from step to step."""
-        for desk in self.desks:
-            problems = checker.queue(desk)
-            if full:
-                problems += checker.sends(self.platform, desk) + _ledger(desk)
-            problems += [f"{client} has {p} copies" for client, p in self._copies().items() if p > 1]
-            self.demand(problems, desk)
+        """Look at what the last step touched; at everything when ``full``."""
+        for watch in self.watches:
+            self.demand(watch.look() + (watch.look_over() if full else []), watch.desks[0])
 
-    def _copies(self) -> dict[str, int]:
-        """Copies per reply among the last lines of the history."""
-        recent = {e.client_id for e in self.platform.history[-6:] if e.what == "copy"}
-        return {client: self.platform.copies(client) for client in recent}
-
-    def demand(self, problems: list[str], desk: LittleDesk) -> None:
+    def demand(self, problems: list[str], desk: NightDesk) -> None:
         """Fail with the seed and the way that led here."""
         if not problems:
             return
@@ -265,30 +142,39 @@ class NightShift:
 
     async def end(self) -> None:
         """The faults stop; time passes; persons decide: then nothing may be open, doubled or missing."""
+        self.platform.gone.clear()
         for desk in self.desks:
-            desk.restart()
-            for queue in (desk.connector.faults, desk.connector.read_errors, desk.connector.thread_errors,
-                          desk.connector.pull_errors, desk.connector.act_errors):
+            await self.restart(desk)
+            line = desk.connector
+            for queue in (line.faults, line.read_errors, line.thread_errors, line.pull_errors, line.act_errors,
+                          line.lost):
                 queue.clear()
-            desk.connector.limit = 100
+            line.limit = 100
         self.clock.at = max(self.clock.at, self.true_clock.at)
         for _ in range(60):
             self.pass_time(3 * MINUTE)
             for desk in self.desks:
                 desk.engine.poke()
                 await desk.sender.turn()
-                await self.person_decides(desk)
+                await night_people.person_decides(self, desk)
         for desk in self.desks:
             self.pass_time(MINUTE)
             await desk.pull()
-            open_ = [e for e in outbox.list(desk.store.reader, unsettled_only=True, limit=1_000)
-                     if e.state not in SETTLED]
-            self.demand([f"{e.client_id} is still {e.state}: {e.title}" for e in open_], desk)
-            self.demand(checker.sends(self.platform, desk, at_rest=True), desk)
-            self.demand(checker.messages(self.platform, desk), desk)
-            self.demand(checker.queue(desk) + _ledger(desk), desk)
-            if not self.jumps:
-                self.demand(_silent_doubles(self.platform.history, self.platform, desk), desk)
+        self.check(full=True)
+        for watch in self.watches:
+            self.demand(self._at_rest(watch), watch.desks[0])
+
+    def _at_rest(self, watch: Watch) -> list[str]:
+        desk = watch.desks[0]
+        db = desk.store.reader
+        problems = [f"{e.client_id} is still {e.state}: {e.title}"
+                    for e in outbox.list(db, unsettled_only=True, limit=1_000) if e.state not in SETTLED]
+        but = watch.forgotten | watch.not_here()
+        problems += checker.sends(self.platform, desk, at_rest=True) + checker.messages(self.platform, desk, but)
+        problems += [f"{ref} waits for approval here, and not there" for ref, in db.rows(
+            "SELECT ref FROM message WHERE pending = 1 AND deleted_at IS NULL")
+            if ref not in but and not self.platform.posts[ref].message.pending]
+        return problems + ([] if self.jumps else _silent_doubles(self.platform, watch))
 
     def close(self) -> None:
         """Let go of the files."""
@@ -296,32 +182,117 @@ class NightShift:
             desk.close()
 
 
-def _ledger(desk: LittleDesk) -> list[str]:
-    """Every reply that was queued is in the ledger, and what was sent is there once."""
-    rows = desk.store.reader.rows(
-        "SELECT o.client_id, (SELECT count(*) FROM ledger AS l WHERE l.action = 'sent' AND l.conversation_id = "
-        "o.conversation_id AND json_extract(l.detail, '$.entry') = o.id) FROM outbox AS o "
-        "WHERE o.state = 'sent' AND o.kind = 'reply'")
-    return [f"{client_id} is in the ledger as sent {count} times" for client_id, count in rows if count != 1]
+# what machines do -----------------------------------------------------------------------------------------------------
 
 
-def _silent_doubles(history: list[Event], platform: Platform, desk: LittleDesk) -> list[str]:
-    """Replies of this desk beside somebody else's with no word of the customer between, of which nobody was told."""
+async def pull(shift: NightShift, desk: NightDesk) -> None:
+    """The desk brings in what is new; the source may fail."""
+    chance = shift.chance
+    if chance.random() < 0.15:
+        desk.connector.pull_errors.append(chance.choice(
+            [Unavailable("down"), RateLimited("slow", retry_after=30), BadAnswer("?"), KeyError("?")]))
+    desk.connector.limit = chance.choice([3, 100])
+    desk.collector.poke()
+    await desk.collector.turn()
+
+
+async def send(shift: NightShift, desk: NightDesk) -> None:
+    """The sender takes its turn; the line may misbehave."""
+    chance, line = shift.chance, desk.connector
+    if chance.random() < 0.5:
+        line.faults.append(chance.choice(FAULTS))
+    if chance.random() < 0.1:
+        line.read_errors.append(chance.choice([Unsure("?"), ValueError("?"), Unavailable("x"), None]))
+    if chance.random() < 0.02:
+        line.read_errors.append(Absent())
+    if chance.random() < 0.1:
+        line.thread_errors.append(chance.choice([Unavailable("down"), BadAnswer("?")]))
+    if chance.random() < 0.05:
+        line.lost.append(chance.choice([Ambiguous("cut"), Killed(), RateLimited("slow", retry_after=30)]))
+    desk.sender.poke()
+    await desk.sender.turn()
+
+
+async def kill(shift: NightShift, desk: NightDesk) -> None:
+    """The process ends without a word."""
+    await shift.restart(desk)
+
+
+async def kill_soon(shift: NightShift, desk: NightDesk) -> None:
+    """It will end at one of the next steps of its store."""
+    desk.die_after(shift.chance.randint(1, 60))
+
+
+async def disk_fills(shift: NightShift, desk: NightDesk) -> None:
+    """There is no room for a while."""
+    desk.fill_disk(shift.chance.randint(1, 30))
+
+
+async def time_passes(shift: NightShift, desk: NightDesk) -> None:
+    """Minutes, or an hour."""
+    shift.pass_time(shift.chance.choice([10 * SECOND, MINUTE, 3 * MINUTE, 20 * MINUTE, HOUR]))
+
+
+async def clock_jumps(shift: NightShift, desk: NightDesk) -> None:
+    """The desks' clock is set, forward or back."""
+    if shift.jumps:
+        shift.clock.advance(shift.chance.choice([-HOUR, -10 * SECOND, 10 * SECOND, 2 * HOUR]))
+
+
+async def chores(shift: NightShift, desk: NightDesk) -> None:
+    """Snoozes end, claims run out, old texts go."""
+    now = shift.clock.now()
+    await desk.engine.housekeeping(now)
+    await desk.engine.recover(now)
+    await desk.engine.empty_old(now)
+
+
+async def refresh(shift: NightShift, desk: NightDesk) -> None:
+    """An agent opens a conversation and its thread is read."""
+    rows = desk.store.reader.rows("SELECT id FROM conversation WHERE state = 'open' ORDER BY id")
+    if rows:
+        await desk.engine.refresh(conversations.get(desk.store.reader, shift.chance.choice(rows)[0]).ref, SOURCE)
+
+
+async def rules_change(shift: NightShift, desk: NightDesk) -> None:
+    """Somebody writes other targets into the configuration while the desks run."""
+    target = shift.chance.choice([HOUR, 3 * HOUR, 6 * HOUR])
+    for each in shift.desks if shift.shared else [desk]:
+        each.go_by(target)
+    await rules_changed.follow(desk.desk)
+
+
+async def author_is_left_out(shift: NightShift, desk: NightDesk) -> None:
+    """An exclusion keeps an author's posts away from now on, or no longer."""
+    desk.connector.left_out ^= {f"c-c{shift.chance.randint(0, 400)}"}
+
+
+STEPS: dict[night_people.Step, int] = {
+    pull: 16, send: 26, kill: 2, kill_soon: 4, disk_fills: 2, time_passes: 12, clock_jumps: 1, chores: 2, refresh: 3,
+    rules_change: 1, author_is_left_out: 1,
+}
+
+
+def _silent_doubles(platform: FarSide, watch: Watch) -> list[str]:
+    """Replies of these desks beside somebody else's with no word of the customer between, of which nobody was told."""
     problems = []
-    for ref in {p.message.conversation_ref for p in platform.posts.values()}:
+    agents = {desk.agent for desk in watch.desks}
+    look = watch.db.value
+    for ref in platform.by_conversation.keys() - platform.begun.keys() - {*platform.merged, *platform.merged.values()}:
         posts = sorted(platform.visible(ref), key=lambda p: p.message.created_at)
         for one, other in itertools.pairwise(posts):
             both_out = one.message.direction is other.message.direction is Direction.OUT
-            if not both_out or one.by == other.by or desk.agent not in (one.by, other.by):
+            gone = one.message.deleted or other.message.deleted
+            if not both_out or gone or one.by == other.by or not agents & {one.by, other.by}:
                 continue
-            told = desk.store.reader.value(
-                "SELECT count(*) FROM ledger WHERE conversation_id = ? AND action IN ('answered_twice', 'resent')",
-                desk.conversation(ref))
+            told = look("SELECT count(*) FROM ledger WHERE action IN ('answered_twice', 'resent') "
+                        "AND conversation_id = (SELECT id FROM conversation WHERE ref = ?)", ref)
+            ours, theirs = (one, other) if one.by in agents else (other, one)
+            if {one.by, other.by} <= agents:
+                ours, theirs = other, one
+            knew = look("SELECT 1 FROM outbox AS o JOIN message AS m ON m.ref = ? WHERE o.client_id = ?"
+                        " AND m.id <= o.seen_message_id", theirs.message.ref, ours.client_id)
             apart = other.message.created_at - one.message.created_at
-            ours, theirs = (one, other) if one.by == desk.agent else (other, one)
-            knew = desk.store.reader.value(
-                "SELECT 1 FROM outbox AS o JOIN message AS m ON m.ref = ? WHERE o.client_id = ?"
-                " AND m.id <= o.seen_message_id", theirs.message.ref, ours.client_id)
             if not told and not knew and apart < DAY:
                 problems.append(f"{one.message.ref} and {other.message.ref} in {ref} answer the same words, silently")
     return problems

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.nothing_lost.conftest import Runs
+from tests.nothing_lost.night_people import STEPS as PEOPLE
+from tests.nothing_lost.night_shift import STEPS as MACHINES
 from tests.nothing_lost.night_shift import NightShift
 
 SEEDS = [int(seed) for seed in os.environ.get("NIGHT_SHIFT_SEEDS", "").split(",") if seed] or list(range(8))
@@ -37,10 +39,21 @@ async def test_a_seed_tells_the_same_story_twice(folder: Path) -> None:
     for name in ("one", "two"):
         shift = NightShift(3, folder / name)
         await shift.run(150)
-        stories.append([(e.at, e.what, e.client_id, e.ref, e.by) for e in shift.platform.history])
+        stories.append([*shift.steps, *((e.at, e.what, e.client_id, e.ref, e.by) for e in shift.platform.history)])
         shift.close()
     assert stories[0] == stories[1]
-    assert len(stories[0]) > 20
+    assert len(stories[0]) > 170
+
+
+async def test_every_kind_of_step_goes_through(folder: Path) -> None:
+    """A step that is always refused would prove nothing."""
+    taken: set[str] = set()
+    for seed in (100, 101, 102):
+        shift = NightShift(seed, folder / str(seed))
+        await shift.run(300)
+        taken |= shift.taken.keys()
+        shift.close()
+    assert {step.__name__ for step in PEOPLE | MACHINES} - taken == set()
 
 
 @pytest.mark.nightly
