@@ -255,5 +255,3 @@ def _terminal() -> Iterable[Check]:
         yield note("terminal", "it does not say that it shows 16 million colours", "The theme plain is made for that")
     if os.environ.get("TMUX"):
         yield note("terminal", "inside tmux", "For copying: set -g set-clipboard on")
-
-

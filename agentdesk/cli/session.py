@@ -211,4 +211,3 @@ def say_unsettled(desk: Desk, entries: Sequence[OutboxEntry]) -> None:
         what = entry.action.verb.value.replace("_", " ") if entry.action is not None else entry.kind.value
         output.say(f"#{entry.conversation_id} {entry.name}: {what} {state}" + (f": {it.title}" if it.title else "")
                    + (f" ({it.remedy})" if it.remedy else ""))
-

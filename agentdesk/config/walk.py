@@ -333,4 +333,3 @@ def _shape(node: Node) -> str:
 
 def _a_shape(node: Node) -> str:
     return f"a {_shape(node)}"
-

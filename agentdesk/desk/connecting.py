@@ -107,8 +107,6 @@ def _path(desk: Desk) -> Path:
     return desk.config_file
 
 
-
-
 def _check_label(label: str) -> None:
     if not re.fullmatch(SOURCE_LABEL.pattern, label) or len(label) > SOURCE_LABEL.most:
         raise UsageError(f"{inert_line(label, limit=60)} cannot be a source's name", f"It {SOURCE_LABEL.words}",

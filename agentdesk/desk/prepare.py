@@ -70,5 +70,3 @@ async def name_incidents(desk: Desk, incidents: Mapping[str, Iterable[Known]]) -
         ids = [found for known in members if (found := conversation_of(desk, known))]
         if ids:
             await inbox.set_incident(desk, ids, name)
-
-

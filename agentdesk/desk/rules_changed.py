@@ -53,4 +53,3 @@ def _mark(desk: Desk) -> str:
     it = desk.config
     told = msgspec.json.encode([it.calendars, it.policies, it.signals, desk.zone.key, __version__])
     return hashlib.blake2b(told, digest_size=16).hexdigest()
-

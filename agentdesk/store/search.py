@@ -281,6 +281,3 @@ class _Compiler:
         if first.isascii():
             near = f"({column} LIKE {self._bind(f'%{first}%')} OR octet_length({column}) <> length({column}))"
         return f"({near} AND has_words({column}, {self._bind(text)}, {int(open_end)}))"
-
-
-

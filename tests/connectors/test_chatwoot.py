@@ -141,7 +141,6 @@ def test_priorities_in_words_and_numbers(given_: str, word: str) -> None:
 # signing in ---------------------------------------------------------------------------------------------------------
 
 
-
 async def test_a_conversation_without_messages_holds_nothing_up(world: ChatwootWorld) -> None:
     server = world.server
     empty = server.begin(server.contact("Jane Doe", "jane@example.test"))

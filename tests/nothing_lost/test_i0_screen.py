@@ -179,4 +179,3 @@ async def _deliver(world: World, app: DeskApp, pilot: Pilot[int], fault: Fault, 
         await world.desk.connected().send_once(SOURCE)
     await until(pilot, lambda: any('"sent"' in row for row in told(path) if '"outbox"' in row))
     assert len([post for post in world.platform.posts if "w1" in str(post)]) <= 1
-

@@ -250,4 +250,3 @@ def _text(item: Any, name: str) -> str:
 def at_most(posts: int | None) -> int | None:
     """A count that can be stored."""
     return posts if posts is not None and 0 <= posts < 1 << 62 else None
-

@@ -221,4 +221,3 @@ class Writer:
 
     def _receipt(self, uri: str, record: dict[str, Any]) -> Receipt:
         return Receipt(ref=uri, url=post_url(uri), created_at=instant(record.get("createdAt")))
-

@@ -280,5 +280,3 @@ class ChatwootConnector(HttpConnector):
         if not (ref.isascii() and ref.isdecimal()) or not 0 < int(ref[:20]) < BIGGEST_ID:
             raise Rejected(f"{self.name}: {inert_line(ref, limit=60)} is no {what}'s number")
         return int(ref)
-
-

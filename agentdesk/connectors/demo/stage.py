@@ -181,5 +181,3 @@ def _second_thoughts(server: Server, event: Event, now: Millis) -> bool:
     text, raw = text_and_raw(event.edit)
     server.put(msgspec.structs.replace(heard, text=text, raw=raw, edited_at=now))
     return True
-
-

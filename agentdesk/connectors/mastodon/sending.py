@@ -335,5 +335,3 @@ def addressed(text: str, acct: str, domain: str) -> str:
     name, _, host = acct.partition("@")
     handle = name if host.lower() in ("", domain.lower()) else acct
     return text if names_them(text, acct, domain) else f"@{handle} {text}".rstrip()
-
-

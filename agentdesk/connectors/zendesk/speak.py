@@ -257,4 +257,3 @@ def _attachment(file: File) -> Attachment:
         size=file.size, url="" if infected else web_url(file.content_url),
         alt=inert_line("Zendesk found malware in it" if infected else ""),
     )
-

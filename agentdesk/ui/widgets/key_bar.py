@@ -200,5 +200,3 @@ class KeyBar(Lines):
 
 def _cells(key: tuple[str, str, str]) -> int:
     return cells_of(key[0]) + cells_of(key[1]) + 3
-
-
