@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from typing import TypeVar
 
 from agentdesk.connectors.base import Connector
-from agentdesk.errors import Conflict
+from agentdesk.errors import Conflict, DeskError
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import RemoteConversation
 from agentdesk.model.events import Changed, ClaimLost, Notice, OutboxChanged
@@ -18,6 +20,8 @@ from agentdesk.sync import outcome, tail
 from agentdesk.sync.frame import Frame, Words, words
 from agentdesk.sync.holder import Alive
 from agentdesk.sync.landed import note_back
+
+T = TypeVar("T")
 
 
 class Book:
@@ -81,7 +85,12 @@ class Book:
                 return None, seen
             return outbox.start(db, entry.id, sender, now, there), seen
 
-        started, seen = await self.frame.store.write(work)
+        def never_began(db: Db) -> None:
+            if db.value("SELECT 1 FROM outbox WHERE id = ? AND state = 'sending' AND sender = ? AND attempts = ?",
+                        entry.id, sender, entry.attempts + 1):
+                outbox.retry_at(db, entry.id, now, "", never_left=entry.first_try_at is None)
+
+        started, seen = await self._written(work, never_began)
         if seen.twin_ref:
             self.twins.add(entry.id)
         if seen.stop:
@@ -108,7 +117,7 @@ class Book:
                              self.frame.rulebook, now)
             return twice, failed
 
-        twice, failed = await self.frame.store.write(work)
+        twice, failed = await self._written(work, work)
         self.say(entry, SendState.SENT)
         if twice:
             self.frame.tell_answered_twice(entry.conversation_id)
@@ -155,7 +164,7 @@ class Book:
                 outbox.unknown(db, entry.id, "The desk was closed while it was on its way",
                                "It is looked for by itself", at)
 
-        self.frame.store.write_now(work)
+        self._last_words(work)
 
     async def ask_person(self, entry: OutboxEntry, said: Words) -> None:
         """Nothing more can be found out by itself."""
@@ -197,6 +206,25 @@ class Book:
                                       action=entry.action is not None))
         self.frame.emit(Changed(conversation_ids=(entry.conversation_id,)))
 
+    async def _written(self, work: Callable[[Db], T], stopped: Callable[[Db], object]) -> T:
+        """Write something down; when we are being stopped meanwhile, ``stopped`` is what is written last."""
+        try:
+            return await self.frame.store.write(work)
+        except asyncio.CancelledError:
+            self._last_words(stopped)
+            raise
+
+    def _last_words(self, work: Callable[[Db], object]) -> None:
+        """Write down how things stand when we are stopped; where that fails we end all the same, and it is recovered.
+
+        It blocks: nothing that is awaited comes back to us any more.
+        """
+        try:
+            self.frame.store.write_now(work)
+        except DeskError as error:
+            said = words(error, self.name)
+            self.frame.emit(Notice(level="error", text=said.line, remedy=said.remedy))
+
     async def _move(self, entry: OutboxEntry, state: SendState, said: Words, work: Callable[[Db], None]) -> bool:
         """Change an entry unless somebody else changed it since we looked; True when it was changed."""
 
@@ -206,7 +234,7 @@ class Book:
                 work(db)
             return still
 
-        moved = await self.frame.store.write(guarded)
+        moved = await self._written(guarded, guarded)
         if moved:
             self.say(entry, state, said.line)
         return moved

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from agentdesk.connectors.base import Connector
-from agentdesk.errors import AuthError, DeskError, Gone, RateLimited, Rejected, SourceError, Unavailable
+from agentdesk.errors import AuthError, Gone, RateLimited, Rejected, SourceError, Unavailable
 from agentdesk.model.clock import MINUTE, SECOND, Millis
 from agentdesk.model.events import Notice
 from agentdesk.model.outgoing import OutboxEntry, OutKind, Receipt, SendState
@@ -196,7 +196,7 @@ class Sender:
             async with asyncio.timeout(SEND_LIMIT_S):
                 receipt = await self.connector.send(started.out)
         except asyncio.CancelledError:
-            self._cut_off(started)
+            self._book.cut_off(started)
             raise
         except Exception as error:  # sorted by what it proves
             return await self._failed(started, error, never_left=entry.first_try_at is None)
@@ -214,19 +214,11 @@ class Sender:
             async with asyncio.timeout(SEND_LIMIT_S):
                 await self.connector.act(started.action)
         except asyncio.CancelledError:
-            self._cut_off(started)
+            self._book.cut_off(started)
             raise
         except Exception as error:  # sorted by what it proves
             return await self._failed(started, error)
         return await self._sent(started, Receipt())
-
-    def _cut_off(self, entry: OutboxEntry) -> None:
-        """Write down that an attempt was cut off; where that fails we end all the same, and it is recovered later."""
-        try:
-            self._book.cut_off(entry)
-        except DeskError as error:
-            said = words(error, self.name)
-            self.frame.emit(Notice(level="error", text=said.line, remedy=said.remedy))
 
     async def _failed(self, entry: OutboxEntry, error: Exception, *, never_left: bool = True) -> bool:
         """Write down what a failed attempt means; True when reading back found it after all.
