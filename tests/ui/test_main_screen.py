@@ -628,6 +628,20 @@ async def test_names_of_sources_stand_whole_as_long_as_there_is_room(world: Worl
         assert " " * 4 not in drawn[narrowest]
 
 
+async def test_a_source_in_trouble_is_named_on_every_width(world: World) -> None:
+    async with running(world) as (app, pilot):
+        await until(pilot, lambda: "open 0" in screen_text(app))
+        state, status = find.sources(world.desk)[0], app.main.query_one(StatusBar)
+        status.put(sources=[msgspec.structs.replace(state, state=how, name=f"{name}:acme", letter=name[0].upper())
+                            for name, how in (("chatwoot", "auth"), ("file", "offline"), ("mastodon", "ok"),
+                                              ("rt", "ok"), ("zammad", "ok"), ("zendesk", "ok"))])
+        for width, words in ((160, "○ chatwoot sign in again  ○ file offline  ● mastodon"),
+                             (120, "○ C sign in again ○ F offline ● M ● R ● Z ● Z "),
+                             (80, "○ C sign in again ○ F offline ● ● ● ● "), (60, "○ C sign in ○ F offline ● 4 "),
+                             (50, "○ C ○ F ● 4 ")):
+            assert words in status._make(width, world.clock.now()).text, width
+
+
 async def test_long_work_shows_how_far_it_is(world: World) -> None:
     async with running(world) as (app, pilot):
         world.desk.emit(Progress(task="Fetching history", done=1200, total=5000))

@@ -60,7 +60,7 @@ class MastodonConnector(HttpConnector):
         it = await servers.look(self._client)
         granted, warnings = await self._granted()
         if it.family.stream != "none" and not self._stream.allowed(it.stream_url):
-            warnings.append("its news come from another host, which is not sent the token: it is asked every half "
+            warnings.append("its news comes from another host, which is not sent the token: it is asked every half "
                             "minute instead")
         async with self._signing_in:
             self._speaker.me, self._speaker.my_acct, self._speaker.domain = me.ref, me.acct, it.domain

@@ -18,6 +18,9 @@ from agentdesk.ui.widgets.when import clock_time, short_left
 TROUBLE = {"retry": "retry", "offline": "offline", "auth": "sign in again", "stopped": "stopped", "new": "connecting",
            "empty": "shows nothing"}
 """The word for a source that is not well."""
+LEVELS = ("full", "short", "trouble", "tight", "bare")
+"""How much is said of the sources, as far as there is room: names; letters; letters of those that are not well; the
+others only counted, and words only where a person must act; no words."""
 
 
 class StatusBar(Lines):
@@ -69,11 +72,23 @@ class StatusBar(Lines):
                                               style("dim", self.ground))]
             return spread(left, right, width, fill)
         room -= left[0].cell_length
-        for names in ("full", "short", "none"):
-            parts = [part for one in self.sources for part in source_parts(one, now, self.palette, self.ground, names)]
-            if names == "none" or sum(part.cell_length for part in parts) <= room:
-                return spread([*left, *parts], right, width, fill)
-        return spread(left, right, width, fill)
+        parts: list[Segment] = []
+        for names in LEVELS:
+            parts = self._told(now, names)
+            if sum(part.cell_length for part in parts) <= room:
+                break
+        return spread([*left, *parts], right, width, fill)
+
+    def _told(self, now: Millis, names: str) -> list[Segment]:
+        """The sources, one after the other; at the last levels those that are well are a number at the end."""
+        palette, counted = self.palette, names in ("tight", "bare")
+        shown = [one for one in self.sources if one.state != "ok" or not counted]
+        parts = [part for one in shown for part in source_parts(one, now, palette, self.ground, names)]
+        well = len(self.sources) - len(shown)
+        if well:
+            parts += [seg(f" {palette.glyphs.up}", palette.style("ok", self.ground)),
+                      seg(f" {well}", palette.style("dim", self.ground))]
+        return parts
 
     def _figures(self, width: int, clock: str, agent: str) -> list[Segment]:
         """The right end; what matters least goes first when it is narrow."""
@@ -104,10 +119,9 @@ class StatusBar(Lines):
 
 
 def source_parts(one: SourceState, now: Millis, palette: Palette, ground: str, names: str = "full") -> list[Segment]:
-    """A source as glyph, name, and a word when it is not well; ``names`` full, short (a letter) or none."""
+    """A source as glyph, name, and a word when it is not well; ``names`` is one of the levels."""
     style, glyphs = palette.style, palette.glyphs
     kind, _, label = one.name.partition(":")
-    name = {"full": kind if kind != "demo" else label or kind, "short": one.letter, "none": ""}[names]
     if one.state == "ok":
         glyph, ink, word = glyphs.up, "ok", ""
     elif one.state == "paused":
@@ -118,10 +132,14 @@ def source_parts(one: SourceState, now: Millis, palette: Palette, ground: str, n
             word += f" {short_left(one.next_try_at, now)}"
     else:
         glyph, ink, word = glyphs.down, "late", TROUBLE.get(one.state, one.state)
+    letter = one.letter if names == "short" or word else ""
+    name = (kind if kind != "demo" else label or kind) if names == "full" else letter
+    if names == "tight" and one.state == "auth":
+        word = "sign in"
     lead = "  " if names == "full" else " "
     parts = [seg(lead, style("text", ground)), seg(glyph, style(ink, ground))]
     if name:
         parts.append(seg(" " + name, style("dim" if not word or one.state == "paused" else ink, ground)))
-    if word and (names != "none" or ink == "late"):
+    if word and names != "bare" and (names != "tight" or ink == "late"):
         parts.append(seg(" " + word, style(ink, ground)))
     return parts
