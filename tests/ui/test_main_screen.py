@@ -637,7 +637,7 @@ async def test_a_source_in_trouble_is_named_on_every_width(world: World) -> None
                                               ("rt", "ok"), ("zammad", "ok"), ("zendesk", "ok"))])
         for width, words in ((160, "○ chatwoot sign in again  ○ file offline  ● mastodon"),
                              (120, "○ C sign in again ○ F offline ● M ● R ● Z ● Z "),
-                             (80, "○ C sign in again ○ F offline ● ● ● ● "), (60, "○ C sign in ○ F offline ● 4 "),
+                             (84, "○ C sign in again ○ F offline ● ● ● ● "), (60, "○ C sign in ○ F offline ● 4 "),
                              (50, "○ C ○ F ● 4 ")):
             assert words in status._make(width, world.clock.now()).text, width
 
