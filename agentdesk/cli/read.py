@@ -231,16 +231,14 @@ def sources(ctx: click.Context, quarantine: str, gappy: str, looked: str, style:
             _gaps(desk, gappy, style)
             return
         found = find.sources(desk)
-        there = {it.name for it in found} if desk.demo else {one.full_name for one in desk.config.sources}
-        values = [output.plain(it) | {"configured": it.name in there} for it in found]
         rows: list[dict[str, object]] = [
-            {"source": s.name, "state": s.state if s.name in there else "not configured", "again": _again(desk, s),
+            {"source": s.name, "state": s.state if s.configured else "not configured", "again": _again(desk, s),
              "trouble": s.title, "why": s.cause, "next": s.remedy,
              "last ok": say(s.last_ok_at, desk.now(), desk.zone) if s.last_ok_at else "never",
              "lag": _span(find.lag(desk, s.name)), "gaps": s.gaps or "", "set aside": s.rejects or "",
              "connector": s.package or "built in",
              "budget": f"{s.budget.left} of {s.budget.limit}" if s.budget is not None else ""} for s in found]
-        _write(style, values, rows, NO_SOURCES)
+        _write(style, found, rows, NO_SOURCES)
 
 
 def _again(desk: Desk, it: SourceState) -> str:

@@ -149,7 +149,10 @@ def sources(desk: Desk) -> list[SourceState]:
     new = [SourceState(name=one.full_name, kind=one.kind, letter=one.letter or one.kind[:1].upper(),
                        state="paused" if one.paused else "new")
            for one in desk.config.sources if one.full_name not in kept]
-    return [_with_package(state) for state in sorted([*kept.values(), *new], key=lambda state: state.name)]
+    asked = {*desk.connectors, *(one.full_name for one in desk.config.sources)}
+    there = [it if desk.demo or it.name in asked else msgspec.structs.replace(it, configured=False)
+             for it in (*kept.values(), *new)]
+    return [_with_package(state) for state in sorted(there, key=lambda state: state.name)]
 
 
 def quarantined(desk: Desk, source: str) -> list[Quarantined]:

@@ -45,6 +45,8 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True):
     """The requests that the server still allows; None when it does not say."""
     skew: Millis | None = None
     """How far the server's clock is ahead of ours; None when it does not say."""
+    configured: bool = True
+    """False for one that nobody asks: it was taken out of the configuration, or a file was read in under its name."""
 
 
 class OpenGap(msgspec.Struct, frozen=True, kw_only=True):

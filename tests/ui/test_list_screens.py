@@ -153,6 +153,21 @@ async def test_a_source_in_trouble_says_why_and_what_to_do(world: World) -> None
         await until(pilot, lambda: "trying again in 0:07" in screen_text(app))
 
 
+async def test_a_source_that_was_taken_out_of_the_configuration_is_no_trouble(world: World) -> None:
+    def taken_out(db: Db) -> None:
+        sources.ensure(db, "rt:gone", "rt", "R")
+        sources.note_failure(db, "rt:gone", "stopped", "The keyring cannot be used", "", "", world.clock.now())
+
+    world.desk.store.write_now(taken_out)
+    app = app_over(world)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: [it.name for it in app.main.status.sources] == [SOURCE])
+        text = await opened(app, pilot, SourcesScreen())
+        assert "rt:gone  not in the configuration" in text
+        assert "keyring" not in text
+        assert "with trouble" not in text
+
+
 async def test_an_answer_without_news_shows_as_an_answer(world: World) -> None:
     app = app_over(world)
     async with app.run_test(size=(120, 36)) as pilot:

@@ -77,7 +77,7 @@ class SourcesScreen(ListScreen):
 
     def heading(self) -> Row:
         """How many there are, and how many have trouble."""
-        trouble = sum(it.state not in ("ok", "new", "paused") for it in self._sources)
+        trouble = sum(it.configured and it.state not in ("ok", "new", "paused") for it in self._sources)
         trouble_words = f"{trouble} with trouble · " if trouble else ""
         keys = "Enter asks one now · p pauses it" if self.size.width >= 100 else "Enter asks · p pauses"
         return heading("Sources", len(self._sources), f"{trouble_words}{keys}" if self._sources else "")
@@ -90,6 +90,9 @@ class SourcesScreen(ListScreen):
         return [Block(self._rows(it), it.name) for it in self._sources]
 
     def _rows(self, it: SourceState) -> tuple[Row, ...]:
+        if not it.configured:
+            rest = "not in the configuration: what is stored stays, nothing is asked"
+            return (*paragraph(f"{self.desk_app.palette.glyphs.down} {it.name}  {rest}", self.room, "dim", 3, 2), BLANK)
         now, glyphs = self.desk.now(), self.desk_app.palette.glyphs
         sign = {"ok": glyphs.up, "new": glyphs.down, "paused": glyphs.paused}.get(it.state, glyphs.trouble)
         sign = glyphs.down if it.state in ("offline", "stopped") else sign

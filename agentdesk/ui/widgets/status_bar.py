@@ -42,7 +42,7 @@ class StatusBar(Lines):
     def put(self, *, sources: Sequence[SourceState] | None = None, counts: Counts | None = None,
             progress: str | None = None) -> None:
         """Take in what is different and redraw if it shows."""
-        self.sources = tuple(sources) if sources is not None else self.sources
+        self.sources = tuple(it for it in sources if it.configured) if sources is not None else self.sources
         self.counts = counts if counts is not None else self.counts
         self.progress = progress if progress is not None else self.progress
         self.tick(self.desk_app.desk.now())
