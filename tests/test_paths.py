@@ -59,7 +59,7 @@ def test_a_profile_is_named_like_a_folder(name: str) -> None:
     ("given", "used"),
     [("/run/user/7", True), ("/run/user/7/", True), ("", False), ("/tmp", False), ("/tmp/run-7", False),
      ("/run/../tmp/x", False), ("/var/tmp/x", False), ("/dev/shm/x", False), ("relative", False), (None, False)],
-)  # fmt: skip
+)
 def test_the_socket_is_never_in_a_shared_folder(
     given: str | None, used: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -113,7 +113,7 @@ def test_folders_are_made_private_whatever_the_umask(tmp_path: Path, umask: int)
 
 
 @pytest.mark.parametrize(("found", "can"), [(0o755, "read"), (0o750, "read"), (0o701, "read"), (0o770, "write"),
-                                            (0o777, "write"), (0o702, "write"), (0o1777, "write")])  # fmt: skip
+                                            (0o777, "write"), (0o702, "write"), (0o1777, "write")])
 def test_a_folder_open_to_others_is_refused_with_a_remedy_that_works(tmp_path: Path, found: int, can: str) -> None:
     folder = tmp_path / "a b"
     folder.mkdir()
@@ -227,7 +227,7 @@ def test_a_planted_name_for_the_new_file_is_not_used(tmp_path: Path, monkeypatch
     ("call", "number", "kind"),
     [("fsync", 28, StoreFull), ("fsync", 122, StoreFull), ("fchmod", 30, StoreReadOnly), ("open", 13, StoreReadOnly),
      ("open", 30, StoreReadOnly), ("open", 28, StoreFull), ("fsync", 5, StoreError)],
-)  # fmt: skip
+)
 def test_a_failing_disk_leaves_the_old_file_and_no_litter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, kind: type[StoreError]
 ) -> None:

@@ -40,7 +40,7 @@ def test_a_secret_gives_itself_only_when_asked() -> None:
     shown = [
         repr(secret), str(secret), f"{secret}", f"{secret!r:>40}", format(secret, "s"), f"{secret:>9}",
         repr([secret]), repr({"token": secret}), f"{[secret]}",
-    ]  # fmt: skip
+    ]
     assert all(CANARY not in text and HIDDEN in text for text in shown)
     assert str(secret) == HIDDEN
 
@@ -167,7 +167,7 @@ async def test_a_failing_command_cannot_betray_what_it_printed() -> None:
     code = f"import sys; print({CANARY!r}); sys.stderr.write('wrong: ' + {CANARY!r}); sys.exit(1)"
     with pytest.raises(SecretError) as error:
         await read(SecretRef(kind="command", command=(sys.executable, "-c", "exec(__import__('os').environ['CODE'])")),
-                   environ={"CODE": code})  # fmt: skip
+                   environ={"CODE": code})
     assert CANARY not in str(error.value)
     assert f"wrong: {HIDDEN}" in error.value.cause
 
@@ -418,7 +418,7 @@ async def test_only_the_keyring_can_be_filled() -> None:
     "name",
     ["keyring.backends.null.Keyring", "keyrings.alt.file.PlaintextKeyring", "keyring.backends.chainer.ChainerBackend",
      "keyring.backends.fail.Keyring", "some.module.that.Runs"],
-)  # fmt: skip
+)
 async def test_a_backend_that_the_environment_names_is_not_trusted(name: str) -> None:
     with pytest.raises(SecretError, match="not one to trust") as error:
         await read(ENTRY, environ={"PYTHON_KEYRING_BACKEND": name})
@@ -469,13 +469,13 @@ async def test_a_host_without_any_keyring_names_the_ways_on(monkeypatch: pytest.
 
 
 @given(st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=4, max_size=40),
-       st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=40))  # fmt: skip
+       st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=40))
 def test_no_usual_spelling_of_a_secret_stays(value: str, around: str) -> None:
     assume(not set("•…/") & set(value + around))
     spellings = [
         value, quote(value, safe=""), json.dumps(value), repr(value), json.dumps({"a": value}, ensure_ascii=False),
         base64.b64encode(value.encode()).decode(),
-    ]  # fmt: skip
+    ]
     for spelling in spellings:
         shown = redact(around + " " + spelling + " " + around, [Secret(value)])
         assert value not in shown

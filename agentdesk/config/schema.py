@@ -146,7 +146,7 @@ class UiConfig(Section, frozen=True, kw_only=True):
     editor: Annotated[str, Text(0, 400)] = ""
     """The command that edits a reply outside; empty for $VISUAL or $EDITOR."""
     bell: bool = False
-    """Ring the terminal's bell when a clock runs out."""
+    """Notify, or ring the bell where the terminal cannot, when messages come in while it is not in front."""
     key_hint: Annotated[Millis, Length(0, MINUTE)] | None = 300
     """How long after a first key the possible next ones are shown; off for never."""
 

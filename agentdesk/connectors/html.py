@@ -18,7 +18,7 @@ _SPACED = frozenset(("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table
 _BLOCKS = _SPACED | {
     "address", "article", "aside", "body", "center", "dd", "details", "dialog", "div", "dt", "fieldset", "figcaption",
     "figure", "footer", "form", "header", "li", "main", "nav", "section", "summary", "tr",
-}  # fmt: skip
+}
 _CELLS = ("td", "th")
 _SKIPPED = frozenset(("title", "template", "svg"))
 _SPACE = re.compile(r"[ \t\r\n\f\u00a0]+")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from agentdesk.desk import inbox, people
 from agentdesk.desk.desk import Desk
-from agentdesk.store import settings
+from agentdesk.store import conversations, customers, settings
 
 DONE = "prepared"
 Known = tuple[str, str]
@@ -25,14 +25,12 @@ async def mark_prepared(desk: Desk) -> None:
 
 def customer_of(desk: Desk, known: Known) -> int:
     """The customer with this identity; 0 when nobody has it yet."""
-    found = desk.store.reader.value("SELECT customer_id FROM identity WHERE source = ? AND ref = ?", *known)
-    return int(found or 0)
+    return customers.by_identity(desk.store.reader, *known) or 0
 
 
 def conversation_of(desk: Desk, known: Known) -> int:
     """The conversation with this ref; 0 when it is not here yet."""
-    found = desk.store.reader.value("SELECT id FROM conversation WHERE source = ? AND ref = ?", *known)
-    return int(found or 0)
+    return conversations.by_ref(desk.store.reader, *known) or 0
 
 
 async def link_persons(desk: Desk, groups: Iterable[tuple[Known, ...]]) -> None:

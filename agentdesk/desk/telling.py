@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from agentdesk.connectors.base import Connector
 from agentdesk.model.capability import Caps
-from agentdesk.model.clock import MINUTE, Millis
+from agentdesk.model.clock import Millis
 from agentdesk.model.page import Account
+from agentdesk.model.source import SKEW_TOLD
 from agentdesk.rules.times import length_words
 
-SKEW: Millis = 2 * MINUTE
-"""A difference between our clock and a server's that is told."""
 _ABLE = (("can_reply", "reply"), ("can_note", "leave notes"), ("can_dm", "write in private"),
          ("can_open", "open tickets"),
          ("can_assign", "assign"), ("can_status", "set the status"), ("can_priority", "set the priority"),
@@ -49,7 +48,7 @@ def limits(connector: Connector, now: Millis) -> list[str]:
         until = budget.resets_at
         again = f", anew in {length_words(until - now)}" if until is not None and until > now else ""
         found.append(f"{budget.left:,} of {budget.limit:,} requests left{again}")
-    if skew is not None and abs(skew) > SKEW:
+    if skew is not None and abs(skew) > SKEW_TOLD:
         way = "behind" if skew > 0 else "ahead of"
         found.append(f"This machine's clock is {length_words(abs(skew))} {way} the server's; set it")
     return found

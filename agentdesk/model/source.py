@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from agentdesk.model.clock import Millis
+from agentdesk.model.clock import MINUTE, Millis
 from agentdesk.model.page import Account, Budget
 
+SKEW_TOLD: Millis = 2 * MINUTE
+"""A difference between our clock and a server's that is worth telling."""
 ANEW = ""
 """A cursor that says: begin anew."""
 NOTHING = "The source shows nothing at all, but conversations of it are open here"

@@ -24,10 +24,10 @@ _TO_CUSTOMER = (OutKind.REPLY, OutKind.DM, OutKind.EDIT)
 
 _WIDTH = {
     Visibility.INTERNAL: 0, Visibility.DIRECT: 1, Visibility.FOLLOWERS: 2, Visibility.UNLISTED: 3, Visibility.PUBLIC: 4,
-}  # fmt: skip
+}
 _SEEN_BY = {
     Visibility.FOLLOWERS: "a followers-only", Visibility.UNLISTED: "an unlisted", Visibility.PUBLIC: "a public",
-}  # fmt: skip
+}
 _BRACES = re.compile(r"\{\{[^{}]{0,80}\}\}|\{%[^{}]{0,80}%\}|\{\{|\}\}")
 _GAP_WORDS = (
     "name|first name|last name|customer|agent|order|order number|number|date|time|day|amount|price|link|url|address|"
@@ -124,7 +124,7 @@ def _private(facts: GuardFacts) -> Iterator[Warning]:
         yield Warning(
             "private", f"Private data in {_SEEN_BY[facts.visibility]} reply: {named}{rest}",
             f"Take it out, {_elsewhere(facts)}{ANYWAY}.",
-        )  # fmt: skip
+        )
 
 
 def _elsewhere(facts: GuardFacts) -> str:
@@ -150,7 +150,7 @@ def _wider(facts: GuardFacts) -> Iterator[Warning]:
         yield Warning(
             "wider", f"The customer wrote {_seen(theirs)}, this reply is {_seen(facts.visibility)}",
             f"Change who can read it, {ANYWAY}.",
-        )  # fmt: skip
+        )
 
 
 def _seen(visibility: Visibility) -> str:
@@ -176,12 +176,12 @@ def _repeated(facts: GuardFacts) -> Iterator[Warning]:
         times = "" if facts.same_to_customer == 1 else f" {facts.same_to_customer} times"
         yield Warning(
             "repeated", f"This customer was sent the same text before{times}", f"Say it in other words, {ANYWAY}.",
-        )  # fmt: skip
+        )
     if facts.same_to_others >= facts.repeat_limit:
         yield Warning(
             "repeated_others", f"{facts.same_to_others} other customers were sent the same text today",
             f"Say what is special about this one, {ANYWAY}.",
-        )  # fmt: skip
+        )
 
 
 def _unedited(facts: GuardFacts) -> Iterator[Warning]:

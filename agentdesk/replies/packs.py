@@ -190,7 +190,7 @@ class _Item:
         made = Canned(
             name=name, title=self._line("title") or name, text=text, kind=cast(Literal["reply", "snippet"], kind),
             tags=self._tags(), lang=self._line("lang"), hints=self._hints(), source=file,
-        )  # fmt: skip
+        )
         return made if len(self.problems) == self.before else None
 
     def _wrong(self, key: str, reason: str) -> None:

@@ -31,9 +31,9 @@ TESTS = ("defined", "undefined")
 _ALLOWED = frozenset({
     "Template", "Output", "TemplateData", "Name", "Getattr", "Const", "If", "CondExpr", "Filter", "Compare", "Operand",
     "And", "Or", "Not", "Test", "Concat",
-})  # fmt: skip
+})
 _NAMES = {"For": "a loop", "Call": "a call", "Assign": "an assignment", "Macro": "a macro", "Include": "an include",
-          "Getitem": "an index", "List": "a list", "Dict": "a dictionary", "Tuple": "a list"}  # fmt: skip
+          "Getitem": "an index", "List": "a list", "Dict": "a dictionary", "Tuple": "a list"}
 _RESERVED = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
 
 Values: TypeAlias = Mapping[str, str | Mapping[str, str]]
@@ -157,7 +157,7 @@ def _environment() -> SandboxedEnvironment:
     environment = Environment(
         undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
         finalize=finalize,
-    )  # fmt: skip
+    )
     environment.globals.clear()
     environment.filters = {name: environment.filters[name] for name in FILTERS}
     environment.tests = {name: environment.tests[name] for name in TESTS}

@@ -275,7 +275,7 @@ class Reader:
         place = order.index(mark)
         stands: Callable[[int], bool] = {
             ">": lambda n: n > place, ">=": lambda n: n >= place, "<": lambda n: n < place, "<=": lambda n: n <= place,
-        }[sign]  # fmt: skip
+        }[sign]
         chosen = tuple(name for n, name in enumerate(order) if stands(n))
         if not chosen:
             self._refuse(piece.at, piece.raw, "No severity stands there.", f"They are, worst last: {', '.join(order)}.")

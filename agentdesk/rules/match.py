@@ -73,7 +73,7 @@ def holds(node: Node, subject: Subject, agent: str, now: Millis) -> bool:
 
 _OPS: dict[str, Callable[[int, int], bool]] = {
     ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le, "=": operator.eq,
-}  # fmt: skip
+}
 
 
 def _flag(name: str, subject: Subject, agent: str, now: Millis) -> bool:

@@ -22,7 +22,7 @@ BURST: tuple[tuple[int, float], ...] = ((6, 4.0), (3, 2.0))
 PRIORITY: dict[str, float] = {
     "emergency": 10.0, "blocker": 10.0, "critical": 10.0, "urgent": 10.0, "p1": 10.0, "kritisch": 10.0, "urgente": 10.0,
     "high": 4.0, "important": 4.0, "p2": 4.0, "hoch": 4.0, "alta": 4.0, "haute": 4.0,
-}  # fmt: skip
+}
 """Points by what a help desk calls its priority."""
 PRIORITY_NUMBER = 90
 """A bare number from here on counts as high; scales differ, and a small one says nothing."""
@@ -46,7 +46,7 @@ CALM = Weight(Severity.NORMAL, 0.0, ())
 def weigh(
     text: str, *, followers: int | None = None, vip: bool = False, server_priority: str = "", burst: int = 0,
     signals: Signals,
-) -> Weight:  # fmt: skip
+) -> Weight:
     """Judge the unanswered ``text`` of a customer together with who says it and how often.
 
     Praise is only believed when nothing else is found and nothing in the text asks, denies or contrasts.

@@ -27,7 +27,7 @@ ROUND_THE_CLOCK = "24x7"
 POLICY_FIELDS = frozenset({
     "source", "channel", "kind", "severity", "assignee", "tag", "incident", "lang", "queue", "status", "priority",
     "name", "followers", "burst", "messages", "vip", "indirect",
-})  # fmt: skip
+})
 """What a policy's query may ask: facts that stay the same while clocks run."""
 
 
@@ -116,7 +116,7 @@ class Rulebook:
 
     def __init__(
         self, rules: Iterable[Rule], *, calendars: Mapping[str, Calendar] | None = None, signals: Signals | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """The first of ``rules`` that matches a conversation sets its targets; without a match it has none."""
         self.rules = tuple(rules)
         self.calendars = {"": ALWAYS, ROUND_THE_CLOCK: ALWAYS, **(calendars or {})}
@@ -149,7 +149,7 @@ class Rulebook:
         weight = weigh(
             text, followers=facts.followers, vip=facts.vip, server_priority=facts.priority, burst=facts.burst,
             signals=self.signals,
-        )  # fmt: skip
+        )
         found = clocks(self._policy(facts, text, weight), facts)
         lead = leading(found)
         due_at = None if lead is None else lead.due_at
@@ -203,7 +203,7 @@ def calendar(given: CalendarLike, zone: ZoneInfo) -> Calendar:
         frozenset(date.fromisoformat(day) for day in given.closed),
         open_days=frozenset(date.fromisoformat(day) for day in given.open),
         holidays=_public_holidays(given.holidays) if given.holidays else None,
-    )  # fmt: skip
+    )
 
 
 def policy_query(text: str) -> Query | None:
@@ -223,7 +223,7 @@ def _rule(given: PolicyLike, calendars: Mapping[str, Calendar]) -> Rule:
     policy = Policy(
         name=given.name, calendar=calendars[given.calendar], first=given.first, next=given.next,
         resolution=given.resolution, expectation=given.expectation, tell=given.tell, soon=given.soon,
-    )  # fmt: skip
+    )
     return Rule(policy_query(given.when), policy)
 
 
@@ -250,4 +250,4 @@ def _subject(facts: Facts, text: str, severity: Severity) -> Subject:
         assignee=facts.assignee, tags=facts.tags, incident=facts.incident, lang=facts.lang, queue=facts.queue,
         status=facts.status, priority=facts.priority, names=facts.names, texts=(text, *facts.names),
         followers=facts.followers, burst=facts.burst, messages=facts.messages, vip=facts.vip, indirect=facts.indirect,
-    )  # fmt: skip
+    )

@@ -47,7 +47,7 @@ _TABLE: tuple[tuple[float, str], ...] = (
              "wonderful|perfect|thank you so much|thanks so much|well done|kudos|shout out|shoutout|made my day|"
              "impressed|grateful|muchas gracias|encanta|excelente|genial|increíble|großartig|"
              "merci beaucoup|génial|parfait|bravo|ありがとう|素晴らしい|最高|感謝|رائع|ممتاز|😍"),
-)  # fmt: skip
+)
 
 _DOUBTS = (
     "not|never|no|nothing|but|however|still|yet|why|how|when|until|unless|again|another|wish|if|don't|doesn't|didn't|isn't|"

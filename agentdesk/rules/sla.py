@@ -30,10 +30,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     last_out_at: Millis | None = None
     waiting_since: Millis | None = None
     """Since when we wait for the customer, if we do."""
-    waited: Millis = 0
-    """How long we waited for the customer before, in all."""
     pauses: tuple[tuple[Millis, Millis], ...] = ()
-    """The same as stretches, oldest first; exact in business hours too, and used instead of ``waited`` when given."""
+    """The stretches in which we waited for the customer before, oldest first."""
     server_due: tuple[ServerDue, ...] = ()
     promises: tuple[DueClock, ...] = ()
     """Open promises, made by ``promised``."""
@@ -171,7 +169,7 @@ def _reply(policy: Policy, facts: Facts, since: Millis, server: dict[ClockKind, 
             expected_at=expected if expected is not None and expected < due_at else None,
             calendar=policy.calendar.name, policy=policy.name,
         )
-    ]  # fmt: skip
+    ]
 
 
 def _resolution(policy: Policy, facts: Facts, server: dict[ClockKind, Millis]) -> list[DueClock]:
@@ -189,19 +187,19 @@ def _resolution(policy: Policy, facts: Facts, server: dict[ClockKind, Millis]) -
             started_at=since, calendar=policy.calendar.name, policy=policy.name,
             paused_since=facts.waiting_since if facts.state is State.WAITING else None,
         )
-    ]  # fmt: skip
+    ]
 
 
 def _given(
     policy: Policy, kind: ClockKind, due_at: Millis, since: Millis, expected: Millis | None = None, *,
     words: str = "", by_server: bool = False,
-) -> DueClock:  # fmt: skip
+) -> DueClock:
     """A clock whose due time is fixed from outside; soon goes by the plain time between."""
     whole = max(0, due_at - since)
     return DueClock(
         kind=kind, due_at=due_at, soon_at=min(due_at, since + _until_soon(policy, whole)), started_at=since,
         expected_at=expected if expected is not None and expected < due_at else None, words=words, by_server=by_server,
-    )  # fmt: skip
+    )
 
 
 def _until_soon(policy: Policy, target: Millis) -> Millis:
@@ -211,8 +209,6 @@ def _until_soon(policy: Policy, target: Millis) -> Millis:
 
 def _paused_add(calendar: Calendar, facts: Facts, since: Millis, length: Millis) -> Millis:
     """``calendar.add`` that skips the stretches in which we waited for the customer."""
-    if not facts.pauses:
-        return calendar.add(since + max(0, facts.waited), length)
     at = since
     for begun, ended in facts.pauses:
         if ended <= at:

@@ -12,6 +12,7 @@ from agentdesk.model.capability import Caps
 from agentdesk.model.clock import MINUTE, SECOND, Millis
 from agentdesk.model.events import Notice, Progress, SourceChanged
 from agentdesk.model.page import Account, Gap, Page
+from agentdesk.model.source import SKEW_TOLD
 from agentdesk.rules.times import length_words
 from agentdesk.store import leases, sources
 from agentdesk.store.db import Db
@@ -33,8 +34,6 @@ STOPPED: Millis = 5 * SECOND
 QUIET_OK: Millis = 30 * SECOND
 """A source that answers all the time is noted as well at most this often."""
 KNOWN_CURSORS = 10_000
-SKEW: Millis = 2 * MINUTE
-"""A difference between our clock and a server's that is told."""
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -248,12 +247,12 @@ class Collector:
 
     def _tell_skew(self, skew: Millis | None, before: Millis | None) -> None:
         """Say once that our clock and the server's differ, or that one was set: times on screen are then off."""
-        if before is not None and skew is not None and abs(skew - before) > SKEW:
+        if before is not None and skew is not None and abs(skew - before) > SKEW_TOLD:
             moved = length_words(abs(skew - before))
             self.frame.emit(Notice(
                 level="warning", text=f"The clock of {self.name} or of this machine was set, by {moved}",
                 remedy="What was written around that time is fetched again; due times may be off"))
-        far = skew is not None and abs(skew) > SKEW
+        far = skew is not None and abs(skew) > SKEW_TOLD
         if far and not self._skewed and skew is not None:
             way = "behind" if skew > 0 else "ahead of"
             self.frame.emit(Notice(level="warning", remedy="Set the clock of this machine",

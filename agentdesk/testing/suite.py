@@ -30,4 +30,4 @@ from agentdesk.testing.world import (  # noqa: E402
 __all__ = [
     "DIALECTS", "HOSTILE_POSTS", "NOW", "Ahead", "ConnectorContract", "Held", "LineWorld", "World", "hostile_texts",
     "reply", "skip", "strings",
-]  # fmt: skip
+]

@@ -208,8 +208,6 @@ class CallApp(LookApp):
         """Say something in the last line."""
         (self.key_bar or self.main.keys).say(level, text, remedy, countdown=countdown)
 
-    tell = say
-
     def title_of(self, call: str) -> str:
         """What a call does, in words."""
         name = call.split(" ", 1)[0]

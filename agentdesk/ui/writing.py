@@ -177,7 +177,7 @@ async def _say_in_public(app: DeskApp, conversation_id: int) -> None:
         return
     try:
         text = answer.fill(app.desk, told, conversation_id, {})
-    except (DeskError, Refused):
+    except DeskError:  # words that cannot be filled in are not offered
         return
     if await dialogs.confirm(app, "Say in public that you have written in private?", text):
         await app.main.compose_reply(conversation_id, OutKind.REPLY, canned=SENT_DM)

@@ -25,7 +25,7 @@ BAD = [
     ("ui:\n  medium: 130", "config.yaml:2: ui.medium: medium (130) may not be more than wide (120)"),
     ("ui:\n  wide: 90", "config.yaml:2: ui.wide: medium (100) may not be more than wide (90)"),
     ("ui:\n  wide: 90\n  medium: 91", "config.yaml:3: ui.medium: medium (91) may not be more than wide (90)"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "problem"), BAD)
@@ -38,7 +38,7 @@ def test_a_contradiction_is_refused_word_for_word(text: str, problem: str) -> No
     ["sources: [{kind: file, name: a, path: x}, {kind: rt, name: a, url: https://rt.example}]",
      "policies: [{name: a, calendar: 24x7}]", "policies: [{name: a, calendar: office}]\ncalendars: [{name: office}]",
      "views: [{name: a}, {name: b}]", "ui: {wide: 90, medium: 90}", "calendars:\npolicies:\nsources:\n"],
-)  # fmt: skip
+)
 def test_what_only_looks_like_a_contradiction_loads(text: str) -> None:
     assert mistakes(text) == []
     loaded(text)

@@ -43,7 +43,7 @@ REST = "\n# the rest\nui:\n  bell: true\n"
         ("sources:\n- {kind: file, name: old, path: x}\n",
          "sources:\n- {kind: file, name: old, path: x}\n" + BLOCK.replace("\n  ", "\n").removeprefix("  ")),
     ],
-)  # fmt: skip
+)
 def test_a_source_is_added_behind_the_others(before: str, after: str) -> None:
     assert append_source(before, SOURCE) == after
 
@@ -75,7 +75,7 @@ VALUES = st.recursive(
                        "a\\", "%", "@", "1.5", "...", "---"]),
     lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text("ab :#-", max_size=4), below, max_size=3),
     max_leaves=6,
-)  # fmt: skip
+)
 
 
 @given(VALUES)

@@ -107,7 +107,7 @@ def test_options_set_single_values_of_sections_only() -> None:
     [("agent: {name: bo}", {"USER": "ann"}, "bo"), ("", {"LOGNAME": "lo", "USER": "ann"}, "lo"),
      ("", {"USER": "ann"}, "ann"), ("", {}, "agent"), ("", {"USER": "a\x1bb"}, "agent"),
      ("", {"USER": "x" * 99}, "x" * 60)],
-)  # fmt: skip
+)
 def test_the_agent_is_the_login_name_unless_said(text: str, environ: dict[str, str], name: str) -> None:
     assert loaded(text, environ).agent.name == name
 
@@ -116,7 +116,7 @@ def test_the_agent_is_the_login_name_unless_said(text: str, environ: dict[str, s
     ("colours", "environ", "used"),
     [("auto", {"NO_COLOR": "1"}, "none"), ("auto", {"NO_COLOR": ""}, "auto"), ("16", {"NO_COLOR": "1"}, "16"),
      ("auto", {"NO_COLOR": "1", "AGENTDESK_COLOURS": "truecolor"}, "truecolor")],
-)  # fmt: skip
+)
 def test_no_color_is_obeyed_by_auto_only(colours: str, environ: dict[str, str], used: str) -> None:
     assert loaded(f"ui: {{colours: {colours}}}", environ).ui.colours == used
 
@@ -143,7 +143,7 @@ ANYTHING = st.sampled_from(
     [None, True, 0, -1, 10**20, 1.5, "", "x", "6h", "off", "9:30", "\x1b", "\u202e", "é" * 300, [], [[]], {},
      {"a": {}}, ["x"], [{"kind": "rt"}], {"env": "A"}, "https://[::1", "(", "Europe", "2026-13-01",
      "mon-fri: 25:00-26:00"]
-)  # fmt: skip
+)
 
 
 @st.composite

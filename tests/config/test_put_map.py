@@ -27,7 +27,7 @@ REF = {"file": "/home/ann/token"}
      "sources:\n  - kind: rt\n    token: {file: /home/ann/token}\n      # the old one\n"),
     ("sources:\r\n  - kind: rt\r\n    token: {prompt: true}\r\n",
      "sources:\r\n  - kind: rt\r\n    token: {file: /home/ann/token}\r\n"),
-])  # fmt: skip
+])
 def test_only_the_value_changes(before: str, after: str) -> None:
     assert put_map(before, ("sources", 0, "token"), REF) == after
 

@@ -63,7 +63,7 @@ BAD = [
     ("codes: {spam: {a b: c}}", "codes.spam.a b: may hold letters, digits, dot, dash and underscore"),
     ("codes: {spam: {a: }}", "codes.spam.a: needs a value"),
     ("keys: {queue: {x: ''}}", "keys.queue.x: needs a value"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "problem"), BAD)

@@ -50,7 +50,7 @@ BAD = [
     ("keys: {queue: {x: [a]}}", "keys.queue.x: a single value is needed, not a list"),
     ("signals: [refund]", "signals: keys with values are needed, not a list"),
     ("codes: {spam: [a]}", "codes.spam: keys with values are needed, not a list"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "problem"), BAD)
@@ -95,7 +95,7 @@ SECRETS_BAD = [
     ("access-token: hunter2", f"access-token: {NOT_HERE}, under the key token"),
     ("client_secret: hunter2", f"client_secret: {NOT_HERE}, under the key token"),
     ("Token: hunter2", f"Token: {NOT_HERE}, under the key token"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("line", "problem"), SECRETS_BAD)
@@ -130,7 +130,7 @@ def test_words_that_are_only_called_like_a_secret_are_none() -> None:
         ("{file: rt.token}", SecretRef(kind="file", value=str(BASE / "rt.token")), f"file {BASE}/rt.token"),
         ("{prompt: true}", SecretRef(kind="prompt"), "asked for at start"),
     ],
-)  # fmt: skip
+)
 def test_a_secret_is_referred_to(written: str, ref: SecretRef, said: str) -> None:
     it = loaded(f"sources: [{{kind: rt, name: a, url: https://rt.example, token: {written}}}]")
     assert it.sources[0].token == ref
@@ -179,7 +179,7 @@ def test_what_is_left_out_or_blank_keeps_its_default(text: str) -> None:
     ['"mon-fri: 08:00-12:00, 13:00-18:00"', '["mon-fri: 08:00-12:00", "mon-fri: 13:00-18:00"]',
      '{mon-fri: "08:00-12:00, 13:00-18:00"}', "[mon-fri: 08:00-12:00, mon-fri: 13:00-18:00]",
      "{mon-thu: [08:00-12:00, 13:00-18:00], fri: [08:00-12:00, 13:00-18:00]}"],
-)  # fmt: skip
+)
 def test_opening_hours_may_be_written_in_several_ways(hours: str) -> None:
     it = loaded(f"calendars: [{{name: office, hours: {hours}}}]")
     expected = [Hours(day, *span) for day in range(5) for span in ((480, 720), (780, 1080))]

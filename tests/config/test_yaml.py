@@ -29,7 +29,7 @@ def problems(data: bytes | str) -> tuple[str, ...]:
     ["y", "Y", "n", "yes", "no", "No", "NO", "on", "off", "On", "True", "FALSE", "Null", "9:30", "1:30", "0600",
      "0o600", "0x1F", "1_000", "1e3", ".5", "5.", "+.inf", ".nan", "-.inf", "2026-12-24", "2026-12-24 10:00:00", "=",
      "<<", "12e", "00", "-01", "1.10.2", "99999999999999999999"],
-)  # fmt: skip
+)
 def test_what_plain_yaml_would_change_stays_text(text: str) -> None:
     assert parse(f"a: {text}", "x").plain == {"a": text}
 
@@ -38,7 +38,7 @@ def test_what_plain_yaml_would_change_stays_text(text: str) -> None:
     ("text", "value"),
     [("true", True), ("false", False), ("null", None), ("~", None), ("", None), ("0", 0), ("-7", -7), ("42", 42),
      ("1.5", 1.5), ("-0.25", -0.25), ("'42'", "42"), ('"true"', "true"), ("''", ""), ("|\n  a\n  b\n", "a\nb\n")],
-)  # fmt: skip
+)
 def test_only_plain_switches_and_numbers_are_more_than_text(text: str, value: object) -> None:
     plain = parse(f"a: {text}", "x").plain["a"]
     assert (type(plain), plain) == (type(value), value)
@@ -168,7 +168,7 @@ def test_strange_keys_are_shown_harmlessly() -> None:
 
 def test_no_text_of_the_file_stands_in_a_refusal() -> None:
     for text in ("!hunter2!x y", "%hunter2", "'hunter2", "*hunter2", "hunter2: x", "&hunter2 x", '"\\hunter2"',
-                 "!hunter2 x", "@hunter2", "`hunter2", "[hunter2", "{hunter2: x", "|hunter2"):  # fmt: skip
+                 "!hunter2 x", "@hunter2", "`hunter2", "[hunter2", "{hunter2: x", "|hunter2"):
         assert "hunter2" not in " ".join(problems(f"token: {text}")), text
 
 

@@ -69,7 +69,7 @@ def marked(text: str) -> list[tuple[str, str]]:
     ("this #️⃣tag should not be a tag", []), ("this ##️⃣tag should be a tag", [("##️⃣tag", "#️⃣tag")]),
     ("this #t\nag should be a tag", [("#t", "t")]),
     ("write to jane@example.com", []), ("https://", []),
-])  # fmt: skip
+])
 def test_mentions_links_and_tags_are_found_as_the_official_clients_find_them(
     text: str, expected: list[tuple[str, str]]
 ) -> None:
@@ -109,7 +109,7 @@ def link(start: Any, end: Any, uri: Any, kind: str = "link") -> dict[str, Any]:
     ("abc", [link(0, 2, 7)], "abc"), ("abc", [link(0, 2, "https://a.example", "tag")], "abc"),
     ("abc", "nonsense", "abc"), ("abc", [None, 7, {}, {"index": 1, "features": [[]]}], "abc"),
     ("ab\ud800c", [link(5, 6, "https://a.example")], "ab\ud800c <https://a.example>"),
-])  # fmt: skip
+])
 def test_a_link_that_says_something_else_shows_where_it_leads(text: str, facets: Any, shown: str) -> None:
     assert richtext.shown(text, facets) == shown
 
@@ -134,7 +134,7 @@ def test_marks_never_overlap_and_lie_inside(text: str) -> None:
 # The lengths of the official clients (packages/api/tests/rich-text.test.ts): each of these is so many characters.
 @pytest.mark.parametrize(("text", "length"), [
     ("test", 4), ("👨‍👩‍👧‍👧", 1), (f"{FAMILY}\U0001f525 good!✅", 9), ("a~öñ©⽘☎\U00013271\U0001d14d\U0001f4a9", 10),
-    ("Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢", 2), ("🏳️‍🌈", 1), ("🇩🇪🇫🇷", 2), ("\r\n", 1)])  # fmt: skip
+    ("Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢", 2), ("🏳️‍🌈", 1), ("🇩🇪🇫🇷", 2), ("\r\n", 1)])
 def test_length_is_counted_as_the_network_counts(text: str, length: int) -> None:
     caps = Caps(letter="B", counter=Counter.GRAPHEME_BYTES, max_chars=300, max_bytes=3_000)
     assert count(text, caps) == length

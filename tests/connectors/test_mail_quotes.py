@@ -26,7 +26,7 @@ PROGRAMS = {
     "old outlook": "It is not here.\n\n-----Original Message-----\nFrom: Acme\nIt is on its way.\nWhich number?\n",
     "webmail in Spanish": "It is not here.\n\nEl jue, 1 ene 2026 a las 9:14, Acme (<s@acme.test>) escribió:\n"
                           "It is on its way.\nWhich number?\n",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("text", PROGRAMS.values(), ids=PROGRAMS)
@@ -44,7 +44,7 @@ def test_history_is_told_from_new_words_and_kept(text: str) -> None:
     "On Monday Sam wrote:\n> It is on its way.\nNo it is not.",
     "From: here to there\nit took days", "Subject: nothing\nFrom: me",
     "On the invoice you wrote: 12 Euro. Why",
-])  # fmt: skip
+])
 def test_what_is_no_history_stays_as_it_is(text: str) -> None:
     assert marked(text) == text
 

@@ -126,7 +126,7 @@ BROKEN = {
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_package_that_cannot_be_used_concerns_its_own_source_alone(
     how: str, site: Path, tmp_path: Path, clock: ManualClock
-) -> None:  # fmt: skip
+) -> None:
     code, title, cause = BROKEN[how]
     with installed(site, ("desk-echo", "1.2", "echo = echo_source", code)):
         config = read(tmp_path)
@@ -143,7 +143,7 @@ def test_a_package_that_cannot_be_used_concerns_its_own_source_alone(
     (GOOD.replace("return Echo(config)", "raise KeyError('x')"), "desk-echo 1.2 failed: KeyError: 'x'"),
     (GOOD.replace("config.full_name", "'other'"), "lacks the name echo:wall"),
     (GOOD.replace('Caps(letter="E", can_reply=False)', "None"), "lacks caps"),
-])  # fmt: skip
+])
 def test_a_connector_of_the_wrong_shape_is_told_in_words(code: str, cause: str, site: Path, tmp_path: Path,
                                                          clock: ManualClock) -> None:
     with installed(site, ("desk-echo", "1.2", "echo = echo_source", code)):

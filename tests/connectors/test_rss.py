@@ -168,7 +168,7 @@ async def test_another_date_is_no_news_and_another_text_is_an_edit(wild: Wild, c
     ("tag:news.example,2026:7", "https://news.example/7", "tag:news.example,2026:7"),
     ("", "https://news.example/7", "https://news.example/7"), ("7", "https://news.example/7", ":7"), ("", "", ":"),
     ("https://x.example/" + "y" * 400, "", ":"),
-])  # fmt: skip
+])
 async def test_what_an_entry_is_known_by(wild: Wild, given: str, link: str, ref: str) -> None:
     feed = wild.hosts.add(NEWS)
     wild.hosts.post(feed, "one", id=given, link=link)
@@ -377,7 +377,7 @@ async def test_dates_that_are_none(wild: Wild, clock: ManualClock, date: str) ->
 
 async def test_the_cursor_stays_small_and_an_unknown_one_begins_anew(
     wild: Wild, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+) -> None:
     assert MOST_SEEN * len('"0123456789ab":"0123456789ab",') < 90_000
     monkeypatch.setattr("agentdesk.connectors.rss.connector.MOST_SEEN", 80)
     feeds = [wild.hosts.add(f"https://h{n}.example/feed.xml", size=40) for n in range(4)]

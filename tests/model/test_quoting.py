@@ -24,7 +24,7 @@ def test_its_introduction_goes_with_it() -> None:
 @pytest.mark.parametrize("text", [
     "plain words", "", ">\n>\n>", HISTORY, f"\n{HISTORY}", "a > b\n>c", f"{HISTORY}\n\nI answer below",
     f"one\n{HISTORY}\ntwo", "short\n> one\n> two",
-])  # fmt: skip
+])
 def test_everything_else_stays_whole(text: str) -> None:
     assert own_words(text) == (text, 0)
 

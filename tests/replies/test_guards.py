@@ -39,7 +39,7 @@ def test_empty(text: str) -> None:
         "Hi [Name of customer],", "by [date]", "your [order number here]", "[insert link]", "[...]", "[…]", "[link…]",
         "[ORDER NUMBER]", "[TBD]", "Hi <name>,", "<order number>", "by <your date>", "Hi ____,", "[Vorname]", "[xxx]",
     ],
-)  # fmt: skip
+)
 def test_unfilled(text: str) -> None:
     assert codes(text) == ["unfilled"]
     assert codes(text, kind=OutKind.NOTE) == ["unfilled"]
@@ -52,7 +52,7 @@ def test_unfilled(text: str) -> None:
         "they [the depot] have it", "a list: [x] done [ ] open", "a < b and c > d", "<3 thanks", "x_y_z", "it is {yes}",
         "you wrote [was told]", "[1]", "(name)", "your order number", "<b>bold</b>", "100 % {sure}", "->", "[OK]",
     ],
-)  # fmt: skip
+)
 def test_filled(text: str) -> None:
     assert codes(text) == []
 
@@ -142,7 +142,7 @@ CANNED = "Hi Jane, sorry about this. Could you send us a DM?"
         (CANNED, True), (CANNED + " ^AB", True), ("  " + CANNED.upper() + "\n", True), ("@jane " + CANNED, True),
         (CANNED.replace(". ", ".  "), True), (CANNED + " It is about 4411.", False), (CANNED[:-18], False),
     ],
-)  # fmt: skip
+)
 def test_unedited(text: str, unedited: bool) -> None:
     assert codes(text, canned="ask-dm", canned_text=CANNED) == (["unedited"] if unedited else [])
     assert codes(text, canned="ask-dm", canned_text=CANNED, warn_unedited=False) == []
@@ -152,10 +152,10 @@ def test_unedited(text: str, unedited: bool) -> None:
 def test_everything_at_once_the_weightiest_first() -> None:
     text = "Hi [name], jane@mail.example"
     found = said(text, customer_visibility=DIRECT, room=-1, same_to_customer=1, same_to_others=5, canned="c",
-                 canned_text="Hi [name],   jane@MAIL.example")  # fmt: skip
+                 canned_text="Hi [name],   jane@MAIL.example")
     assert [warning.code for warning in found] == [
         "private", "wider", "unfilled", "too_long", "repeated", "repeated_others", "unedited",
-    ]  # fmt: skip
+    ]
     assert all(warning.how and not warning.how.endswith("!") for warning in found)
 
 

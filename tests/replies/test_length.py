@@ -50,7 +50,7 @@ def caps(counter: Counter, limit: int | None = None, most_bytes: int | None = No
         (Counter.WEIGHTED, "mail jane@example.com", 21),
         (Counter.WEIGHTED, "“quoted”…", 10),
     ],
-)  # fmt: skip
+)
 def test_counts_as_the_channel_does(counter: Counter, text: str, length: int) -> None:
     assert count(text, caps(counter)) == length
 
@@ -85,7 +85,7 @@ def test_cuts_after_sentences() -> None:
 
 def test_cuts_between_words_and_leaves_links_whole() -> None:
     parts = split(f"Please have a look at all of this information here {LINK} and then write to us again",
-                  caps(Counter.GRAPHEME_URL23, 60))  # fmt: skip
+                  caps(Counter.GRAPHEME_URL23, 60))
     assert sum(LINK in part for part in parts) == 1
     assert parts[0] == "Please have a look at all of this information here 1/2"
 
@@ -110,11 +110,11 @@ def test_refused_when_there_is_no_room(text: str, limit: int) -> None:
 
 pieces = st.sampled_from(["word", "Ende.", "Wirklich?", "日本語。", FAMILY, FLAG, "e\u0301", LINK, "@a@b.example", "\n",
     "\n\n",
-                          "x" * 30, "…", "(hm)", "a.b"])  # fmt: skip
+                          "x" * 30, "…", "(hm)", "a.b"])
 texts = st.lists(pieces, min_size=1, max_size=40).map(" ".join) | st.text(min_size=1, max_size=300)
 channels = st.builds(
     caps, st.sampled_from(Counter), st.integers(30, 120), st.none() | st.integers(60, 300),
-)  # fmt: skip
+)
 
 
 def solid(text: str) -> str:

@@ -47,12 +47,12 @@ replies:
     hints: {wann: "Bis wann"}
   - {name: no, text: Nein, tags: "a, b"}
   - {name: 9.5, text: 12}
-""")  # fmt: skip
+""")
     assert packs.problems == ()
     assert packs.get("tut-leid") == Canned(
         name="tut-leid", title="Entschuldigung", kind="reply", tags=("sorry", "de"), lang="de",
         text="Das tut mir leid, {{ wann }}.", hints={"wann": "Bis wann"}, source="team/de.yml",
-    )  # fmt: skip
+    )
     no = packs.get("no")
     assert no is not None
     assert (no.title, no.tags) == ("no", ("a", "b"))
@@ -88,7 +88,7 @@ def test_several_documents(tmp_path: Path) -> None:
         ("replies:\n  - {name: a, text: x}\n  - {name: a, text: y}\n", 3, "already"),
         (f"name: a\ntext: {'x' * 10_001}\n", 2, "longer than"),
     ],
-)  # fmt: skip
+)
 def test_a_broken_file_is_told_with_its_line_and_takes_none_along(tmp_path: Path, text: str, line: int,
     words: str) -> None:
     packs = pack(tmp_path, bad_yaml=text, good_yaml="text: fine\n")
@@ -136,7 +136,7 @@ ALL = Packs((
     canned("ask-order", "Order number", "Which order?", lang="en"),
     canned("bitte", "Bestellnummer", "Welche Bestellung? order", lang="de", kind="reply"),
     canned("orders", "All about", "x", tags=("ask",)),
-))  # fmt: skip
+))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ ALL = Packs((
         ("rder", []),
         ("ask zebra", []),
     ],
-)  # fmt: skip
+)
 def test_search(words: str, found: list[str]) -> None:
     assert [it.name for it in search(ALL, words)] == found
 

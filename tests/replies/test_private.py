@@ -10,7 +10,7 @@ from agentdesk.replies.private import find
 
 MAIL, PHONE, CARD, IBAN, PARCEL, PLACE = (
     "mail address", "telephone number", "card number", "bank account", "tracking number", "postal address",
-)  # fmt: skip
+)
 
 SHOWS = [
     ("I wrote to jane.doe@mail.example about it", MAIL, "jane.doe@mail.example"),

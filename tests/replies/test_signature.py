@@ -22,7 +22,7 @@ signatures = st.sampled_from(["^AB", "-Becky", "/CH", "Ann from Acme", "– Jo",
         ("", "^AB", ""),
         ("  ", "^AB", ""),
     ],
-)  # fmt: skip
+)
 def test_sign(text: str, signature: str, signed: str) -> None:
     assert sign(text, signature) == signed
 

@@ -39,7 +39,7 @@ VALUES = {"customer": {"first_name": "Jane", "name": "Jane Doe"}, "agent": {"nam
         ("line\n{% if order_number %}\nmore\n{% endif %}\nend\n", "line\nmore\nend\n"),
         ("no template, 100 % sure, { } [x](y)", "no template, 100 % sure, { } [x](y)"),
     ],
-)  # fmt: skip
+)
 def test_renders(template: str, text: str) -> None:
     assert render(template, VALUES) == text
 
@@ -54,7 +54,7 @@ def test_renders(template: str, text: str) -> None:
         ("{% if a is defined %}{{ a }}{% endif %}{{ b }}", ("b",)),
         ("{{ a|default(b) }}", ("b",)),
     ],
-)  # fmt: skip
+)
 def test_names_what_it_needs(template: str, needed: tuple[str, ...]) -> None:
     assert names(template) == needed
 
@@ -73,7 +73,7 @@ def test_what_is_missing_is_asked_for_and_filled_in() -> None:
     ("template", "said"),
     [("{{ amount }}", "«amount»"), ("{{ customer.nick }}", "«customer.nick»"), ("{{ customer }}", "«customer»"),
      ("{{ order_number.x }}", "«order_number.x»"), ("{% if amount %}{% endif %}", "«amount»")],
-)  # fmt: skip
+)
 def test_a_missing_value_is_named(template: str, said: str) -> None:
     with pytest.raises(NotFound) as caught:
         render(template, VALUES)
@@ -85,7 +85,7 @@ def test_a_missing_value_is_named(template: str, said: str) -> None:
     ["{{7*7}}", "{% for x in y %}", "{{ order_number }}", "@everyone [x](https://evil.example)", "{#", "}}", "<b>",
     "&amp;",
      "%s %(x)s {0} {name}", "'; DROP TABLE", "Jane\nDoe", "[red]x[/red]", "\\u007b", "${x}", "__class__"],
-)  # fmt: skip
+)
 def test_a_name_stays_text(name: str) -> None:
     values = {**VALUES, "customer": {"first_name": name}}
     assert render("Hi {{ customer.first_name }}!", values) == f"Hi {name}!"
@@ -112,7 +112,7 @@ def test_any_value_comes_out_as_it_is(name: str) -> None:
         "{% with a = 1 %}{% endwith %}", "{% call x() %}{% endcall %}", "{{ customer.items() }}",
         "{% autoescape true %}{% endautoescape %}", "{{ order_number|default(boolean=true) }}",
     ],
-)  # fmt: skip
+)
 def test_whatever_is_more_than_filling_in_is_refused(template: str) -> None:
     with pytest.raises(Refused):
         names(template)
@@ -145,7 +145,7 @@ def test_problems_name_their_line() -> None:
     "template",
     ["x" * (MAX_TEMPLATE + 1), "{{" + "(" * 3_000 + "a" + ")" * 3_000 + "}}", "{{ " + "not " * 2_000 + "a }}",
      "{% if a %}" * (MAX_DEPTH + 1) + "{% endif %}" * (MAX_DEPTH + 1)],
-)  # fmt: skip
+)
 def test_bombs_are_refused(template: str) -> None:
     with pytest.raises(Refused):
         render(template, {"a": "x"})
@@ -162,7 +162,7 @@ bits = st.sampled_from(["{{", "}}", "{%", "%}", "{#", "#}", "if", "endif", "for 
     "upper", "(",
                         ")", "'", '"', "~", "is defined", " ", "\n", "a", "9", "else", "raw", "-", "default('x')",
                         "not",
-                        "set", "["])  # fmt: skip
+                        "set", "["])
 
 
 @given(st.lists(bits, max_size=14).map(" ".join) | st.text(max_size=60))

@@ -32,7 +32,7 @@ split_shift = Calendar("split", ZoneInfo("America/New_York"), {1: ((480, 720), (
 CALENDARS = [
     office, around, nights, split_shift,
     *(Calendar(zone, ZoneInfo(zone), OFFICE | {6: ((60, 240),)}) for zone in ZONES),
-]  # fmt: skip
+]
 
 instants = st.one_of(
     st.integers(at("2025-12-01T00:00"), at("2027-02-01T00:00")),
@@ -58,7 +58,7 @@ lengths = st.integers(1, 40 * DAY) | st.integers(1, 2 * HOUR)
         ("2026-03-27T16:00", 2 * HOUR, "2026-03-30T10:00"),
         ("2026-10-23T16:00", 2 * HOUR, "2026-10-26T10:00"),
     ],
-)  # fmt: skip
+)
 def test_office_hours(start: str, length: Millis, due: str) -> None:
     assert office.add(at(start, "Europe/Berlin"), length) == at(due, "Europe/Berlin")
 

@@ -48,7 +48,7 @@ def test_advances() -> None:
 @given(instants, severities, instants)
 def test_what_was_only_heard_comes_later_than_what_is_addressed_to_us(
     due: Millis, severity: Severity, last: Millis
-) -> None:  # fmt: skip
+) -> None:
     for first_due in (due, None):
         assert rank(first_due, severity, last, indirect=True) == rank(first_due, severity, last) + HEARD
     assert rank(due, severity, last, indirect=True) < NO_CLOCK
@@ -67,7 +67,7 @@ def conversation(clocks: tuple[DueClock, ...], **changed: object) -> Conversatio
         "last_out_at": None, "unread": 0, "messages": 1, "disposition": None, "disposition_code": "",
         "locked_reason": "",
         "version": 1, "backfill": False,
-    }  # fmt: skip
+    }
     return Conversation(clocks=clocks, **(values | changed))  # type: ignore[arg-type]
 
 
@@ -80,7 +80,7 @@ def test_why_says_every_number() -> None:
         clock(ClockKind.FIRST, NOW + 2 * HOUR, policy="fast", calendar="office", expected_at=NOW - MINUTE),
         clock(ClockKind.RESOLUTION, NOW + 3 * DAY, by_server=True),
         clock(ClockKind.PROMISE, NOW + 4 * HOUR, words="call back"),
-    )  # fmt: skip
+    )
     it = conversation(clocks, severity=Severity.HIGH, reasons=("VIP", "says «cancel my»"))
     assert why(it, NOW, UTC) == [
         "The first reply is due today 10:00, in 2:00 (policy fast, calendar office).",
@@ -104,7 +104,7 @@ def test_why_says_that_it_is_late_or_paused() -> None:
     clocks = (
         clock(ClockKind.NEXT, NOW - 12 * MINUTE, policy="p"),
         clock(ClockKind.RESOLUTION, NOW + DAY, policy="p", paused_since=NOW - HOUR),
-    )  # fmt: skip
+    )
     lines = why(conversation(clocks), NOW, UTC)
     assert lines[0] == "The next reply was due today 07:48, 0:12:00 ago (policy p, round the clock)."
     assert lines[1] == "Severity is normal: no change to its place."

@@ -49,7 +49,7 @@ CRITICAL, HIGH, NORMAL, PRAISE = Severity.CRITICAL, Severity.HIGH, Severity.NORM
         ("ありがとうございました", PRAISE),
         ("شكرا، خدمة رائعة", PRAISE),
     ],
-)  # fmt: skip
+)
 def test_words(text: str, severity: Severity) -> None:
     assert weigh(text, signals=SIGNALS).severity is severity
 
@@ -71,7 +71,7 @@ def test_words(text: str, severity: Severity) -> None:
         "großartig, aber leider kaputt",
         "最高ですね、壊れたけど",
     ],
-)  # fmt: skip
+)
 def test_praise_beside_complaint_or_doubt_is_no_praise(text: str) -> None:
     assert weigh(text, signals=SIGNALS).severity is not PRAISE
 
@@ -85,7 +85,7 @@ def test_praise_beside_complaint_or_doubt_is_no_praise(text: str) -> None:
         "homeland",
         "cancel", "my loveless day", "disgrateful",
     ],
-)  # fmt: skip
+)
 def test_words_inside_other_words_do_not_count(text: str) -> None:
     assert weigh(text, signals=SIGNALS).severity is NORMAL
 
@@ -94,12 +94,12 @@ def test_reasons_name_what_was_found() -> None:
     weight = weigh(
         "INSULIN is lost, and I am switching to them", followers=12_400, vip=True, burst=3, server_priority="High",
         signals=SIGNALS,
-    )  # fmt: skip
+    )
     assert weight.severity is CRITICAL
     assert weight.reasons == (
         "says «insulin», «switching to», «lost»", "priority «High» on the help desk", "VIP", "12.4k followers",
         "3 messages without an answer",
-    )  # fmt: skip
+    )
 
 
 def test_praise_names_its_words() -> None:
@@ -121,7 +121,7 @@ def test_praise_names_its_words() -> None:
         ({"server_priority": "100"}, HIGH),
         ({"server_priority": "1 low"}, NORMAL),
     ],
-)  # fmt: skip
+)
 def test_circumstances(circumstances: dict[str, object], severity: Severity) -> None:
     assert weigh("hello", signals=SIGNALS, **circumstances).severity is severity  # type: ignore[arg-type]
 
@@ -182,7 +182,7 @@ def test_no_words_find_nothing() -> None:
     ("priority", "points"),
     [("", 0), ("P1 - Critical", 10), ("very high", 4), ("50", 0), ("normal", 0), ("Hoch", 4), ("high5", 0),
         ("99999999999999", 4)],
-)  # fmt: skip
+)
 def test_priority_points(priority: str, points: float) -> None:
     assert priority_points(priority) == points
 
@@ -191,6 +191,6 @@ def test_priority_points(priority: str, points: float) -> None:
     ("number", "text"),
     [(0, "0"), (999, "999"), (1_000, "1k"), (12_449, "12.4k"), (999_999, "999.9k"), (1_000_000, "1m"), (3_140_000,
         "3.1m")],
-)  # fmt: skip
+)
 def test_count_text(number: int, text: str) -> None:
     assert count_text(number) == text

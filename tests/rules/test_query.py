@@ -60,7 +60,7 @@ NOW = 1_767_225_600_000
         ("e-mail", Word("e-mail")),
         ("waiting", Word("waiting")),
     ],
-)  # fmt: skip
+)
 def test_reads(text: str, root: Node) -> None:
     assert parse(text).root == root
 
@@ -95,7 +95,7 @@ def test_reads(text: str, root: Node) -> None:
         ("(" * 50 + "a" + ")" * 50, "position 31", "fewer parentheses"),
         ("a" * 3_000, "longer than", "shorter"),
     ],
-)  # fmt: skip
+)
 def test_refuses_with_place_and_help(text: str, place: str, help_: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(text)
@@ -128,7 +128,7 @@ leaf = st.one_of(
         Compare, st.sampled_from(terms.LENGTHS), st.sampled_from([">", "<"]),
         st.integers(0, 10**5).map(lambda n: n * 1_000),
     ),
-)  # fmt: skip
+)
 trees = st.recursive(
     leaf,
     lambda below: st.one_of(
@@ -152,7 +152,7 @@ PARCEL = Subject(
     names=("Jane Doe", "@jane@social.example"), texts=("Where is my Päckchen?", "Third time, can't believe it"),
     followers=12_400, unread=2, burst=3, messages=5, draft=True, created_at=NOW - 3 * HOUR,
     unanswered_since=NOW - 2 * HOUR, due_at=NOW + 10 * MINUTE, soon_at=NOW - MINUTE,
-)  # fmt: skip
+)
 QUIET = Subject(id=7, state="waiting", source="rt:support")
 
 
@@ -170,7 +170,7 @@ QUIET = Subject(id=7, state="waiting", source="rt:support")
         "code:none",
         "(refund or third) -cancel", "-unsent", "-indirect",
     ],
-)  # fmt: skip
+)
 def test_matches(text: str) -> None:
     assert matches(parse(text), PARCEL, agent="Ann", now=NOW)
 
@@ -182,7 +182,7 @@ def test_matches(text: str) -> None:
         '"third tim"',
         '"time third"', "followers>20k", "late", "age>3h", "left>15m", "vip", "disposition:praise", "-draft", "x or z",
     ],
-)  # fmt: skip
+)
 def test_does_not_match(text: str) -> None:
     assert not matches(parse(text), PARCEL, agent="ann", now=NOW)
 

@@ -65,7 +65,7 @@ BOOK = Rulebook.build(
         ({"vip": True}, "hello", "reach", 30 * MINUTE),
         ({"followers": 10_001}, "hello", "reach", 30 * MINUTE),
     ],
-)  # fmt: skip
+)
 def test_the_first_policy_that_matches_counts(given_: dict[str, object], text: str, policy: str,
     length: Millis) -> None:
     (first, *_) = BOOK.stand(facts(**given_), text).clocks
@@ -103,7 +103,7 @@ def test_every_mistake_is_told_at_once() -> None:
             PolicyConfig(name="a", when="late"), PolicyConfig(name="b", when="sorce:x"),
             PolicyConfig(name="c", calendar="ofice"),
         ),
-    )  # fmt: skip
+    )
     with pytest.raises(ConfigError) as caught:
         Rulebook.build(config, BERLIN)
     problems = caught.value.problems

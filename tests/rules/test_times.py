@@ -58,7 +58,7 @@ NOW = at("2026-06-03T14:20:30")  # a Wednesday
         ("2026-12-01 17:00", "2026-12-01T17:00"),
         ("2026-12-1t17:00", "2026-12-01T17:00"),
     ],
-)  # fmt: skip
+)
 def test_understands(text: str, due: str) -> None:
     assert parse_when(text, NOW, BERLIN) == at(due)
 
@@ -68,7 +68,7 @@ def test_understands(text: str, due: str) -> None:
     ["", "  ", "soon", "25:00", "9:75", "13pm", "0am", "930", "tomorrow soon", "mon 9 10", "2026-13-01", "2026-02-30",
      "next", "next year", "h", "2x", "-2h", "0m", "today 9", "2020-01-01", "9999d", "99999w", "2126-01-01",
      "9999-12-31 23:59"],
-)  # fmt: skip
+)
 def test_refuses_what_is_no_future_time(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_when(text, NOW, BERLIN)
@@ -116,7 +116,7 @@ def test_a_time_of_day_is_its_next_coming(now: Millis, hour: int, minute: int, z
         ("2026-05-27T09:00", "27 May 09:00"),
         ("2027-12-01T09:05", "1 Dec 2027 09:05"),
     ],
-)  # fmt: skip
+)
 def test_says(text: str, said: str) -> None:
     assert say(at(text), NOW, BERLIN) == said
 
@@ -128,6 +128,6 @@ def test_says(text: str, said: str) -> None:
         (4 * HOUR, "4 hours"), (HOUR + 5 * SECOND, "1 hour"), (27 * HOUR, "1 day 3 hours"), (3 * DAY + MINUTE,
             "3 days"),
     ],
-)  # fmt: skip
+)
 def test_lengths_in_words(length: Millis, words: str) -> None:
     assert length_words(length) == words

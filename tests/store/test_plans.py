@@ -115,7 +115,7 @@ def test_a_window_steps_over_few_rows_however_many_there_are(watched: Watched, q
 @pytest.mark.parametrize("source", [SOURCE, "rt:quiet"])
 def test_how_late_messages_come_in_is_not_read_from_all_of_them(
     watched: Watched, source: str, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+) -> None:
     watched.connection.execute("PRAGMA query_only=0")
     watched.run(f"{THOUSANDS} INSERT INTO message (id, conversation_id, source, ref, author_ref, author_name, "
                 "author_handle, direction, kind, visibility, text, created_at, seen_at) "

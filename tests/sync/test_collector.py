@@ -277,7 +277,7 @@ async def test_the_lag_is_how_late_messages_come_in(desk: LittleDesk, platform: 
 
 async def test_what_is_wrong_with_a_part_is_told_once_and_kept_where_sources_are_shown(
     desk: LittleDesk, platform: Platform, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+) -> None:
     pull = desk.connector.pull
     wrong: tuple[str, ...] | None = ("one feed is broken",)
 

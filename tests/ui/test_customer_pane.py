@@ -32,7 +32,7 @@ JANE = Customer(
             ref="1", handle=Inert("@jane@social.example"), followers=12_400, lang="en", created_at=NOW - 7 * 365 * DAY,
             contacts=(Inert("jane@mail.example"),))),
         Identity(source="bluesky:acme", seen_at=NOW, profile=Profile(ref="2", handle=Inert("jane.example"), bot=True)),
-    ))  # fmt: skip
+    ))
 
 
 def brief(number: int, **fields: object) -> ConversationBrief:
@@ -63,7 +63,7 @@ def test_who_it_is() -> None:
     ({"state": State.OPEN, "disposition": None}, ("◐ Nov", "open")),
     ({"state": State.WAITING, "disposition": None}, ("○ Nov", "waiting")),
     ({"created_at": NOW - 700 * DAY}, ("✓ Mar 24",)),
-])  # fmt: skip
+])
 def test_earlier_conversations_with_their_outcome(fields: dict[str, object], said: tuple[str, ...]) -> None:
     text = words(Known(JANE, 9, [brief(3, **fields)]))
     assert "before 1" in text

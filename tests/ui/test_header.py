@@ -115,7 +115,7 @@ def test_what_customers_expect_and_that_it_passed() -> None:
     ({"state": State.DONE, "disposition": Disposition.NOT_ACTIONABLE, "disposition_code": "thanks"},
      "done: not actionable thanks"),
     ({"state": State.WAITING}, "waiting for the customer"),
-])  # fmt: skip
+])
 def test_facts_in_words(fields: dict[str, object], said: str) -> None:
     assert said in words(conversation(**fields))
 

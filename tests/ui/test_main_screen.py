@@ -22,6 +22,7 @@ from agentdesk.model.message import Author
 from agentdesk.model.outgoing import OutKind
 from agentdesk.model.text import Inert
 from agentdesk.ui.app import DeskApp
+from agentdesk.ui.bridge import News
 from agentdesk.ui.screens.command import CommandScreen
 from agentdesk.ui.screens.drafts import DraftsScreen
 from agentdesk.ui.screens.help import HelpScreen
@@ -831,3 +832,17 @@ async def test_a_claim_of_a_colleague_is_not_lengthened(world: World) -> None:
     world.desk.store.write_now(lambda db: claim(db, number, "bo", until_then))
     await inbox.renew_claim(world.desk, number)
     assert find.conversation(world.desk, number).claim_until == until_then
+
+
+@pytest.mark.parametrize(("bell", "told"), [(True, 1), (False, 0)])
+async def test_who_looks_elsewhere_is_notified_of_what_comes_in(world: World, monkeypatch: pytest.MonkeyPatch,
+                                                                bell: bool, told: int) -> None:
+    async with running(world, bell=bell) as (app, _pilot):
+        said: list[str] = []
+        monkeypatch.setattr(app, "write_raw", said.append)
+        app.heard(News(arrived=2))
+        assert said == [], "the terminal is in front"
+        app.bridge.blurred()
+        app.heard(News(arrived=2))
+        app.heard(News(arrived=1))
+        assert len(said) == told, "once a minute at most"

@@ -33,7 +33,7 @@ NAMES = {
     "ticket.number": "ticket_number", "user.firstname": "agent.name", "user.fullname": "agent.name",
     "user.login": "agent.name", "user.lastname": "agent.last_name", "ticket.owner.firstname": "agent.name",
     "ticket.owner.fullname": "agent.name",
-}  # fmt: skip
+}
 """Their names and ours."""
 
 

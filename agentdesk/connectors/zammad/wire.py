@@ -23,7 +23,7 @@ _ARTICLE_TYPES = {
     1: "email", 2: "sms", 3: "chat", 4: "fax", 5: "phone", 6: "twitter status", 7: "twitter direct-message",
     8: "facebook feed post", 9: "facebook feed comment", 10: "note", 11: "web", 12: "telegram personal-message",
     13: "facebook direct-message", 14: "whatsapp message",
-}  # fmt: skip
+}
 
 
 class State(msgspec.Struct, frozen=True):
@@ -191,5 +191,5 @@ KNOWN = frozenset(Ticket.__struct_fields__) | {
     "referencing_checklist_ticket_ids", "mention_ids", "shared_draft_id", "external_organization_id", "tags", "group",
     "owner", "customer", "organization", "state", "priority", "articles", "created_by", "updated_by",
     "create_article_type", "create_article_sender", "time_units_per_type", "ai_agent_running",
-}  # fmt: skip
+}
 """What every Zammad's tickets have; other fields were made by the desk itself."""

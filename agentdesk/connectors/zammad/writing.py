@@ -32,7 +32,7 @@ CHAT = {
     "twitter status": "twitter status", "twitter direct-message": "twitter direct-message",
     "facebook feed post": "facebook feed comment", "facebook feed comment": "facebook feed comment",
     "facebook direct-message": "facebook direct-message",
-}  # fmt: skip
+}
 """The type of an answer on channels that are answered where they came from."""
 WHATSAPP_WINDOW = DAY
 

@@ -31,7 +31,7 @@ NAMES = {
     "current_user.first_name": "agent.name", "current_user.signature": "agent.signature",
     "agent.name": "agent.name", "agent.first_name": "agent.name", "agent.signature": "agent.signature",
     "ticket.assignee.name": "agent.name", "ticket.assignee.first_name": "agent.name",
-}  # fmt: skip
+}
 """Their names and ours."""
 MINE = ("current_user",)
 TAGS = ("current_tags", "set_tags", "remove_tags")

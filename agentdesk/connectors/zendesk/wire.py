@@ -28,13 +28,13 @@ ELSEWHERE = frozenset((
     "any_channel", "messaging", "native_messaging", "whatsapp", "instagram_dm", "line", "wechat", "telegram", "viber",
     "chat", "sunshine_conversations_api", "sunshine_conversations_facebook_messenger",
     "sunshine_conversations_twitter_dm",
-))  # fmt: skip
+))
 """Channels on which a comment by this interface stays inside Zendesk: the customer never gets it."""
 METRICS = {
     "first_reply_time": ClockKind.FIRST, "next_reply_time": ClockKind.NEXT, "periodic_update_time": ClockKind.NEXT,
     "pausable_update_time": ClockKind.NEXT, "agent_work_time": ClockKind.RESOLUTION,
     "requester_wait_time": ClockKind.RESOLUTION, "total_resolution_time": ClockKind.RESOLUTION,
-}  # fmt: skip
+}
 
 
 class User(msgspec.Struct, frozen=True):

@@ -121,7 +121,7 @@ class MainScreen(PaneScreen):
         try:
             judged = await find.bounded(self.desk_app.desk, model.source.compile(query))
         except DeskError as error:
-            self.desk_app.tell("error", error.title, error.remedy)
+            self.desk_app.say("error", error.title, error.remedy)
             return
         if self._slow != query:
             return
@@ -338,7 +338,7 @@ class MainScreen(PaneScreen):
         try:
             total = await find.count(desk, where)
         except DeskError as error:
-            self.desk_app.tell("error", error.title, error.remedy)
+            self.desk_app.say("error", error.title, error.remedy)
             return
         most = 20_000 if self.queue.model.judged is None else find.BOUND
         self.views.put(total=f"{total:,}" + ("+" if total >= most else ""))

@@ -6,8 +6,8 @@ from collections.abc import Hashable
 
 from agentdesk.commands.registry import quote
 from agentdesk.desk import find, gaps
-from agentdesk.model.clock import MINUTE, Millis
-from agentdesk.model.source import SourceState
+from agentdesk.model.clock import Millis
+from agentdesk.model.source import SKEW_TOLD, SourceState
 from agentdesk.ui.present import line
 from agentdesk.ui.screens.listing import ListScreen, empty, heading, paragraph
 from agentdesk.ui.widgets.blocks import Block
@@ -20,10 +20,6 @@ WORDS = {"new": "not asked yet", "ok": "answers", "retry": "trying again", "offl
 INKS = {"ok": "ok", "new": "dim", "paused": "dim", "retry": "soon", "offline": "soon", "auth": "late", "empty": "soon",
         "stopped": "late"}
 """The ink of each state."""
-
-
-SKEW = 2 * MINUTE
-"""A difference between our clock and a server's that is shown."""
 MOST_GAPS = 3
 """So many stretches that could not be fetched are told each by itself."""
 
@@ -110,7 +106,7 @@ class SourcesScreen(ListScreen):
         facts.append(f"last answer {length(now - it.last_ok_at)} ago" if it.last_ok_at else "no answer yet")
         if it.budget is not None:
             facts.append(f"{it.budget.left:,} of {it.budget.limit:,} requests left")
-        if it.skew is not None and abs(it.skew) > SKEW:
+        if it.skew is not None and abs(it.skew) > SKEW_TOLD:
             facts.append(f"our clock is {length(abs(it.skew))} {'behind' if it.skew > 0 else 'ahead'}")
         if it.failures > 1:
             facts.append(f"{it.failures} failures in a row")
