@@ -17,6 +17,7 @@ from agentdesk.errors import AuthError, BadAnswer, Gone, Rejected, Unavailable
 from agentdesk.model.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from agentdesk.model.message import Direction, Kind, Message, Visibility
 from agentdesk.model.page import Page
+from tests.contract.suite import Ahead
 from tests.contract.test_mastodon import MastodonWorld
 from tests.fakes.mastodon import Post
 from tests.fakes.wire import Fault
@@ -417,6 +418,35 @@ async def test_tags_and_words_are_heard_and_come_as_heard(world: MastodonWorld) 
     assert [(m.text, m.indirect, m.direction, m.conversation_ref) for m in found] == [
         ("what a day #acmefail", True, Direction.IN, f"{tagged.id}/{bo.id}"),
         ("never again, AcmePost", True, Direction.IN, found[1].conversation_ref)]
+    world.clock.advance(3 * MINUTE)
+    assert (await drain(world, cursor))[0] == []
+
+
+@pytest.mark.parametrize("many", [0, 30, 90])
+async def test_what_other_servers_send_late_is_heard_too(world: MastodonWorld, many: int) -> None:
+    bo = world.far.person("bo", "other.example")
+    listening(world, words=("acmepost",), tags=("acmefail",))
+    cursor = await begun(world)
+    for at in ("first", "second"):
+        world.clock.advance(3 * MINUTE)
+        world.far.post(bo, f"in time: {at} acmepost #acmefail")
+        found, cursor = await drain(world, cursor)
+        assert [m.text for m in found] == [f"in time: {at} acmepost #acmefail"]
+        world.far.clock = Ahead(world.clock, -MINUTE)
+        world.far.post(bo, f"late: {at} #acmefail")
+        world.far.post(bo, f"late: {at} acmepost")
+        world.far.clock = world.clock
+        for number in range(many):
+            world.clock.advance(SECOND)
+            world.far.post(bo, f"{at} {number} #acmefail")
+        heard = list[str]()
+        for _ in range(4):
+            world.clock.advance(3 * MINUTE)
+            found, cursor = await drain(world, cursor)
+            heard += [m.text for m in found]
+        if many < 40:  # among more than one listing shows nobody can tell
+            assert {f"late: {at} #acmefail", f"late: {at} acmepost"} <= set(heard)
+        assert {f"{at} {number} #acmefail" for number in range(many)} <= set(heard)
     world.clock.advance(3 * MINUTE)
     assert (await drain(world, cursor))[0] == []
 

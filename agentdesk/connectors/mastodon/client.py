@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple, NoReturn, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -37,6 +38,10 @@ class Listing(NamedTuple):
     newer: str
     """Where paging forward goes on: the server's own mark, else the first item's id."""
     older: str
+
+    def above(self, mark: str) -> list[Any]:
+        """What stands before the last known item: newer, for every listing begins with the newest."""
+        return list(takewhile(lambda item: not mark or raw_id(item) != mark, self.items))
 
 
 class Context(NamedTuple):

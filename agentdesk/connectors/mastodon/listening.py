@@ -1,12 +1,15 @@
 """Listening: hashtags by their timelines, words and phrases by the server's search where it has one.
 
 https://docs.joinmastodon.org/methods/timelines/#tag, https://docs.joinmastodon.org/methods/search/: no server sees the
-whole network, and search sees only what its authors opened to it.
+whole network, and search sees only what its authors opened to it. What other servers send is listed by when it was
+written, not by when it came (https://github.com/mastodon/mastodon/blob/main/lib/mastodon/snowflake.rb): so the top of a
+listing is compared with what stood there before, and paging from the last mark is only for what is above that.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -26,9 +29,19 @@ if TYPE_CHECKING:
 
 EVERY: Millis = 2 * MINUTE
 """Between two rounds: each question costs one of the account's paging requests."""
-AT_ONCE = 20
+AT_ONCE = 40
 FRESH: Millis = 24 * 60 * MINUTE
-"""How far back a first look at a term reaches."""
+"""How far back a first look at a term reaches, and how late something may come."""
+SIGN = 8
+"""So many letters stand for a status that was at the top of a listing."""
+
+
+class Heard(NamedTuple):
+    """How far each term was heard."""
+
+    marks: dict[str, str]
+    tops: str
+    """Signs of what stood at the top of each listing."""
 
 
 class Listener:
@@ -47,30 +60,37 @@ class Listener:
         """Listen by these entries from now on."""
         self._ears.change(listen)
 
-    async def begin(self, gathered: Gathered, threads: Threads) -> dict[str, str]:
+    async def begin(self, gathered: Gathered, threads: Threads) -> Heard:
         """The first round, part of the history."""
         self._last = None
-        return await self.listen({}, gathered, threads)
+        return await self.listen(Heard({}, ""), gathered, threads)
 
-    async def listen(self, held: dict[str, str], gathered: Gathered, threads: Threads) -> dict[str, str]:
-        """One round, when it is time; returns the marks to go on from."""
-        marks = Marks(self._ears, held)
+    async def listen(self, held: Heard, gathered: Gathered, threads: Threads) -> Heard:
+        """One round, when it is time; returns where to go on from."""
+        marks = Marks(self._ears, held.marks)
         now = self._clock.now()
         if not self._ears or (self._last is not None and now - self._last < EVERY):
-            return marks.plain() if self._ears else {}
+            return Heard(marks.plain(), held.tops) if self._ears else Heard({}, "")
         self.deaf = []
+        before = {held.tops[at : at + SIGN] for at in range(0, len(held.tops), SIGN)}
+        tops: dict[str, None] = {}
         for term in self._ears.terms:
             mark = marks.of(term)
-            page = await self._ask(term, mark)
-            if page is None:
+            top = await self._ask(term, None)
+            page = await self._ask(term, mark) if top and mark and mark not in map(raw_id, top.items) else top
+            if top is None or page is None:
                 continue
-            for item in page.items:
-                if mark and raw_id(item) == mark:
-                    break
+            fresh = page.above(mark or "")
+            taken = set(map(raw_id, fresh))
+            late = [item for item in top.items if raw_id(item) not in taken and _sign(item) not in before]
+            for item in fresh:
                 await self._take(item, gathered, threads, oldest=0 if mark else now - FRESH)
+            for item in late:
+                await self._take(item, gathered, threads, oldest=now - FRESH)
             marks.move(term, page.newer or mark or "")
+            tops |= dict.fromkeys(map(_sign, top.items))
         self._last = now
-        return marks.plain()
+        return Heard(marks.plain(), "".join(tops))
 
     async def _ask(self, term: Term, mark: str | None) -> Listing | None:
         """What the server has for one term; None where it cannot be asked."""
@@ -110,3 +130,7 @@ class Listener:
             return
         gathered.add(message, head(message.conversation_ref, author.ref, status if root == status.ref else None),
                      self._speaker.profile(author))
+
+
+def _sign(item: Any) -> str:
+    return blake2b(raw_id(item).encode("utf-8", "replace"), digest_size=SIGN // 2).hexdigest()

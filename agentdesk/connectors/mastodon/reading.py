@@ -6,7 +6,6 @@ jumps to the newest and leaves holes. Ids are opaque; what is new is what stands
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -19,7 +18,7 @@ from agentdesk.connectors.items import instant, one, read
 from agentdesk.connectors.mastodon import setback
 from agentdesk.connectors.mastodon.approvals import Approvals
 from agentdesk.connectors.mastodon.client import PAGE, Listing, MastodonClient, Pairs, path
-from agentdesk.connectors.mastodon.listening import Listener
+from agentdesk.connectors.mastodon.listening import Heard, Listener
 from agentdesk.connectors.mastodon.speak import Speaker
 from agentdesk.connectors.mastodon.threads import Threads, join
 from agentdesk.connectors.mastodon.wire import Notice, Status, raw_id
@@ -52,6 +51,8 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     """While history is brought in: time and id of the last item that was."""
     heard: dict[str, str] = {}
     """How far each thing that we listen for has been heard."""
+    tops: str = ""
+    """What stood at the top of those listings."""
     threads: dict[str, list[str]] = {}
     """What ``Threads`` remembers."""
     waiting: dict[str, str] = {}
@@ -165,9 +166,9 @@ class Reader:
             await self._take(item, gathered)
         if not rest:
             await self._approve(cursor, gathered)
-        heard = dict(cursor.heard) if rest else await self.listener.begin(gathered, self._threads)
+        heard = Heard(cursor.heard, cursor.tops) if rest else await self.listener.begin(gathered, self._threads)
         cursor.fill = (piece[-1][0], piece[-1][1]) if rest else None
-        cursor.heard, cursor.threads = heard, self._threads.plain()
+        (cursor.heard, cursor.tops), cursor.threads = heard, self._threads.plain()
         return gathered.page(cursor=write_cursor(cursor), more=bool(rest), backfill=True, total=len(backlog),
                              done=len(backlog) - len(rest))
 
@@ -182,11 +183,11 @@ class Reader:
         """What is new; None when the server is not the one that the cursor was made on."""
         gathered = Gathered()
         notices = await self._newer("/api/v1/notifications", ASKED, cursor.n, limit)
-        fresh = _before(notices.items, cursor.n)
+        fresh = notices.above(cursor.n)
         if not fresh and cursor.n and self._quiet % DEEP_EVERY == 0 and await self._replaced(cursor):
             return None
         own = await self._newer(self._own_path(), _OWN, cursor.o, limit)
-        said = _before(own.items, cursor.o)
+        said = own.above(cursor.o)
         again = await self._gone_through_twice(cursor)
         for item in reversed([*fresh, *said, *again]):
             await self._take(item, gathered)
@@ -198,7 +199,8 @@ class Reader:
             cursor.o = own.newer
         more = len(fresh) >= limit or len(said) >= limit
         if not more:
-            cursor.heard = await self.listener.listen(cursor.heard, gathered, self._threads)
+            cursor.heard, cursor.tops = await self.listener.listen(
+                Heard(cursor.heard, cursor.tops), gathered, self._threads)
         self._quiet = 0 if fresh or said else self._quiet + 1
         if gathered.messages:
             cursor.threads = self._threads.plain()
@@ -322,11 +324,6 @@ def head(conversation_ref: str, customer: str, root: Status | None) -> RemoteCon
     """A conversation's head; a social thread has no subject, state or owner."""
     return RemoteConversation(ref=conversation_ref, customer_ref=customer,
                               url=web_url(root.url or root.uri) if root is not None else "")
-
-
-def _before(items: list[Any], mark: str) -> list[Any]:
-    """What stands before the last known item: newer, for every listing begins with the newest."""
-    return list(takewhile(lambda item: not mark or raw_id(item) != mark, items))
 
 
 def _up_to(items: list[Any], mark: str, since: Millis) -> list[Any]:
