@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -46,6 +47,7 @@ def run_screen(desk: Desk, modules: Callable[[], Sequence[ModuleType]], shell: S
         desk.warnings += [str(problem) for problem in keymap.problems]
         app = DeskApp(desk, registry, keymap, settings=settings, themes=themes, begin=begin, on_crash=on_crash,
                       take_over=shell.hand_over, first_start=first_start)
+    gc.freeze()  # modules are no garbage: the app, when it looks for some, need not look through them
     app.run(mouse=settings.mouse)
     if desk.store.writable:
         shell.keep(str(desk.store.path.parent), bare)
