@@ -35,13 +35,15 @@ def command(configured: str = "") -> list[str]:
     return words
 
 
-async def edit(app: App[Any], text: str, configured: str, saved: Callable[[str], None]) -> str:
+async def edit(app: App[Any], text: str, configured: str, saved: Callable[[str], None],
+               profile: str = "default") -> str:
     """The text as the editor left it, cleaned; Refused when the editor could not be started.
 
-    ``saved`` hears of what is saved in between: a line that breaks must not take an hour's work along.
+    It lies among the files of ``profile`` meanwhile. ``saved`` hears of what is saved in between: a line that breaks
+    must not take an hour's work along.
     """
     words = command(configured)
-    folder = places().runtime_dir
+    folder = places(profile).runtime_dir
     make_private(folder)
     handle, name = tempfile.mkstemp(prefix="reply-", suffix=".txt", dir=folder)
     path = Path(name)

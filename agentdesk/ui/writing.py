@@ -156,8 +156,9 @@ async def edit_outside(composer: Composer) -> None:
             composer.editor.put(text)
             composer.change(text=composer.editor.text)
 
+    desk = composer.desk_app.desk
     try:
-        saved(await edit(composer.app, draft.text, composer.desk_app.desk.config.ui.editor, saved))
+        saved(await edit(composer.app, draft.text, desk.config.ui.editor, saved, desk.profile))
     finally:
         composer.take_keys()
 

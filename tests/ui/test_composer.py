@@ -20,6 +20,7 @@ from agentdesk.model.clock import HOUR
 from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import Draft, OutKind, SendState
 from agentdesk.model.text import MAX_TEXT
+from agentdesk.paths import places
 from agentdesk.ui import external_editor
 from agentdesk.ui.app import DeskApp
 from agentdesk.ui.screens.canned import CannedScreen
@@ -488,9 +489,11 @@ async def test_the_own_editor_brings_its_text_back_cleaned(world: World, monkeyp
 
     def editor(path: Path) -> None:
         assert path.stat().st_mode & 0o777 == 0o600
+        assert path.parent == places("night").runtime_dir
         seen.append(path.read_text())
         path.write_text("Written\x1b[2J outside\n")
 
+    world.desk.profile = "night"
     monkeypatch.setenv("EDITOR", "some editor --wait")
     monkeypatch.setattr(external_editor, "_run", run)
     async with writing(world) as (_, pilot, composer, _):
