@@ -53,7 +53,7 @@ class Bench:
         """From a key to its paint, and what it costs on the line."""
         times = 10 * self.rounds
         alone = figures.keys({"min": Subject(SMALLEST, columns=80), "1k": desk(self.small, 80),
-                              "many": desk(self.large, 80)}, b"j", times, 0.06)
+                              "many": desk(self.large, 80)}, b"j", 3 * times, 0.06)
         yield self._paint("key to paint, list alone (80 columns), p50 / p95 ms", alone, 1.2)
         three = figures.keys({"min": self.smallest, "1k": desk(self.small), "many": desk(self.large)}, b"j", times,
                              0.4)

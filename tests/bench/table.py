@@ -71,6 +71,7 @@ What the rows mean:
 - *a key answered*: until a `j`, typed as soon as there are rows, has moved the cursor.
 - *key to paint*: from the key until the first byte of the answer, one key at a time.
 - *bytes*: all that is written to the terminal in answer to a key; «held» is thirty keys a second for three seconds.
-- *search*: every beginning of six typed searches, common words, rare ones and phrases, newest 60 messages.
+- *search*: every beginning of six typed searches, common words, rare ones and phrases, newest 60 messages; the middle
+  one of three times.
 - *import*: `agentdesk import` of a JSONL file into an empty cache.
 """
