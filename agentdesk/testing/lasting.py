@@ -80,6 +80,19 @@ class Lasting(Cases):
         if world.connector.skew() is not None:
             assert any("was set, by" in event.text for event in desk.told if isinstance(event, Notice))
 
+    @pytest.mark.parametrize("by", [-2 * HOUR, 2 * HOUR], ids=["back", "forward"])
+    async def test_a_reply_is_found_although_the_clock_was_set_there_since(
+        self, world: World, desk: Program, by: Millis
+    ) -> None:
+        if not world.connector.caps.can_reply:
+            pytest.skip("it can only be read")
+        world.clock_off(0)
+        entry = desk.freeze(await desk.asked(), "It landed before.")
+        await world.connector.send(desk.start(entry))
+        world.clock_off(by)
+        await desk.restart()
+        assert (await desk.settle(entry), await world.copies("It landed before.")) == (SendState.SENT, 1)
+
     def can_hold_back(self, world: World) -> None:
         """Leave out what a server cannot be made to do, before anything is written to it."""
         world.hold_back("")
