@@ -78,7 +78,8 @@ def doctor(ctx: click.Context, offline: bool, rescue: Path | None, aside: bool, 
         return _rescue(options, rescue, aside)
     if aside:
         raise UsageError("Nothing is put aside before it was rescued", "", "Say --rescue FILE as well")
-    checks = list(_all(options, offline))
+    checks = [msgspec.structs.replace(it, remedy=output.in_profile(it.remedy, options.profile))
+              for it in _all(options, offline)]
     if as_json:
         output.as_lines(checks)
     else:

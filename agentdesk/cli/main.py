@@ -13,6 +13,7 @@ import click
 
 from agentdesk import __version__
 from agentdesk.config.words import nearest
+from agentdesk.errors import DeskError
 
 COMMANDS = {
     "open": "agentdesk.cli.run:open_desk",
@@ -74,7 +75,13 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         with _told_apart():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except DeskError as error:
+                from agentdesk.cli import output
+
+                output.complain(error, ctx.params["profile"])
+                return error.exit_code
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)

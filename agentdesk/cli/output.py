@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,8 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 """What a spreadsheet takes for the start of a formula."""
 
 
+_CALL = re.compile(r"\bagentdesk (?=(?:config|doctor|export|forget|import|login|outbox|queue|secret|sources|sync)\b)")
+"""Where a sentence names a command that works on a profile."""
 CELL = 120
 """Characters of a table's cell, but for the last one in a line."""
 WHOLE = 2_000
@@ -147,7 +150,7 @@ def say(words: str) -> None:
     print(inert(words), file=sys.stderr)
 
 
-def complain(error: DeskError) -> None:
+def complain(error: DeskError, profile: str = "default") -> None:
     """An error in up to three lines on stderr: what, why, what next."""
     say(f"agentdesk: {error.title}")
     problems = getattr(error, "problems", ())
@@ -156,4 +159,9 @@ def complain(error: DeskError) -> None:
     if error.cause and not problems:
         say(f"  why: {error.cause}")
     if error.remedy:
-        say(f"  next: {error.remedy}")
+        say(f"  next: {in_profile(error.remedy, profile)}")
+
+
+def in_profile(words: str, profile: str) -> str:
+    """A remedy whose commands mean this profile when they are typed as they stand."""
+    return words if profile == "default" else _CALL.sub(f"agentdesk --profile {profile} ", words)

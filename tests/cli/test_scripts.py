@@ -109,3 +109,22 @@ def test_a_note_where_there_are_none_is_refused_before_it_lies_in_the_outbox(run
     assert run("do", 'customer-note "She rang twice"', str(number)).code == Exit.OK
     (shown,) = run("customer", str(number), "--json").lines
     assert shown["customer"]["note"] == "She rang twice"
+
+
+def test_a_remedy_typed_as_it_stands_means_the_profile_it_was_said_of(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "config" / "profiles" / "night"
+    folder.mkdir(parents=True, mode=0o700)
+    for each in (tmp_path / "home", tmp_path / "home" / "config", tmp_path / "home" / "config" / "profiles"):
+        each.chmod(0o700)
+    assert "next: agentdesk --profile night config init writes one" in run("--profile", "night", "config",
+                                                                           "validate").err
+    far = FakeMastodon(SystemClock())
+    (folder / "token").touch(mode=0o600)
+    (folder / "token").write_text("a dead one")
+    again = "Sign in again: agentdesk --profile night login mastodon acme"
+    with serving(far.handle) as url:
+        (folder / "config.yaml").write_text(
+            f'sources:\n  - {{kind: mastodon, name: acme, url: "{url}", token: {{file: {folder / "token"}}}}}\n')
+        assert again in run("--profile", "night", "sync").err
+        assert again in run("--profile", "night", "sources").out
+        assert again in run("--profile", "night", "doctor").out
