@@ -350,6 +350,19 @@ async def test_a_query_that_cannot_be_read_changes_nothing_and_says_why(world: W
         assert app.main.query_one(ViewBar).filter == ""
 
 
+async def test_views_without_room_keep_their_keys(world: World) -> None:
+    async with running(world) as (app, pilot):
+        await until(pilot, lambda: "1 all" in screen_text(app))
+        views = app.main.query_one(ViewBar)
+        names = ("all", "mine", "late", "praise", "north", "waiting", "snoozed", "review", "done")
+        views.put(views=[(str(key), name) for key, name in enumerate(names, 1)], active="1", total="76")
+        for width, end in ((100, "8 review  9 done"), (80, "8 review 9"), (60, "6 waiting 7…9"), (52, "5 north 6…9"),
+                           (24, "2 mine 3…9")):
+            text = views.draw(0, width).text.split()
+            assert text[-1] == "76"
+            assert " ".join(text[:-1]).endswith(" ".join(end.split())), width
+
+
 async def test_views_are_clicked_too(world: World) -> None:
     async with running(world) as (app, pilot):
         await pilot.click(ViewBar, offset=(9, 0))
