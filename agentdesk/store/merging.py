@@ -1,6 +1,7 @@
 """Conversations that became part of others at their source: what was said goes there, and they leave the queue.
 
-What nobody has answered is owed in the other conversation from then on, with the clock that it had.
+What nobody has answered is owed in the other conversation from then on, with the clock that it had; so is what was
+promised, and the tickets of the one are those of the other.
 """
 
 from __future__ import annotations
@@ -56,8 +57,20 @@ def _carry(db: Db, old: Head, new: Head, moves: Transitions, now: Millis) -> Non
         old.state, old.snoozed_until, old.disposed_at = State.DONE.value, None, now
         old.disposition, old.disposition_code = Disposition.DUPLICATE.value, RULE
         moves.note(old, Disposition.DUPLICATE.value, RULE, {"of": new.id})
+    promised = _carry_ties(db, old.id, new.id)
     if owed and not new.is_new:
         moves.take_over(new, RULE)
+    elif promised and not new.is_new:
+        moves.come_back(new, RULE)
+
+
+def _carry_ties(db: Db, old: int, new: int) -> bool:
+    """Tickets and open promises go along; True when something was promised."""
+    db.run("UPDATE link SET conversation_id = ?2 WHERE conversation_id = ?1 AND kind = 'ticket' AND (other_id IS NULL OR "
+           "other_id NOT IN (SELECT other_id FROM link WHERE conversation_id = ?2 AND other_id IS NOT NULL "
+           "UNION SELECT ?2))", old, new)
+    return bool(db.run("UPDATE promise SET conversation_id = ?2 WHERE conversation_id = ?1 AND kept_at IS NULL",
+                       old, new))
 
 
 def _least(*times: Millis | None) -> Millis | None:

@@ -94,6 +94,12 @@ class Transitions:
         if head.burst and head.state != State.OPEN:
             self._reopen(head, rule)
 
+    def come_back(self, head: Head, rule: str) -> None:
+        """Something that was promised came over from another conversation."""
+        if head.state != State.OPEN:
+            self._reopen(head, rule)
+            head.state = State.OPEN.value
+
     def _reopen(self, head: Head, rule: str) -> None:
         detail: dict[str, Any] = {"was": head.state}
         if head.disposition:

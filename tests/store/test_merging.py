@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from agentdesk.model.clock import HOUR
-from agentdesk.model.conversation import Disposition, State
+from agentdesk.model.conversation import ClockKind, Disposition, State
 from agentdesk.model.message import Direction
-from agentdesk.store import conversations, integrity, links
-from tests.store.scene import SAM, SOURCE, Scene
+from agentdesk.store import conversations, integrity, links, promises
+from tests.store.scene import SAM, SOURCE, Scene, move
 
 
 def texts(scene: Scene, number: int) -> list[str]:
@@ -46,6 +46,25 @@ def test_one_that_was_done_comes_back_when_unanswered_words_come_into_it(scene: 
     merge(scene)
     assert (scene.get(new).state, scene.get(new).burst) == (State.OPEN, 1)
     assert "reopened" in scene.actions(new)
+
+
+@pytest.mark.parametrize("state", ["open", "waiting", "done"])
+def test_what_was_promised_is_owed_in_the_other_one(scene: Scene, state: str) -> None:
+    new, ticket = scene.ask("All is well", thread="t2"), scene.ask("A ticket", thread="t3")
+    if state != "open":
+        scene.answer_elsewhere(thread="t2")
+    if state == "done":
+        scene.store.write_now(lambda db: move(db, new, State.DONE, 5, disposition=Disposition.PRAISE))
+    old = scene.ask("Where is it?")
+    due_at = scene.clock.now() + HOUR
+    scene.store.write_now(lambda db: promises.make(db, old, "ann", "call", due_at, scene.clock.now()))
+    scene.store.write_now(lambda db: links.make(db, old, "ticket", "ann", scene.clock.now(), other_id=ticket))
+    scene.answer_elsewhere()
+    merge(scene)
+    assert [each.words for each in promises.open_of(scene.db, new)] == ["call"]
+    assert (scene.get(new).state, scene.get(old).state) == (State.OPEN, State.DONE)
+    assert [each.due_at for each in scene.get(new).clocks if each.kind is ClockKind.PROMISE] == [due_at]
+    assert [each.other_id for each in links.of(scene.db, new) if each.kind == "ticket"] == [ticket]
 
 
 def test_words_that_were_answered_bring_nothing_back(scene: Scene) -> None:
