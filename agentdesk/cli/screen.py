@@ -11,6 +11,7 @@ from types import ModuleType
 from agentdesk.bootstrap import DemoOptions, Options, config_file, connect, disconnect, open_desk
 from agentdesk.desk.desk import Desk
 from agentdesk.paths import places
+from agentdesk.store import conversations
 from agentdesk.ui.shell import Shell
 
 
@@ -57,7 +58,7 @@ def _report(error: BaseException, profile: str) -> str:
 def _first_start(desk: Desk, options: Options) -> str:
     """Where a configuration would be, when there is none and nothing was ever collected; else empty."""
     empty = not desk.config.sources and options.demo is None
-    if not empty or desk.store.reader.value("SELECT EXISTS (SELECT 1 FROM conversation)"):
+    if not empty or conversations.any_stored(desk.store.reader):
         return ""
     return str(config_file(options))
 

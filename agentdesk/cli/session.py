@@ -16,6 +16,7 @@ from agentdesk.cli.screen import profile_options
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import DeskError, NotFound, Refused, UsageError
 from agentdesk.model.words import whole_number
+from agentdesk.store import conversations
 
 if TYPE_CHECKING:
     from agentdesk.commands.context import Choice, Level
@@ -157,7 +158,7 @@ async def call(desk: Desk, line: str, selection: tuple[int, ...], options: Optio
     What it shows goes to stdout, or into ``shown``.
     """
     for number in selection:
-        if desk.store.reader.value("SELECT 1 FROM conversation WHERE id = ?", number) is None:
+        if not conversations.exists(desk.store.reader, number):
             raise NotFound(f"There is no conversation {number}", "It is not in this cache",
                            "agentdesk queue lists them")
     from agentdesk.commands.context import Context

@@ -20,7 +20,7 @@ from agentdesk.errors import NotFound, Refused, UsageError
 from agentdesk.model.clock import DAY
 from agentdesk.model.events import Event, Progress
 from agentdesk.paths import begin_private, disk_error
-from agentdesk.store import sources, transfer
+from agentdesk.store import conversations, sources, transfer
 from agentdesk.store.db import Db
 from agentdesk.store.imports import ImportJob
 from agentdesk.store.transitions import HISTORY_HORIZON
@@ -121,7 +121,7 @@ class _Bar:
 
 def _archive(desk: Desk, file: Path, as_json: bool) -> None:
     """Put an export into this profile, which must be empty."""
-    if desk.store.reader.value("SELECT EXISTS (SELECT 1 FROM conversation)"):
+    if conversations.any_stored(desk.store.reader):
         raise Refused("This profile is not empty", "An archive is put back as a whole",
                       "Use another profile: agentdesk --profile restored import --archive FILE")
     if not file.is_file():

@@ -21,7 +21,7 @@ def at_hand(desk: Desk) -> tuple[Canned, ...]:
 
 def find(desk: Desk, words: str, conversation_id: int = 0) -> list[Canned]:
     """Those that fit the words, best first; what another source than the conversation's holds comes last."""
-    here = str(desk.store.reader.value("SELECT source FROM conversation WHERE id = ?", conversation_id) or "")
+    here = conversations.source_of(desk.store.reader, conversation_id)
     found = packs.search(Packs(at_hand(desk)), words)
     return sorted(found, key=lambda it: bool(it.origin) and it.origin != here)
 

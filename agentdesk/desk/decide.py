@@ -103,7 +103,7 @@ def _carry_out(db: Db, desk: Desk, conversation_id: int, action: str, decision: 
                now: int) -> None:
     """Change one conversation, with its ledger row and its actions."""
     before = decisions.snapshot(db, conversation_id)
-    source = str(db.value("SELECT source FROM conversation WHERE id = ?", conversation_id))
+    source = conversations.source_of(db, conversation_id)
     if decision.changes:
         decisions.write(db, conversation_id, decision.changes)
     for mark in decision.reactions:
@@ -194,7 +194,7 @@ def _put_back(db: Db, desk: Desk, conversation_id: int, detail: dict[str, Any], 
         kept.append(_WROTE.format(conversation_id))
     decisions.write(db, conversation_id, {n: v for n, v in before.items() if n not in since})
     tickets.untold(db, detail.get("told", []))
-    source = str(db.value("SELECT source FROM conversation WHERE id = ?", conversation_id))
+    source = conversations.source_of(db, conversation_id)
     for kind, ref, on in detail.get("reactions", []):
         reactions.put(db, source, Reaction(Verb(kind), ref, not on), conversation_id, desk.agent, now)
     if detail.get("status") and not since & _group("state"):

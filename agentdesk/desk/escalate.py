@@ -34,6 +34,7 @@ from agentdesk.store import (
     ticket_links,
     tickets,
 )
+from agentdesk.store import sources as source_rows
 from agentdesk.store.db import Db
 
 MESSAGES = 200
@@ -69,17 +70,12 @@ def targets(desk: Desk, conversation_id: int) -> list[str]:
 def _names(desk: Desk) -> set[str]:
     """The sources there are: the connected ones, before that the configured ones, else those stored here."""
     configured = {source.full_name for source in desk.config.sources}
-    return set(desk.connectors) or configured or {row[0] for row in desk.store.reader.rows("SELECT name FROM source")}
+    return set(desk.connectors) or configured or set(source_rows.names(desk.store.reader))
 
 
 def places(desk: Desk, source: str) -> tuple[str, ...]:
     """Queues, groups or inboxes of a help desk, as far as its tickets here name them."""
-    return tuple(row[0] for row in desk.store.reader.rows(
-        "SELECT remote_queue FROM ("
-        "SELECT * FROM (SELECT remote_queue FROM conversation WHERE source = ?1 AND state = 'open' LIMIT ?2) UNION ALL "
-        "SELECT * FROM (SELECT remote_queue FROM conversation WHERE source = ?1 LIMIT ?2)) "
-        "WHERE remote_queue <> '' GROUP BY remote_queue "
-        "ORDER BY count(*) DESC, remote_queue LIMIT ?3", source, SAMPLE, PLACES))
+    return conversations.remote_queues(desk.store.reader, source, SAMPLE, PLACES)
 
 
 def tied(desk: Desk, conversation_id: int) -> list[Link]:

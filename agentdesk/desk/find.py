@@ -205,12 +205,10 @@ async def count(desk: Desk, where: Where) -> int:
 
 async def bounded(desk: Desk, where: Where) -> Where:
     """A view whose rows take long to judge as one of judged rows: at most ``BOUND``, first in the queue first."""
-    import json
-
-    from agentdesk.store.where import Where
+    from agentdesk.store.where import among
 
     ids = await in_reader(desk, lambda db: conversations.matching(db, where, BOUND))
-    return Where(sql="c.id IN (SELECT value FROM json_each(?))", params=(json.dumps(ids),))
+    return among(ids)
 
 
 async def search(desk: Desk, text: str, *, limit: int = 50, before: int | None = None) -> list[Hit]:

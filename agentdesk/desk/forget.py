@@ -14,6 +14,7 @@ from agentdesk import secrets
 from agentdesk.config.sources import SecretRef, SourceBase
 from agentdesk.errors import DeskError, StoreReadOnly
 from agentdesk.paths import Places
+from agentdesk.store import drafts, leases, outbox
 from agentdesk.store.db import Db
 
 
@@ -22,18 +23,14 @@ class Kept(msgspec.Struct, frozen=True):
 
     drafts: int
     unsent: int
-    open: int
     busy: tuple[str, ...]
     """Other running processes that work on it."""
 
 
 def kept(db: Db, alive: Callable[[str], bool], me: str) -> Kept:
     """Count what nobody else has, and find who else is at it."""
-    drafts = int(db.value("SELECT count(*) FROM draft"))
-    unsent = int(db.value("SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'cancelled')"))
-    waiting = int(db.value("SELECT count(*) FROM conversation WHERE state = 'open'"))
-    holders = dict.fromkeys(row[0] for row in db.rows("SELECT holder FROM lease ORDER BY name"))
-    return Kept(drafts, unsent, waiting, tuple(each for each in holders if each != me and alive(each)))
+    busy = tuple(each for each in leases.holders(db) if each != me and alive(each))
+    return Kept(drafts.count(db), outbox.count(db), busy)
 
 
 async def tokens(sources: Iterable[SourceBase]) -> list[str]:

@@ -301,6 +301,6 @@ async def keep(desk: Desk, promise_id: int) -> str:
 
 async def mark_read(desk: Desk, conversation_id: int) -> None:
     """Forget the unread count once a person has the conversation open."""
-    if desk.store.reader.value("SELECT unread FROM conversation WHERE id = ?", conversation_id):
+    if conversations.is_unread(desk.store.reader, conversation_id):
         await desk.store.write(lambda db: conversations.mark_read(db, conversation_id))
         desk.emit(Changed(conversation_ids=(conversation_id,)))

@@ -106,10 +106,54 @@ def get(db: Db, conversation_id: int) -> Conversation:
         return _conversation(row)
 
 
+def exists(db: Db, conversation_id: int) -> bool:
+    """True when there is a conversation of this number."""
+    return db.value("SELECT 1 FROM conversation WHERE id = ?", conversation_id) is not None
+
+
+def any_stored(db: Db) -> bool:
+    """True when anything was ever collected."""
+    return bool(db.value("SELECT EXISTS (SELECT 1 FROM conversation)"))
+
+
+def source_of(db: Db, conversation_id: int) -> str:
+    """Where a conversation is; empty when there is none of this number."""
+    return str(db.value("SELECT source FROM conversation WHERE id = ?", conversation_id) or "")
+
+
 def by_ref(db: Db, source: str, ref: str) -> int | None:
     """The number of a source's conversation; None when it is not stored."""
     found = db.value("SELECT id FROM conversation WHERE source = ? AND ref = ?", source, ref)
     return None if found is None else int(found)
+
+
+def has_messages(db: Db, source: str, ref: str) -> bool:
+    """True for a source's conversation whose messages were fetched."""
+    return db.value("SELECT 1 FROM conversation WHERE source = ? AND ref = ? AND messages > 0", source, ref) is not None
+
+
+def remote_queues(db: Db, source: str, sample: int, most: int) -> tuple[str, ...]:
+    """The queues, groups or inboxes that a sample of a source's conversations lies in, the fullest first."""
+    return tuple(row[0] for row in db.rows(
+        "SELECT remote_queue FROM ("
+        "SELECT * FROM (SELECT remote_queue FROM conversation WHERE source = ?1 AND state = 'open' LIMIT ?2) UNION ALL "
+        "SELECT * FROM (SELECT remote_queue FROM conversation WHERE source = ?1 LIMIT ?2)) "
+        "WHERE remote_queue <> '' GROUP BY remote_queue "
+        "ORDER BY count(*) DESC, remote_queue LIMIT ?3", source, sample, most))
+
+
+def any_snooze_over(db: Db, now: Millis) -> bool:
+    """True when a snooze has ended."""
+    return bool(db.value("SELECT EXISTS (SELECT 1 FROM conversation WHERE state = 'snoozed' AND snoozed_until <= ?)",
+                         now))
+
+
+def snoozes_over(db: Db, now: Millis, limit: int) -> list[tuple[int, str, Millis]]:
+    """(number, source, until when) of the conversations whose snooze has ended, the earliest first."""
+    found: list[tuple[int, str, Millis]] = db.rows(
+        "SELECT id, source, snoozed_until FROM conversation WHERE state = 'snoozed' AND snoozed_until <= ? "
+        "ORDER BY snoozed_until LIMIT ?", now, limit)
+    return found
 
 
 def thread(db: Db, conversation_id: int, *, before: int | None = None, limit: int = 200) -> list[StoredMessage]:
@@ -155,6 +199,11 @@ def has_unanswered_after(db: Db, conversation_id: int, message_id: int) -> bool:
 def last_message_id(db: Db, conversation_id: int) -> int:
     """The newest message that is stored of a conversation: what somebody who looks now has seen; 0 for none."""
     return int(db.value("SELECT max(id) FROM message WHERE conversation_id = ?", conversation_id) or 0)
+
+
+def is_unread(db: Db, conversation_id: int) -> bool:
+    """True when nobody has had its newest messages open."""
+    return bool(db.value("SELECT unread FROM conversation WHERE id = ?", conversation_id))
 
 
 def mark_read(db: Db, conversation_id: int) -> None:

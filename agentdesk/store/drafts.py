@@ -66,6 +66,11 @@ def all(db: Db, agent: str | None = None) -> builtins.list[Draft]:  # noqa: A001
         return [_draft(row) for row in _rows(db, agent) if _is_whole(row)]
 
 
+def count(db: Db) -> int:
+    """How many there are, damaged ones too."""
+    return int(db.value("SELECT count(*) FROM draft"))
+
+
 def damaged(db: Db) -> builtins.list[str]:
     """The drafts whose hash does not fit, in words."""
     return [f"draft of {row[1]} on #{row[0]}" for row in _rows(db, None) if not _is_whole(row)]

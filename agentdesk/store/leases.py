@@ -25,6 +25,11 @@ def holder(db: Db, name: str, now: Millis) -> str:
     return str(db.value("SELECT holder FROM lease WHERE name = ? AND until > ?", name, now) or "")
 
 
+def holders(db: Db) -> list[str]:
+    """Everybody who holds a lease, whether it has run out or not."""
+    return list(dict.fromkeys(row[0] for row in db.rows("SELECT holder FROM lease ORDER BY name")))
+
+
 def drop(db: Db, name: str, holder: str) -> None:
     """Give a lease back, if it is ours."""
     db.run("DELETE FROM lease WHERE name = ? AND holder = ?", name, holder)

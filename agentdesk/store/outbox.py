@@ -108,6 +108,11 @@ def waiting(db: Db) -> dict[str, int]:
                         "AND o.kind <> 'action' GROUP BY o.source ORDER BY o.source"))
 
 
+def count(db: Db) -> int:
+    """How many entries are not settled, actions too."""
+    return int(db.value(f"SELECT count(*) FROM outbox AS o INDEXED BY outbox_work WHERE {OPEN}"))
+
+
 def damaged(db: Db) -> builtins.list[str]:
     """The entries whose hash does not fit, in words."""
     return [f"outbox entry {row[0]}" for row in db.rows(f"SELECT {_COLUMNS} {_FROM}") if not _is_whole(row)]
@@ -135,9 +140,10 @@ def due(db: Db, source: str, now: Millis) -> builtins.list[OutboxEntry]:
 
 
 def next_at(db: Db, source: str) -> Millis | None:
-    """When there is something to send or to look for next; None when nothing waits."""
-    found = db.value("SELECT min(next_try_at) FROM outbox WHERE source = ? AND state NOT IN ('sent', 'cancelled') "
-                     "AND state IN ('held', 'queued', 'unknown')", source)
+    """When to look again, at once for what somebody else is sending; None when nothing waits."""
+    found = db.value(
+        "SELECT min(CASE state WHEN 'sending' THEN 0 ELSE next_try_at END) FROM outbox WHERE source = ? "
+        "AND state NOT IN ('sent', 'cancelled') AND state IN ('held', 'queued', 'sending', 'unknown')", source)
     return None if found is None else int(found)
 
 
@@ -156,6 +162,12 @@ def start(db: Db, entry_id: int, sender: str, now: Millis, there: Millis) -> Out
     entry = get(db, entry_id)
     _mark(db, entry.conversation_id)
     return entry
+
+
+def is_sending(db: Db, entry_id: int, sender: str, attempts: int) -> bool:
+    """True while this very attempt of that sender is on its way."""
+    return db.value("SELECT 1 FROM outbox WHERE id = ? AND state = 'sending' AND sender = ? AND attempts = ?",
+                    entry_id, sender, attempts) is not None
 
 
 def sent(db: Db, entry_id: int, receipt: Receipt, now: Millis) -> bool:

@@ -78,6 +78,11 @@ def note_failure(db: Db, name: str, state: str, title: str, cause: str, remedy: 
            state, title, cause, remedy, now, next_try_at, name)
 
 
+def names(db: Db) -> frozenset[str]:
+    """Every source that was ever collected or configured here."""
+    return frozenset(row[0] for row in db.rows("SELECT name FROM source"))
+
+
 def paused(db: Db) -> frozenset[str]:
     """The sources that a person has paused."""
     return frozenset(row[0] for row in db.rows("SELECT name FROM source WHERE state = 'paused'"))

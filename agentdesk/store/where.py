@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from agentdesk.model.clock import Millis
 from agentdesk.model.conversation import State
+from agentdesk.store.codec import pack
 
 WAITING_RANK = 5_000_000_000_000_000
 """Beyond every open one, those without a clock included."""
@@ -30,6 +32,11 @@ OWED = ("SELECT coalesce(min(created_at) FILTER (WHERE indirect = 0), min(create
 
 OPEN = Where()
 """Everything that needs us."""
+
+
+def among(ids: Sequence[int]) -> Where:
+    """These conversations and no others."""
+    return Where(sql="c.id IN (SELECT value FROM json_each(?))", params=(pack(list(ids)),))
 
 
 def resting_rank(state: State | str, at: Millis | None) -> int:

@@ -14,9 +14,20 @@ from agentdesk.model.events import Changed, ClaimLost, Notice, OutboxChanged
 from agentdesk.model.outgoing import OutboxEntry, OutKind, Receipt, SendState, Verb
 from agentdesk.model.page import Page
 from agentdesk.model.plan import Failed
-from agentdesk.store import begun, claims, links, outbox, outbox_recovery, ranking, tickets, undelivered
+from agentdesk.store import (
+    begun,
+    claims,
+    conversations,
+    links,
+    outbox,
+    outbox_recovery,
+    ranking,
+    tail,
+    tickets,
+    undelivered,
+)
 from agentdesk.store.db import Db
-from agentdesk.sync import outcome, tail
+from agentdesk.sync import outcome
 from agentdesk.sync.frame import Frame, Words, words
 from agentdesk.sync.holder import Alive
 from agentdesk.sync.landed import note_back
@@ -36,10 +47,7 @@ class Book:
 
     def next_at(self) -> Millis | None:
         """When the sender must look again, at once for what somebody else is sending; None when nothing waits."""
-        found = self.frame.store.reader.value(
-            "SELECT min(CASE state WHEN 'sending' THEN 0 ELSE next_try_at END) FROM outbox WHERE source = ?"
-            " AND state NOT IN ('sent', 'cancelled') AND state IN ('held', 'queued', 'sending', 'unknown')", self.name)
-        return None if found is None else int(found)
+        return outbox.next_at(self.frame.store.reader, self.name)
 
     def ahead(self) -> Millis:
         """How far the source's clock is ahead of ours, as its last answer said."""
@@ -59,8 +67,7 @@ class Book:
 
     async def ticket_gone(self, ref: str) -> None:
         """A ticket that we have read before is not there any more: the posts that wait for it come back."""
-        reader = self.frame.store.reader
-        known = reader.value("SELECT 1 FROM conversation WHERE source = ? AND ref = ? AND messages > 0", self.name, ref)
+        known = conversations.has_messages(self.frame.store.reader, self.name, ref)
         if known and any(other == ref for _, other in self.watched(0, 10_000)):
             head = RemoteConversation(ref=ref, status="gone", closed=True)
             await self.frame.bring_in(self.name, Page(conversations=(head,)), "thread")
@@ -86,8 +93,7 @@ class Book:
             return outbox.start(db, entry.id, sender, now, there), seen
 
         def never_began(db: Db) -> None:
-            if db.value("SELECT 1 FROM outbox WHERE id = ? AND state = 'sending' AND sender = ? AND attempts = ?",
-                        entry.id, sender, entry.attempts + 1):
+            if outbox.is_sending(db, entry.id, sender, entry.attempts + 1):
                 outbox.retry_at(db, entry.id, now, "", never_left=entry.first_try_at is None)
 
         started, seen = await self._written(work, never_began)

@@ -9,7 +9,7 @@ import msgspec
 from agentdesk.model.clock import Millis
 from agentdesk.model.message import Visibility
 from agentdesk.model.outgoing import OutboxEntry, Outgoing, OutKind, Receipt
-from agentdesk.store import outbox
+from agentdesk.store import conversations, outbox
 from agentdesk.store.db import Db
 from agentdesk.sync.frame import Frame
 
@@ -18,15 +18,15 @@ def note_back(db: Db, frame: Frame, entry: OutboxEntry, receipt: Receipt, now: M
     """Put the note about a new ticket into the outbox; returns its number, None when there is none to leave."""
     if entry.out is None or not entry.out.note_back:
         return None
-    source, ref = db.rows("SELECT source, ref FROM conversation WHERE id = ?", entry.conversation_id)[0]
-    connector = frame.connectors.get(source)
+    it = conversations.get(db, entry.conversation_id)
+    connector = frame.connectors.get(it.source)
     if connector is None or not connector.caps.can_note:
         return None
     where = " ".join(part for part in (receipt.conversation_ref, receipt.url) if part)
     note = Outgoing(
-        client_id=str(uuid.uuid4()), conversation_ref=ref, kind=OutKind.NOTE, visibility=Visibility.INTERNAL,
+        client_id=str(uuid.uuid4()), conversation_ref=it.ref, kind=OutKind.NOTE, visibility=Visibility.INTERNAL,
         text=f"Ticket opened at {entry.source}: {where}\n{entry.out.subject}".strip(), agent=entry.agent,
         created_at=now)
     note = msgspec.structs.replace(note, extra=connector.freeze(note))
-    return outbox.freeze(db, entry.conversation_id, note, agent=entry.agent, hold_until=now, source=source,
+    return outbox.freeze(db, entry.conversation_id, note, agent=entry.agent, hold_until=now, source=it.source,
                          seen_message_id=entry.seen_message_id, now=now, keep_draft=True)

@@ -8,9 +8,8 @@ import pytest
 
 from agentdesk.model.clock import HOUR, MINUTE, ManualClock
 from agentdesk.model.message import Direction
-from agentdesk.store import outbox
+from agentdesk.store import outbox, tail
 from agentdesk.store.db import Db
-from agentdesk.sync import tail
 from tests.fakes.desk import LittleDesk, rulebook
 from tests.fakes.platform import Fault, Platform
 
