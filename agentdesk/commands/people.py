@@ -23,7 +23,7 @@ async def customer_note(ctx: Context, note: str = "") -> str | None:
     """Write what colleagues should know about this customer; it never leaves the desk."""
     person = _person(ctx)
     text = note or await ctx.front.ask(f"Note about {person.name}", default=person.note)
-    return await people.set_note(ctx.desk, person.id, text) if text is not None else None
+    return await people.set_note(ctx.desk, _person(ctx).id, text) if text is not None else None
 
 
 @verb(name="customer-vip", title="VIP on or off", contexts=CUSTOMER, scope="one", undoable=True)
@@ -41,6 +41,7 @@ async def customer_tag(ctx: Context, tags: str = "") -> str | None:
     names = words.replace(",", " ").replace("#", "").split()
     if not names:
         return None
+    person = _person(ctx)  # as it is after the question
     gone = {name[1:] for name in names if name.startswith("-")}
     more = [name for name in names if not name.startswith("-")]
     return await people.set_tags(ctx.desk, person.id, [tag for tag in (*person.tags, *more) if tag not in gone])

@@ -122,7 +122,7 @@ class CallApp(LookApp):
             call = self.registry.parse(line)
             one = self.registry[call.verb]
             here = self.screen is self.main
-            ctx = Context(desk=self.desk, front=self.front, where=where, count=count,
+            ctx = Context(desk=self.desk, front=ScreenFront(self.front.app, where), where=where, count=count,
                           selection=self.main.select(count) if here else selection_of(self.screen),
                           message=self.main.message_under_cursor if here else 0,
                           customer=self.main.customer_under_cursor if here else 0)

@@ -27,13 +27,17 @@ SCREENS = {
     "why": ("agentdesk.ui.screens.why", "WhyScreen"),
 }
 """Screens by the name verbs call them; each is imported when it is first shown."""
+BESIDE = ("queue", "conversation", "customer")
+"""Contexts of the main screen in which nothing is being written."""
 
 
 class ScreenFront:
     """A person at the terminal."""
 
-    def __init__(self, app: DeskApp) -> None:
+    def __init__(self, app: DeskApp, where: str = "") -> None:
         self.app = app
+        self.where = where
+        """The context of the key that called."""
 
     async def ask(self, title: str, *, default: str = "", hint: str = "",
                   check: Callable[[str], str] | None = None,
@@ -65,6 +69,7 @@ class ScreenFront:
         if screen == "conversation":
             main.open_conversation(int(args["conversation_id"]))
         elif screen == "composer":
+            self._refuse_to_interrupt()
             await main.compose_reply(int(args["conversation_id"]), OutKind(args.get("kind", "reply")),
                                      visibility=str(args.get("visibility", "")), canned=str(args.get("canned", "")),
                                      message_id=int(args.get("message_id", 0)), take=bool(args.get("take", "")))
@@ -77,6 +82,12 @@ class ScreenFront:
             self.app.open_screen(made)
         else:
             raise Refused(f"There is no screen called {screen}", "", f"One of {', '.join(sorted(SCREENS))}")
+
+    def _refuse_to_interrupt(self) -> None:
+        """What took long before it could be shown must not take the keys from what was begun meanwhile."""
+        main = self.app.main
+        if self.where in BESIDE and self.app.screen is main and main.context == "composer":
+            raise Refused("You are writing something else by now", "This is kept as a draft", "D lists it")
 
     async def copy(self, text: str) -> str:
         """Put text into the clipboard of the terminal the person sits at."""

@@ -9,6 +9,7 @@ import pytest
 from agentdesk.commands import people, queue
 from agentdesk.commands.context import Context, Front
 from agentdesk.desk import find
+from agentdesk.desk import people as about_people
 from agentdesk.errors import Refused, UsageError
 from agentdesk.model.conversation import State
 from tests.desk.conftest import World
@@ -59,3 +60,23 @@ async def test_what_is_no_number_is_no_conversation(world: World, typed: str) ->
         await queue.done(ctx, "duplicate")
     with pytest.raises(UsageError, match="not a conversation's number"):
         await people.customer_merge(ctx)
+
+
+class Elsewhere:
+    """A person who answers after something was done in another window."""
+
+    def __init__(self, world: World, answer: str, number: int) -> None:
+        self.world, self.answer, self.number = world, answer, number
+
+    async def ask(self, *given: Any, **more: Any) -> str:
+        """Answer, late."""
+        person = find.conversation(self.world.desk, self.number).customer_id
+        await about_people.set_tags(self.world.desk, person, ["b2b"])
+        return self.answer
+
+
+async def test_a_tag_that_a_customer_was_given_while_the_person_typed_another_stays(world: World) -> None:
+    number = await world.arrive("a")
+    ctx = Context(desk=world.desk, front=cast(Front, Elsewhere(world, "late-payer", number)), selection=(number,))
+    await people.customer_tag(ctx)
+    assert find.customer(world.desk, find.conversation(world.desk, number).customer_id).tags == ("b2b", "late-payer")

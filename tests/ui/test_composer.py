@@ -257,6 +257,9 @@ async def test_what_a_paste_has_too_much_is_told(world: World) -> None:
         app.post_message(events.Paste("a line of ten\r" * (MAX_TEXT // 14) + "b" * (MAX_TEXT % 14 + 5)))
         await until(pilot, lambda: len(composer.editor.text) == MAX_TEXT)
         await until(pilot, lambda: "Cleaned: 5 characters at the end left out" in foot(composer))
+        await composer.flush()
+        composer._judge()
+        assert "Cleaned: 5 characters at the end left out" in foot(composer), "until the next key"
 
 
 async def test_a_canned_reply_asks_for_what_is_missing_and_is_text_then(world: World) -> None:

@@ -11,7 +11,7 @@ import pytest
 from textual import events
 from textual.app import App
 
-from agentdesk.desk import answer, files, find
+from agentdesk.desk import answer, carrying, files, find
 from agentdesk.desk.answer import Sent
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import Refused
@@ -21,8 +21,11 @@ from agentdesk.ui import writing as additions
 from agentdesk.ui.app import DeskApp
 from agentdesk.ui.screens import canned as picker
 from tests.desk.conftest import World
-from tests.ui.over_desk import typed, until
+from tests.desk.test_escalate import Two, two
+from tests.ui.over_desk import app_over, ready, screen_text, typed, until
 from tests.ui.test_composer import writing
+
+__all__ = ["two"]
 
 
 def all_at_once(app: DeskApp, *keys: str) -> None:
@@ -196,3 +199,45 @@ async def test_a_canned_reply_is_never_put_into_what_was_opened_since(
         assert composer.draft is not None
         assert composer.draft.conversation_id == other
         assert composer.editor.text == ""
+
+
+async def test_what_cannot_be_begun_leaves_what_is_written_beside_its_conversation(
+        world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with writing(world) as (app, pilot, composer, number):
+        other = await world.arrive("b")
+        await typed(pilot, "To a")
+
+        def refused(desk: Desk, conversation_id: int, kind: OutKind = OutKind.REPLY, message_id: int = 0) -> Draft:
+            raise Refused("Nothing can be written here", "")
+
+        monkeypatch.setattr(answer, "open_draft", refused)
+        with pytest.raises(Refused):
+            await app.main.compose_reply(other, OutKind.NOTE)
+        assert composer.editor.text == "To a"
+        assert app.main.conversation is not None
+        assert app.main.conversation.conversation_id == number
+
+
+async def test_a_ticket_whose_files_took_long_does_not_take_the_keys_from_what_was_begun_since(
+        two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    carry = carrying.carry
+    number = await two.world.arrive("a", "Where is it?")
+    app = app_over(two.world)
+    async with app.run_test(size=(140, 36)) as pilot:
+        await ready(app, pilot)
+        other = await two.world.arrive("b")
+
+        async def slow(desk: Desk, draft: Draft) -> tuple[Draft, tuple[carrying.Left, ...]]:
+            await app.main.compose_reply(other, OutKind.REPLY)
+            app.main.composer.editor.insert("Half a sen")
+            return await carry(desk, draft)
+
+        monkeypatch.setattr(carrying, "carry", slow)
+        await pilot.press("e")
+        await until(pilot, lambda: "This is kept as a draft" in screen_text(app))
+        await typed(pilot, "tence")
+        composer = app.main.composer
+        assert composer.draft is not None
+        assert composer.draft.conversation_id == other
+        assert composer.editor.text == "Half a sentence"
+        assert [it.conversation_id for it in find.drafts(two.desk) if it.kind is OutKind.TICKET] == [number]

@@ -198,12 +198,15 @@ class MainScreen(PaneScreen):
                             message_id: int = 0, take: bool = False) -> None:
         """Open the composer under a conversation; with ``take`` what is being written in it now goes along."""
         await self.mount_panes()
-        self._back_to = {"queue": "list", "customer": "customer"}.get(self.context, "thread")
+        old = await self.composer.settle()
+        back_to = {"queue": "list", "customer": "customer"}.get(self.context, "thread")
+        self.composer.open(conversation_id, kind, visibility=visibility, message_id=message_id)
+        self._back_to = back_to
         if self.conversation is not None and self.conversation.conversation_id != conversation_id:
             self.show_beside(conversation_id)
         self.shown = "thread"
         self._show_panes()
-        old = await self.composer.open(conversation_id, kind, visibility=visibility, message_id=message_id)
+        self.composer.take_keys()
         self._fit_head()
         if (take and old is not None) or canned:
             from agentdesk.ui import writing

@@ -100,14 +100,12 @@ class Composer(Vertical):
 
     # -- opening and closing ---------------------------------------------------------------------------------------
 
-    async def open(self, conversation_id: int, kind: OutKind = OutKind.REPLY, *, visibility: str = "",
-                   reply_to: str = "", message_id: int = 0) -> Draft | None:
-        """Take up the draft for a conversation, or begin one; the one already open is stored first, and returned.
+    def open(self, conversation_id: int, kind: OutKind = OutKind.REPLY, *, visibility: str = "", reply_to: str = "",
+             message_id: int = 0) -> None:
+        """Take up the draft for a conversation, or begin one; the one already open must be settled.
 
         From the thread, a reply answers the message under its cursor.
         """
-        await self._stored_or_refused()
-        before = self.draft
         thread = next(iter(self.screen.query(ThreadView)), None)
         here = thread is not None and thread.has_focus and thread.conversation_id == conversation_id
         if not reply_to and thread is not None and here and kind is OutKind.REPLY:
@@ -125,7 +123,6 @@ class Composer(Vertical):
             self.editor.move_cursor((0, 0))
         self.take_keys()
         self._judge()
-        return before
 
     def change(self, **fields: object) -> None:
         """Give the draft other files or another origin; it is stored shortly."""
@@ -137,14 +134,14 @@ class Composer(Vertical):
         self.screen.set_focus(self.editor, scroll_visible=False)
         self.editor.focus(scroll_visible=False)
 
-    async def _stored_or_refused(self) -> None:
-        """Store what is open, to the last key; Refused when that fails, so that it stays on the screen."""
+    async def settle(self) -> Draft | None:
+        """Store what is open, to the last key, and return it; Refused when that fails: it stays on the screen."""
         keeper = self.keeper
         while True:
             self._refuse_while_sending()
             await self.flush()
             if not keeper.unsaved:
-                return
+                return self.draft
             if keeper.trouble is not None:
                 raise Refused("The draft stays open", keeper.trouble.text, keeper.trouble.how)
 
@@ -162,10 +159,7 @@ class Composer(Vertical):
 
     async def postpone(self) -> None:
         """Put the composer away and keep the draft."""
-        if self.draft is None:
-            return
-        await self._stored_or_refused()
-        draft = self.draft
+        draft = await self.settle()
         if draft is None:
             return
         kept = bool(draft.text.strip() or draft.uploads) and self.keeper.kept

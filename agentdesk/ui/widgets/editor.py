@@ -123,12 +123,12 @@ class Editor(TextArea):
     def edit(self, edit: Edit) -> EditResult:
         """Clean whatever is put in, typed, pasted or inserted, and tell when that took something out."""
         clean = inert(edit.text)
-        if clean != edit.text:
-            words = cleaned_words(edit.text)
-            edit.text = clean
-            if words:
-                self.post_message(self.Cleaned(words))
-        return super().edit(edit)
+        words = cleaned_words(edit.text) if clean != edit.text else ""
+        edit.text = clean
+        result = super().edit(edit)
+        if words:
+            self.post_message(self.Cleaned(words))  # after the change, which takes away what was told before it
+        return result
 
     def load(self, text: str) -> None:
         """Replace everything, cleaned, with the cursor at the end."""
