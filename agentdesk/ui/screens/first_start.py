@@ -1,8 +1,9 @@
-"""What is shown when nothing is configured yet: ways to begin, and what to type for each."""
+"""What is shown when no source is configured yet: ways to begin, and what to type for each."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from pathlib import Path
 
 from agentdesk.ui.screens.listing import ListScreen, heading, paragraph
 from agentdesk.ui.widgets.blocks import Block
@@ -22,7 +23,7 @@ WAYS: tuple[tuple[str, str, str, str], ...] = (
 
 
 class FirstStartScreen(ListScreen):
-    """No configuration was found."""
+    """No configuration was found, or one without a source."""
 
     context = "list"
     moment = "first"
@@ -30,6 +31,7 @@ class FirstStartScreen(ListScreen):
     def __init__(self, config_file: str = "") -> None:
         super().__init__()
         self.config_file = config_file
+        self._written = bool(config_file) and Path(config_file).is_file()
 
     def heading(self) -> Row:
         """Who speaks."""
@@ -40,9 +42,11 @@ class FirstStartScreen(ListScreen):
         width = min(self.room, 88)
         where = f" There is no configuration at {self.config_file} yet." if self.config_file else ""
         intro = f"Nothing is connected.{where} Choose how to begin:"
+        if self._written:
+            intro = f"The configuration {self.config_file} names no source yet. Write one into it, or choose:"
         gap = () if self.size.height < 24 else (BLANK,)
         found = [Block((*gap, *paragraph(intro, width), *gap), None, False)]
-        for value, title, command, words in WAYS:
+        for value, title, command, words in WAYS[:-1] if self._written else WAYS:
             rows = [Row((Run("   "), Run(title, "bright", bold=True), Run(f"   {command}", "accent"))),
                     *paragraph(words, width, "dim"), *gap]
             found.append(Block(tuple(rows), value))
