@@ -96,7 +96,8 @@ def show(ctx: click.Context, conversation: str, as_json: bool) -> None:
         messages = find.thread(desk, number, limit=10_000)
         why, links = find.why(desk, number), find.links(desk, number)
         if as_json:
-            output.as_json({"conversation": it, "messages": messages, "why": why, "links": links})
+            output.as_json({"conversation": it, "messages": messages, "why": why, "links": links,
+                            "promises": find.promises(desk, number)})
             return
         output.text(f"#{it.id} {it.name} · {it.source} · {it.state.value}" + (f" · {it.subject}" if it.subject else ""))
         for sentence in why:

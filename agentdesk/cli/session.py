@@ -53,7 +53,8 @@ class HeadlessFront:
 
     async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:
         raise UsageError(f"{title}: say it in the call", "There is nobody to ask here",
-                         "One of: " + ", ".join(choice.value for choice in choices))
+                         "One of: " + ", ".join(f"{choice.value} ({choice.label})" if choice.value.isdecimal()
+                                                else choice.value for choice in choices))
 
     async def confirm(self, title: str, detail: str = "") -> bool:
         return True

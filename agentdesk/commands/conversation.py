@@ -6,7 +6,7 @@ from agentdesk.commands.context import Choice, Context
 from agentdesk.commands.queue import LIST, when
 from agentdesk.commands.registry import verb
 from agentdesk.desk import find, inbox
-from agentdesk.errors import Refused
+from agentdesk.errors import NotFound, Refused
 from agentdesk.model.address import spelled
 from agentdesk.rules.times import say
 
@@ -28,6 +28,9 @@ async def keep(ctx: Context, promise: int = 0) -> str | None:
     open_ones = find.promises(ctx.desk, ctx.one)
     if not open_ones:
         raise Refused("Nothing is promised here", "")
+    if promise and promise not in {one.id for one in open_ones}:
+        raise NotFound(f"No promise {promise} is open in #{ctx.one}", "It is another's, or was kept already",
+                       "Open here: " + ", ".join(f"{one.id} ({one.words})" for one in open_ones))
     if not promise and len(open_ones) == 1:
         promise = open_ones[0].id
     if not promise:

@@ -213,6 +213,8 @@ def read(named: str, limit: int | None, source: str) -> Upload:
                 raise Refused(f"{path.name} is too large", f"{facts.st_size / MEGABYTE:.1f} MB; {source} takes "
                               f"{limit / MEGABYTE:g} MB", "Make it smaller, or send a link")
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file {path}", "", "Look at the name again") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read", error.strerror or str(error), "Look at the name again") from error
     name = safe_name(path.name)
@@ -225,7 +227,8 @@ def _open_without_waiting(path: Path) -> io.BufferedReader:
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise Refused(f"{path} is not a file", "A folder or a device cannot be attached")
+        raise Refused(f"{path} is not a file", "A folder or a device cannot be attached",
+                      "Name an ordinary file; pack a folder first")
     return os.fdopen(handle, "rb")
 
 

@@ -48,7 +48,8 @@ def message_for(desk: Desk, conversation_id: int, message_id: int = 0, *, ours: 
     if message_id:
         found = conversations.message(db, message_id)
         if found.conversation_id != conversation_id:
-            raise NotFound(f"Message {message_id} is not in conversation #{conversation_id}")
+            raise NotFound(f"Message {message_id} is not in conversation #{conversation_id}", "",
+                           f"agentdesk show {conversation_id} --json names those that are")
         if ours and not _is_ours(found):
             raise Refused("That message is not one of ours", "Only what was sent from here can be changed from here",
                           "Move the cursor onto a reply of yours")

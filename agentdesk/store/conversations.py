@@ -176,7 +176,7 @@ def message(db: Db, message_id: int) -> StoredMessage:
     row = db.row(f"SELECT {_MESSAGE} FROM message AS m JOIN conversation AS c ON c.id = m.conversation_id "
                  "WHERE m.id = ?", message_id)
     if row is None:
-        raise NotFound(f"There is no message {message_id}")
+        raise NotFound(f"There is no message {message_id}", "", "agentdesk show NUMBER --json names them")
     marks = reactions.of_conversation(db, row[1])
     return stored_message(row, _earlier_texts(db, [message_id]).get(message_id, ()), marks)
 

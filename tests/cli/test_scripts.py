@@ -128,3 +128,21 @@ def test_a_remedy_typed_as_it_stands_means_the_profile_it_was_said_of(run: Run, 
         assert again in run("--profile", "night", "sync").err
         assert again in run("--profile", "night", "sources").out
         assert again in run("--profile", "night", "doctor").out
+
+
+def test_a_promise_is_kept_by_its_number_in_its_own_conversation_only(run: Run, posts: Path) -> None:
+    run("sync")
+    first, second, _ = map(str, ids(run))
+    run("promise", "2h", "call back", first)
+    run("promise", "3h", "send a form", second)
+    run("promise", "4h", "ask the depot", second)
+    (mine,) = run("show", first, "--json").lines[0]["promises"]
+    assert mine["words"] == "call back"
+    refused = run("do", f"keep {mine['id']}", second)
+    assert (refused.code, refused.out) == (Exit.NOT_FOUND, "")
+    assert "send a form" in refused.err
+    assert run("show", first, "--json").lines[0]["promises"] == [mine]
+    asked = run("do", "keep", second)
+    assert (asked.code, "(send a form), " in asked.err) == (Exit.USAGE, True)
+    assert run("do", f"keep {mine['id']}", first).code == Exit.OK
+    assert run("show", first, "--json").lines[0]["promises"] == []

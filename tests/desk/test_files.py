@@ -179,7 +179,7 @@ async def test_what_a_source_does_not_take_is_refused_in_words(world: World, tmp
     for name, words in cases:
         with pytest.raises((Refused, UsageError), match=words):
             await files.attach(world.desk, draft, str(tmp_path / name))
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(NotFound, match="no file"):
         await files.attach(world.desk, draft, str(tmp_path / "missing"))
     with pytest.raises(Refused, match="description is too long"):
         await files.attach(world.desk, draft, str(tmp_path / "a.txt"), "x" * 51)
