@@ -199,6 +199,11 @@ class Store:
 
         return await asyncio.wrap_future(self._submit(work))
 
+    async def caught_up(self) -> None:
+        """Return when everything that was asked for before now is written, or has failed."""
+        if self._lock.locked() or not self._jobs.empty():
+            await self.write(lambda _: None)
+
     def write_now(self, work: Callable[[Db], T]) -> T:
         """The same for callers without an event loop; waits until it is done, after what was asked before."""
         if self._thread is None:

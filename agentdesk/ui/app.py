@@ -19,7 +19,7 @@ from textual.worker import WorkerFailed
 from agentdesk.commands.keymap import Keymap
 from agentdesk.commands.registry import Registry
 from agentdesk.desk import inbox
-from agentdesk.errors import StoreError
+from agentdesk.errors import DeskError, StoreError
 from agentdesk.model.clock import SECOND, Millis
 from agentdesk.model.events import OutboxChanged
 from agentdesk.model.outgoing import SendState
@@ -156,8 +156,12 @@ class DeskApp(CallApp):
                 raise
 
     async def leave(self, code: int = 0) -> None:
-        """Store what is being written and end."""
+        """Store what is being written and end; what was decided before is written first."""
         await self.main.flush()
+        try:
+            await self.desk.store.caught_up()
+        except DeskError as error:
+            self._complain(error)
         if self.main.only_here and not self._leaving:
             self._exit_renderables.append(Text(
                 f"This text could be kept nowhere; copy it:\n\n{clean(self.main.only_here)}\n"))

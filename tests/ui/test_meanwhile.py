@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from agentdesk.desk import answer, carrying, files, find
 from agentdesk.desk.answer import Sent
 from agentdesk.desk.desk import Desk
 from agentdesk.errors import Refused
+from agentdesk.model.conversation import State
 from agentdesk.model.outgoing import Draft, OutKind
 from agentdesk.replies.template import Canned
 from agentdesk.ui import writing as additions
@@ -241,3 +243,19 @@ async def test_a_ticket_whose_files_took_long_does_not_take_the_keys_from_what_w
         assert composer.draft.conversation_id == other
         assert composer.editor.text == "Half a sentence"
         assert [it.conversation_id for it in find.drafts(two.desk) if it.kind is OutKind.TICKET] == [number]
+
+
+async def test_what_was_decided_before_leaving_is_decided(world: World) -> None:
+    gate = threading.Event()
+    number = await world.arrive("a", "Thanks")
+    app = app_over(world)
+    async with app.run_test(size=(140, 36)) as pilot:
+        await ready(app, pilot)
+        busy = asyncio.create_task(world.desk.store.write(lambda _: gate.wait(20)))
+        await app.call_verb("thanks")
+        await until(pilot, lambda: world.desk.store._jobs.qsize())
+        asyncio.get_running_loop().call_later(0.05, gate.set)
+        await app.leave()
+    assert await busy
+    world.desk.store.write_now(lambda _: None)
+    assert find.conversation(world.desk, number).state is State.DONE
