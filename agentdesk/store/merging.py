@@ -67,8 +67,8 @@ def _carry(db: Db, old: Head, new: Head, moves: Transitions, now: Millis) -> Non
 def _carry_ties(db: Db, old: int, new: int) -> bool:
     """Tickets and open promises go along; True when something was promised."""
     db.run("UPDATE link SET conversation_id = ?2 WHERE conversation_id = ?1 AND kind = 'ticket' "
-           "AND (other_id IS NULL OR other_id NOT IN (SELECT other_id FROM link WHERE conversation_id = ?2 AND other_id IS NOT NULL "
-           "UNION SELECT ?2))", old, new)
+           "AND (other_id IS NULL OR other_id NOT IN (SELECT other_id FROM link WHERE conversation_id = ?2 "
+           "AND other_id IS NOT NULL UNION SELECT ?2))", old, new)
     return bool(db.run("UPDATE promise SET conversation_id = ?2 WHERE conversation_id = ?1 AND kept_at IS NULL",
                        old, new))
 
