@@ -83,7 +83,7 @@ BAR: dict[str, tuple[str, ...]] = {
 """The verbs worth a place in the key bar, per context or by the name of a moment in which fewer of its keys do
 something; most wanted first."""
 
-WORDS = {"why": "why here"}
+WORDS = {"why": "why here", "login": "connect"}
 """What a verb is called in the key bar where its name does not say enough."""
 
 PARENTS: dict[str, tuple[str, ...]] = {

@@ -72,7 +72,7 @@ async def test_a_source_is_connected(world: World, url: str, config: Path, size:
     async with app.run_test(size=size) as pilot:
         await ready(app, pilot)
         await pilot.press("S")
-        await until(pilot, lambda: isinstance(app.screen, SourcesScreen) and "a login" in screen_text(app))
+        await until(pilot, lambda: isinstance(app.screen, SourcesScreen) and "a connect" in screen_text(app))
         await pilot.press("a")
         await until(pilot, lambda: asks(app, Choose, "Which kind of source"))
         await typed(pilot, "rt\n")

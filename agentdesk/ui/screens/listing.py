@@ -55,7 +55,7 @@ class ListScreen(PassingScreen, inherit_bindings=False):
     ListScreen #body.-side { layout: horizontal; }
     ListScreen #list { height: 1fr; width: 1fr; margin-top: 1; }
     ListScreen #preview { height: 40%; width: 100%; }
-    ListScreen #body.-side #preview { height: 1fr; width: 1fr; }
+    ListScreen #body.-side #preview { height: 100%; width: 1fr; }
     """
 
     def compose(self) -> ComposeResult:
