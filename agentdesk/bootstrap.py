@@ -250,7 +250,7 @@ async def _configured(desk: Desk, ask: Ask | None, only: str | None) -> dict[str
     wanted = [c for c in desk.config.sources if not c.paused and only in (None, c.full_name)]
     if only is not None and not wanted:
         known = ", ".join(c.full_name for c in desk.config.sources) or "none"
-        raise UsageError(f"There is no source {only}", f"Configured: {known}")
+        raise UsageError(f"There is no source {only}", f"Configured: {known}", "agentdesk login connects one")
     variables = withdraw(c.token for c in desk.config.sources)
     for config in wanted:
         try:

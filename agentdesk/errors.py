@@ -51,6 +51,7 @@ class NotFound(DeskError):
     """No such conversation, customer, source, canned reply or outbox entry."""
 
     exit_code = 4
+    usual = "Look at the number or the name again"
 
 
 class Refused(DeskError):

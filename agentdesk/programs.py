@@ -46,7 +46,7 @@ async def run(argv: Sequence[str], env: Mapping[str, str], *, seconds: float, mo
         raise
     finally:
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 

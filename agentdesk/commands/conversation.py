@@ -27,7 +27,7 @@ async def keep(ctx: Context, promise: int = 0) -> str | None:
     """Say that a promise was kept; its clock goes."""
     open_ones = find.promises(ctx.desk, ctx.one)
     if not open_ones:
-        raise Refused("Nothing is promised here", "")
+        raise Refused("Nothing is promised here", "", "p promises something by a time")
     if promise and promise not in {one.id for one in open_ones}:
         raise NotFound(f"No promise {promise} is open in #{ctx.one}", "It is another's, or was kept already",
                        "Open here: " + ", ".join(f"{one.id} ({one.words})" for one in open_ones))
@@ -45,5 +45,5 @@ async def copy_link(ctx: Context) -> str:
     """Copy the address of the conversation on its platform, over SSH and in tmux too."""
     it = find.conversation(ctx.desk, ctx.one)
     if not it.url:
-        raise Refused(f"{it.source} gives no address for this", "")
+        raise Refused(f"{it.source} gives no address for this", "", "y copies the text under the cursor")
     return await ctx.front.copy(spelled(it.url))

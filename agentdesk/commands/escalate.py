@@ -172,7 +172,7 @@ async def unlink(ctx: Context, ticket: int = 0) -> str | None:
                for one in ties if one.other_id is not None]
     if not ticket:
         if not choices:
-            raise Refused("Nothing is tied to this", "")
+            raise Refused("Nothing is tied to this", "", "& ties it to a ticket")
         if len(choices) == 1 and not await ctx.front.confirm(f"No longer tied to {choices[0].label}?",
                                                              "Both stay as they are"):
             return None

@@ -103,7 +103,7 @@ async def customer_split(ctx: Context, identity: str = "") -> str | None:
     """Say that one of this customer's identities belongs to another person."""
     person = _person(ctx)
     if len(person.identities) < 2:
-        raise Refused(f"{person.name} has one identity only", "")
+        raise Refused(f"{person.name} has one identity only", "", "= brings another one here")
     known = {people.called(it): it for it in person.identities}
     chosen = identity or await ctx.front.choose("Which identity is another person's?",
                                                 [Choice(name, name, it.profile.name) for name, it in known.items()])

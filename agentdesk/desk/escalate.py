@@ -233,7 +233,8 @@ async def link(desk: Desk, conversation_id: int, ticket: str, *, note: bool = Tr
     if number == conversation_id:
         raise Refused("A conversation is not its own ticket", "", "Name another one")
     if any(one.other_id == number for one in links.of(desk.store.reader, conversation_id)):
-        raise Refused(f"#{it.id} and {links.label(other.source, other.ref)} are tied already", "")
+        raise Refused(f"#{it.id} and {links.label(other.source, other.ref)} are tied already", "",
+                      "The customer pane lists its ties")
     out = _note(desk, it, other) if note and desk.caps(other.source).can_note else None
     now = desk.now()
 

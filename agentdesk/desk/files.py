@@ -167,7 +167,7 @@ async def attach(desk: Desk, draft: Draft, named: str, alt: str = "") -> Draft:
         raise Refused("The description is too long", f"{source} takes {caps.max_alt} characters, these are {len(alt)}")
     upload = await asyncio.to_thread(read, named, caps.max_upload_bytes, source)
     if any(each.path == upload.path and each.digest == upload.digest for each in draft.uploads):
-        raise Refused(f"{upload.name} is attached already", "")
+        raise Refused(f"{upload.name} is attached already", "", "Remove it first, then attach it again")
     upload = msgspec.structs.replace(upload, alt=inert_line(alt, limit=caps.max_alt or 1_500))
     return msgspec.structs.replace(draft, uploads=(*draft.uploads, upload))
 
@@ -208,7 +208,7 @@ def read(named: str, limit: int | None, source: str) -> Upload:
         with _open_without_waiting(path) as file:
             facts = os.fstat(file.fileno())
             if not facts.st_size:
-                raise Refused(f"{path} is empty", "")
+                raise Refused(f"{path} is empty", "", "Name another file")
             if limit is not None and facts.st_size > limit:
                 raise Refused(f"{path.name} is too large", f"{facts.st_size / MEGABYTE:.1f} MB; {source} takes "
                               f"{limit / MEGABYTE:g} MB", "Make it smaller, or send a link")

@@ -246,7 +246,7 @@ async def set_priority(desk: Desk, ids: Sequence[int], priority: str) -> str:
 
     def judge(db: Db, it: Conversation) -> Decision | None:
         if not desk.caps(it.source).can_priority:
-            raise Refused(f"{it.source} has no priorities", "")
+            raise Refused(f"{it.source} has no priorities", "", "Tag the conversation with t instead")
         return Decision({"priority": priority}, code=priority,
                         actions=[Action(verb=Verb.PRIORITY, conversation_ref=it.ref, value=priority)])
 

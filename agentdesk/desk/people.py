@@ -44,7 +44,7 @@ def offers(desk: Desk, customer_id: int) -> list[Offer]:
 async def merge(desk: Desk, keep: int, other: int, why: str = "") -> str:
     """Say that two customers are one person; their identities and conversations come together."""
     if keep == other:
-        raise Refused("This is the same customer already", "")
+        raise Refused("This is the same customer already", "", "Name another one's conversation")
 
     def work(db: Db) -> dict[str, Any]:
         merged = identities.merge(db, keep, other)

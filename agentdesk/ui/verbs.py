@@ -39,7 +39,7 @@ def pane_of(ctx: Context) -> base.Pane:
     """What the moving keys move."""
     pane = base.pane_of(app_of(ctx).screen)
     if pane is None:
-        raise Refused("There is nothing to move in here", "")
+        raise Refused("There is nothing to move in here", "", "Esc goes back to the list")
     return pane
 
 
@@ -268,7 +268,7 @@ async def copy(ctx: Context) -> str:
     """Copy the text under the cursor, over SSH and in tmux too."""
     text = app_of(ctx).main.text_under_cursor()
     if not text:
-        raise Refused("There is no text under the cursor", "")
+        raise Refused("There is no text under the cursor", "", "Move it onto a message or a row")
     return await ctx.front.copy(text)
 
 
@@ -365,7 +365,7 @@ async def discard_draft(ctx: Context) -> str | None:
 
     draft = getattr(app_of(ctx).screen, "draft", None)
     if draft is None:
-        raise Refused("There is no draft under the cursor", "")
+        raise Refused("There is no draft under the cursor", "", "Move it onto one")
     if not await ctx.front.confirm("Throw this draft away?", f"{len(draft.text)} characters to {draft.name}"):
         return None
     await answer.discard(ctx.desk, draft)
