@@ -180,13 +180,15 @@ class _Intake:
                 self._take_back(heads[number], at)
 
     def _take_back(self, head: Head, at: Millis) -> None:
-        covered_at = head.disposed_at if head.disposition else None  # a disposition stands, whatever was answered
-        self._db.run("UPDATE message SET handled_at = ? WHERE conversation_id = ? AND direction = 'in' "
-                     "AND handled_at = ?", covered_at, head.id, at)
+        """What that answer covered is covered by another one, by a disposition, or by nothing any more."""
+        covered_at = head.disposed_at if head.disposition else None
         head.answered_at = self._db.value(
             "SELECT max(created_at) FROM message WHERE conversation_id = ? AND direction = 'out' AND ours = 0 "
             "AND deleted_at IS NULL", head.id)
-        self._cover(head)
+        self._db.run("UPDATE message SET handled_at = coalesce(?3, CASE WHEN created_at < ?4 THEN ?4 END) "
+                     "WHERE conversation_id = ?1 AND direction = 'in' AND handled_at = ?2", head.id, at, covered_at,
+                     head.answered_at)
+        head.unanswered_since, head.burst = self._db.rows(OWED, head.id)[0]
         self.moves.uncover(head)
 
     def answers(self) -> None:

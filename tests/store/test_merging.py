@@ -48,6 +48,19 @@ def test_one_that_was_done_comes_back_when_unanswered_words_come_into_it(scene: 
     assert "reopened" in scene.actions(new)
 
 
+def test_an_answer_that_is_taken_back_lets_no_other_one_answer_what_came_along(scene: Scene) -> None:
+    new = scene.ask("It is me again", thread="t2")
+    scene.ask("Where is it?")
+    first, second = (scene.message("Hi", author=SAM, direction=Direction.OUT) for _ in range(2))
+    scene.take(first)
+    scene.take(second)
+    merge(scene)
+    assert (scene.get(new).state, scene.get(new).burst) == (State.OPEN, 1)
+    scene.take(removed=(second.ref,))
+    assert (scene.get(new).state, scene.get(new).burst) == (State.OPEN, 1)
+    assert list(integrity.check(scene.store)) == []
+
+
 @pytest.mark.parametrize("state", ["open", "waiting", "done"])
 def test_what_was_promised_is_owed_in_the_other_one(scene: Scene, state: str) -> None:
     new, ticket = scene.ask("All is well", thread="t2"), scene.ask("A ticket", thread="t3")
