@@ -396,7 +396,7 @@ async def test_without_sources_the_bar_offers_to_connect_one_and_nothing_else(wo
         assert "sign in again" in (await opened(app, pilot, SourcesScreen())).splitlines()[-1]
         monkeypatch.setattr(find, "sources", lambda desk: [])
         bar = (await opened(app, pilot, SourcesScreen())).splitlines()[-1]
-        assert bar.split() == ["a", "login", "Esc", "back", ":", "command", "?", "keys"]
+        assert bar.split() == ["a", "connect", "Esc", "back", ":", "command", "?", "keys"]
 
 
 async def test_the_help_says_in_full_what_the_selected_key_does(world: World) -> None:
