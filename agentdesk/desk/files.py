@@ -214,7 +214,7 @@ def read(named: str, limit: int | None, source: str) -> Upload:
                               f"{limit / MEGABYTE:g} MB", "Make it smaller, or send a link")
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError as error:
-        raise NotFound(f"There is no file {path}", "", "Look at the name again") from error
+        raise NotFound(f"There is no file {path}", "Nothing of that name is there", "Look at the name again") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read", error.strerror or str(error), "Look at the name again") from error
     name = safe_name(path.name)

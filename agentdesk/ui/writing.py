@@ -9,7 +9,7 @@ import msgspec
 from agentdesk.commands.context import Choice
 from agentdesk.desk import answer, files, find
 from agentdesk.desk import canned as canned_replies
-from agentdesk.errors import DeskError, Refused, UsageError
+from agentdesk.errors import DeskError, NotFound, Refused, UsageError
 from agentdesk.model.message import Direction, Visibility
 from agentdesk.model.outgoing import Draft, OutKind, Upload
 from agentdesk.replies.template import Canned
@@ -91,7 +91,7 @@ async def _read(composer: Composer, path: str, alt: str) -> Draft | None:
             return None
         try:
             return await files.attach(app.desk, composer.draft, name, alt)
-        except UsageError as error:
+        except (NotFound, UsageError) as error:
             if path:
                 raise
             typed = name

@@ -274,6 +274,22 @@ async def test_a_file_is_attached_described_shown_kept_and_removed(
         await until(pilot, lambda: "map of the depot.png" in shown(app.main.query_one(ThreadView)))
 
 
+async def test_a_name_that_no_file_has_is_asked_for_again_as_it_was_typed(world: World, tmp_path: Path) -> None:
+    number = await world.arrive("a")
+    async with opened(world, number) as (app, pilot, _):
+        await pilot.press("r")
+        await writes(app, pilot)
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        first = app.screen
+        await typed(pilot, "/no/such.png")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Ask) and app.screen is not first)
+        await until(pilot, lambda: "/no/such.png" in screen_text(app))
+        await pilot.press("escape")
+        await writes(app, pilot)
+
+
 async def test_files_alone_are_a_draft_too(world: World, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a")
     number = await world.arrive("a")
