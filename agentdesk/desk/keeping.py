@@ -81,7 +81,7 @@ class Keeper:
         match chosen:
             case "keyring":
                 ref = SecretRef(kind="keyring", value=await self._free_entry())
-                await secrets.store(ref, secret)
+                await _into_keyring(ref, secret)
             case "file":
                 ref = SecretRef(kind="file", value=str(await asyncio.to_thread(self._free_file)))
                 await secrets.store(ref, secret)
@@ -181,6 +181,18 @@ async def hand_over(argv: tuple[str, ...], secret: Secret, environ: Mapping[str,
         words = inert_line(secrets.redact(said.decode(errors="replace"), [secret]), limit=300)
         raise SecretError(f"{program} did not store the token", f"It ended with {code}: {words}",
                           "Run it by hand to see why")
+
+
+async def _into_keyring(ref: SecretRef, secret: Secret) -> None:
+    """Store a token; a keyring asks its owner first, and what it takes after the person stopped is removed again."""
+    storing = asyncio.ensure_future(secrets.store(ref, secret))
+    try:
+        await asyncio.shield(storing)
+    except asyncio.CancelledError:
+        await asyncio.wait([storing])
+        if storing.exception() is None:
+            await take_back(ref)
+        raise
 
 
 async def take_back(ref: SecretRef) -> None:

@@ -15,7 +15,7 @@ from textual.app import App
 from agentdesk.desk import answer, carrying, files, find
 from agentdesk.desk.answer import Sent
 from agentdesk.desk.desk import Desk
-from agentdesk.errors import Refused
+from agentdesk.errors import Refused, StoreError
 from agentdesk.model.conversation import State
 from agentdesk.model.outgoing import Draft, OutKind
 from agentdesk.replies.template import Canned
@@ -259,3 +259,16 @@ async def test_what_was_decided_before_leaving_is_decided(world: World) -> None:
     assert await busy
     world.desk.store.write_now(lambda _: None)
     assert find.conversation(world.desk, number).state is State.DONE
+
+
+async def test_figures_that_cannot_be_counted_any_more_say_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = app_over(world)
+    async with app.run_test(size=(140, 36)) as pilot:
+        await ready(app, pilot)
+
+        async def failing(desk: Desk) -> find.Counts:
+            raise StoreError("The cache cannot be read", "disk I/O error", "Look at the disk")
+
+        monkeypatch.setattr(find, "counts", failing)
+        app.main.refresh_counts()
+        await until(pilot, lambda: "The cache cannot be read" in screen_text(app))

@@ -330,7 +330,11 @@ class MainScreen(PaneScreen):
 
     async def _count(self) -> None:
         desk = self.desk_app.desk
-        counts = await find.counts(desk)
+        try:
+            counts = await find.counts(desk)
+        except DeskError as error:
+            self.desk_app.say("error", error.title, error.remedy)
+            return
         self.status.put(counts=counts)
         if counts.late > self._late and self.desk_app.settings.bell:
             self.app.bell()
