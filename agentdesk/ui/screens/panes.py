@@ -158,6 +158,19 @@ class PaneScreen(Screen[None], inherit_bindings=False):
         """What verbs are about."""
         return self.select()
 
+    @property
+    def message_under_cursor(self) -> int:
+        """The message that verbs are about while the thread has the keys; 0 for none."""
+        if self.context != "conversation" or self.conversation is None:
+            return 0
+        stored = self.conversation.thread.selected
+        return stored.id if stored is not None else 0
+
+    @property
+    def customer_under_cursor(self) -> int:
+        """The customer that verbs are about while the cursor is on one who may be the same person; 0 for none."""
+        return self.customer.offered if self.context == "customer" and self.customer is not None else 0
+
     # -- shape -----------------------------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
