@@ -83,10 +83,10 @@ async def attach(composer: Composer, path: str = "", alt: str = "") -> None:
 
 async def _read(composer: Composer, path: str, alt: str) -> Draft | None:
     """The draft with one more file; a path that leads nowhere is asked for again, as it was typed."""
-    app, typed = composer.desk_app, ""
+    app, typed, wrong = composer.desk_app, "", ""
     while True:
-        name = path or await app.front.ask("Attach which file?", hint="~/photo.jpg · Tab completes", default=typed,
-                                           complete=files.complete)
+        name = path or await app.front.ask(f"{wrong}Attach which file?", hint="~/photo.jpg · Tab completes",
+                                           default=typed, complete=files.complete)
         if not name or composer.draft is None:
             return None
         try:
@@ -94,8 +94,7 @@ async def _read(composer: Composer, path: str, alt: str) -> Draft | None:
         except (NotFound, UsageError) as error:
             if path:
                 raise
-            typed = name
-            app.say("error", f"{error.title} · {error.cause}", error.remedy)
+            typed, wrong = name, f"{error.title}. "
 
 
 async def _wants_another(composer: Composer, draft: Draft) -> bool:

@@ -285,7 +285,8 @@ async def test_a_name_that_no_file_has_is_asked_for_again_as_it_was_typed(world:
         await typed(pilot, "/no/such.png")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, Ask) and app.screen is not first)
-        await until(pilot, lambda: "/no/such.png" in screen_text(app))
+        await until(pilot, lambda: "There is no file /no/such.png. Attach which file?" in screen_text(app))
+        await until(pilot, lambda: "> /no/such.png" in screen_text(app))
         await pilot.press("escape")
         await writes(app, pilot)
 
