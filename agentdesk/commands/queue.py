@@ -50,7 +50,7 @@ def _time_problem(ctx: Context, words: str) -> str:
     try:
         when(ctx, words)
     except (UsageError, Refused) as error:
-        return error.title
+        return " ".join(part for part in (f"{error.title}.", error.remedy) if part)
     return ""
 
 

@@ -148,6 +148,17 @@ async def test_arrivals_are_counted_and_shown_on_demand_only(world: World) -> No
         assert queue(app).current_id == ids[2]
         await pilot.pause()
         assert "new · ." not in screen_text(app)
+        await customers(world, 1, from_minute=20)
+        await until(pilot, lambda: "1 new · . shows it" in screen_text(app))
+
+
+async def test_a_time_that_cannot_be_read_says_how_one_is_written(world: World) -> None:
+    await customers(world, 1)
+    async with running(world) as (app, pilot):
+        await pilot.press("s")
+        await until(pilot, lambda: "Snooze until" in screen_text(app))
+        await typed(pilot, "xyz")
+        await until(pilot, lambda: "«xyz» is not a time. Write one of: 2h" in screen_text(app))
 
 
 async def test_the_first_arrival_in_an_empty_queue_comes_by_itself(world: World) -> None:

@@ -255,7 +255,7 @@ class QueueList(Lines, can_focus=True):
         if self.model.fresh:
             left = [seg(f"    {len(self.model.fresh)} new", style("accent", ground, bold=True)),
                     seg(f" {glyphs.dot} ", style("faint", ground)), seg(".", style("key", ground)),
-                    seg(" shows them", style("dim", ground))]
+                    seg(" shows it" if len(self.model.fresh) == 1 else " shows them", style("dim", ground))]
         if self.marks:
             right = [seg(f"{glyphs.selected} {len(self.marks)} marked", style("accent", ground)),
                      seg(f" {glyphs.dot} ", style("faint", ground)), seg("*", style("key", ground)),
