@@ -102,7 +102,7 @@ async def draw(name: str, folder: Path) -> Path:
     from agentdesk.ui.app import DeskApp
 
     size, theme, steps = PICTURES[name]
-    os.environ["AGENTDESK_HOME"] = str(folder / name)
+    os.environ |= {"AGENTDESK_HOME": str(folder / name), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     options = Options(profile="demo", demo=DemoOptions(seed=1), overrides={"ui.theme": theme, "agent.zone": "UTC"})
     opened_desk = open_desk(options, FastClock(1, start=MORNING))
     await bring(opened_desk, options)
