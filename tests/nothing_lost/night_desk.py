@@ -34,6 +34,8 @@ class Kept:
     known: bool = True
     sure: bool = False
     """The call returned: nothing else may be there from now on."""
+    leaves: bool = False
+    """It goes into the outbox."""
 
 
 @dataclass
@@ -48,8 +50,8 @@ class NightDesk(LittleDesk):
     config: Config = field(init=False)
     drafted: dict[Key, list[Kept]] = field(default_factory=dict)
     """What this step does to drafts."""
-    acknowledged: dict[int, int] = field(default_factory=dict)
-    """Outbox entries that an agent was told of, with their conversations."""
+    acknowledged: dict[int, tuple[int, Millis]] = field(default_factory=dict)
+    """Outbox entries that an agent was told of, with their conversations and until when they are held."""
     full: bool = False
     """True while the disk is."""
 
@@ -77,9 +79,10 @@ class NightDesk(LittleDesk):
             self.desk.config, self.desk.rulebook, self.engine.frame.rulebook = self.config, self.rules, self.rules
 
     @contextmanager
-    def drafting(self, number: int, kind: OutKind, text: str | None = None, *, known: bool = True) -> Iterator[Kept]:
+    def drafting(self, number: int, kind: OutKind, text: str | None = None, *, known: bool = True,
+                 leaves: bool = False) -> Iterator[Kept]:
         """Say what a call makes of a draft: allowed while it runs, demanded once it has returned."""
-        kept = Kept(text, known)
+        kept = Kept(text, known, leaves=leaves)
         self.drafted.setdefault((number, self.agent, kind.value), []).append(kept)
         yield kept
         kept.known = kept.sure = True

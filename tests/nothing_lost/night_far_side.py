@@ -18,6 +18,9 @@ from tests.fakes.platform import FakeConnector, Platform, Post
 CAPS = Caps(letter="F", can_edit=True, can_delete=True, can_approve=True, visibilities=("public", "direct"),
             max_chars=120)
 
+TOMBSTONE = inert("(deleted)")
+"""What stands in the place of a deleted message."""
+
 
 @dataclass
 class FarSide(Platform):
@@ -50,6 +53,11 @@ class FarSide(Platform):
         both.extend(moved)
         both.sort(key=lambda post: post.message.created_at)
         self.merged[ref] = into
+
+    def delete(self, ref: str) -> None:
+        """The same, and a tombstone stands there."""
+        super().delete(ref)
+        self.posts[ref].message = msgspec.structs.replace(self.posts[ref].message, text=TOMBSTONE)
 
     def approve(self, ref: str) -> None:
         """What was held back is seen by everybody."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agentdesk.desk import answer, decide, escalate, inbox, people, reacting
+from agentdesk.desk import answer, decide, escalate, find, inbox, people, reacting
 from agentdesk.model.clock import HOUR, MINUTE, SECOND
 from agentdesk.model.conversation import Disposition, State
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import Draft, OutboxEntry, OutKind, SendState
 from agentdesk.rules import ticket_text
-from agentdesk.store import outbox
+from agentdesk.store import drafts, outbox
 from tests.fakes.desk import SOURCE
 from tests.fakes.platform import Post
 
@@ -113,12 +113,12 @@ async def _write(shift: NightShift, desk: NightDesk, draft: Draft, text: str) ->
 
 async def _send(shift: NightShift, desk: NightDesk, draft: Draft, *, split: bool = False) -> None:
     hold = shift.chance.choice([0, 0, 5 * SECOND])
-    with desk.drafting(draft.conversation_id, draft.kind, None):
+    with desk.drafting(draft.conversation_id, draft.kind, None, leaves=True):
         sent = await answer.send(desk.desk, draft, split=split, hold=hold)
         if sent.warnings:  # a second key goes past them
             past = frozenset(warning.code for warning in sent.warnings)
             sent = await answer.send(desk.desk, draft, past, split=split, hold=hold)
-    desk.acknowledged |= dict.fromkeys(sent.entry_ids, draft.conversation_id)
+    desk.acknowledged |= dict.fromkeys(sent.entry_ids, (draft.conversation_id, sent.hold_until))
 
 
 async def types(shift: NightShift, desk: NightDesk) -> None:
@@ -149,7 +149,7 @@ async def reply(shift: NightShift, desk: NightDesk) -> None:
 
 async def throws_away(shift: NightShift, desk: NightDesk) -> None:
     """An agent thinks better of it."""
-    for draft in answer.drafts.all(desk.store.reader, desk.agent)[:1]:
+    for draft in drafts.all(desk.store.reader, desk.agent)[:1]:
         with desk.drafting(draft.conversation_id, draft.kind, None):
             await answer.discard(desk.desk, draft)
 
@@ -168,7 +168,7 @@ async def edits_reply(shift: NightShift, desk: NightDesk) -> None:
     if number is not None:
         draft = await _write(shift, desk, answer.open_draft(desk.desk, number, OutKind.EDIT),
                              f"Better {len(shift.steps)} of {desk.agent}")
-        with desk.drafting(number, OutKind.EDIT, None):
+        with desk.drafting(number, OutKind.EDIT, None, leaves=True):
             await answer.send(desk.desk, draft)
 
 
@@ -201,11 +201,13 @@ async def takes_back(shift: NightShift, desk: NightDesk) -> None:
 
 
 async def _cancel(desk: NightDesk, entry: OutboxEntry) -> None:
+    begun = drafts.get(desk.store.reader, entry.conversation_id, desk.agent, entry.kind)
     with desk.drafting(entry.conversation_id, entry.kind, known=False) as kept:
         kept.text = (await answer.cancel(desk.desk, entry.id)).text
     if entry.out is not None and entry.kind is not OutKind.TICKET:
         words = re.sub(r" \d+/\d+$", "", entry.out.text)
         assert words in (kept.text or ""), f"{words} was taken back, and the draft is {kept.text}"
+        assert begun is None or begun.text in (kept.text or ""), f"{begun} was begun, and the draft is {kept.text}"
 
 
 async def person_decides(shift: NightShift, desk: NightDesk) -> None:
@@ -243,10 +245,17 @@ async def dispose(shift: NightShift, desk: NightDesk) -> None:
 
 
 async def reopen(shift: NightShift, desk: NightDesk) -> None:
-    """An agent brings a conversation back, perhaps while its reply is held."""
+    """An agent brings a conversation back, perhaps while its reply is held, or by mistake and the customer writes."""
     number = _some(shift, desk, State.DONE, State.SNOOZED, State.WAITING)
-    if number is not None:
-        await inbox.reopen(desk.desk, [number])
+    if number is None:
+        return
+    await inbox.reopen(desk.desk, [number])
+    if shift.chance.random() < 0.3:
+        ref = find.conversation(desk.desk, number).ref
+        shift.platform.say(ref, f"Post {shift.platform.number}")
+        await desk.engine.refresh(ref, SOURCE)
+        shift.check(full=False)  # these words are owed from here on
+        await decide.undo(desk.desk)
 
 
 async def steps_back(shift: NightShift, desk: NightDesk) -> None:
@@ -300,8 +309,8 @@ async def ties(shift: NightShift, desk: NightDesk) -> None:
 
 STEPS: dict[Step, int] = {
     customer_writes: 14, customer_edits: 2, customer_deletes: 1, colleague_answers: 3, colleague_takes_back: 1,
-    conversations_merge: 1, conversation_goes: 1, ticket_moves: 2,
+    conversations_merge: 3, conversation_goes: 1, ticket_moves: 2,
     types: 5, reply: 14, throws_away: 1, writes_privately: 1, edits_reply: 2, deletes_reply: 1, decides_on_waiting: 2,
-    takes_back: 2, person_decides: 6, snooze: 2, dispose: 2, reopen: 2, steps_back: 1, claim: 2, promises: 1,
+    takes_back: 2, person_decides: 6, snooze: 2, dispose: 2, reopen: 3, steps_back: 1, claim: 2, promises: 1,
     joins_customers: 1, ties: 2,
 }

@@ -66,7 +66,7 @@ class NightShift:
         self.desks = [NightDesk(self.folder / ("one" if self.shared else agent), self.clock, self.platform,
                                 agent=agent, living=living, keep_texts=self.keep_texts) for agent in ("ann", "bob")]
         groups = [self.desks] if self.shared else [[desk] for desk in self.desks]
-        self.watches = [Watch(self.platform, group, self.keep_texts) for group in groups]
+        self.watches = [Watch(self.platform, group, self.keep_texts, self.jumps) for group in groups]
         self._follow()
 
     def _follow(self) -> None:
@@ -98,6 +98,11 @@ class NightShift:
         await self.end()
 
     async def _step(self, action: night_people.Step, desk: NightDesk) -> None:
+        trouble = self.chance.random()
+        if trouble < 0.04:
+            desk.die_after(self.chance.randint(1, 30))
+        elif trouble < 0.06:
+            desk.fill_disk(self.chance.randint(1, 10))
         was_full = desk.full
         try:
             await action(self, desk)
@@ -169,6 +174,7 @@ class NightShift:
         db = desk.store.reader
         problems = [f"{e.client_id} is still {e.state}: {e.title}"
                     for e in outbox.list(db, unsettled_only=True, limit=1_000) if e.state not in SETTLED]
+        problems += [] if watch.by_the_rules() else ["the queue stands by other rules"]
         but = watch.forgotten | watch.not_here()
         problems += checker.sends(self.platform, desk, at_rest=True) + checker.messages(self.platform, desk, but)
         problems += [f"{ref} waits for approval here, and not there" for ref, in db.rows(
@@ -245,6 +251,8 @@ async def chores(shift: NightShift, desk: NightDesk) -> None:
     await desk.engine.housekeeping(now)
     await desk.engine.recover(now)
     await desk.engine.empty_old(now)
+    asleep = desk.store.reader.rows("SELECT id FROM conversation WHERE state = 'snoozed' AND snoozed_until <= ?", now)
+    shift.demand([f"#{number} sleeps on" for number, in asleep], desk)
 
 
 async def refresh(shift: NightShift, desk: NightDesk) -> None:
@@ -256,6 +264,8 @@ async def refresh(shift: NightShift, desk: NightDesk) -> None:
 
 async def rules_change(shift: NightShift, desk: NightDesk) -> None:
     """Somebody writes other targets into the configuration while the desks run."""
+    if any(each.full for each in shift.desks):
+        return  # who cannot store goes by the rules of before until the next start, and says so
     target = shift.chance.choice([HOUR, 3 * HOUR, 6 * HOUR])
     for each in shift.desks if shift.shared else [desk]:
         each.go_by(target)
@@ -268,7 +278,7 @@ async def author_is_left_out(shift: NightShift, desk: NightDesk) -> None:
 
 
 STEPS: dict[night_people.Step, int] = {
-    pull: 16, send: 26, kill: 2, kill_soon: 4, disk_fills: 2, time_passes: 12, clock_jumps: 1, chores: 2, refresh: 3,
+    pull: 16, send: 26, kill: 2, kill_soon: 2, disk_fills: 1, time_passes: 12, clock_jumps: 1, chores: 2, refresh: 3,
     rules_change: 1, author_is_left_out: 1,
 }
 

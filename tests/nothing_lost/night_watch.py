@@ -21,7 +21,7 @@ from agentdesk.store.db import Db
 from tests.fakes import checker
 from tests.fakes.desk import SOURCE
 from tests.nothing_lost.night_desk import Kept, Key, NightDesk
-from tests.nothing_lost.night_far_side import FarSide
+from tests.nothing_lost.night_far_side import TOMBSTONE, FarSide
 
 FOREVER = ("message", "conversation", "outbox", "ledger", "message_edit", "gap", "quarantine")
 """Tables from which nothing goes; earlier texts do where retention empties a conversation."""
@@ -31,6 +31,14 @@ OUT = {
     "done": {*ledger.DISPOSITIONS, "closed_elsewhere", "undone"},
 }
 """What may have taken a conversation out of the queue, by where it is now."""
+DEALT_WITH = {"answered_elsewhere", "closed_elsewhere", *ledger.DISPOSITIONS} - {"duplicate"}
+"""What may have dealt with all of a customer's words; a reply and an undone step only with those before them."""
+STILL_OPEN = (
+    "SELECT 1 FROM conversation AS c WHERE id = ? AND (disposition IN ('answered', 'linked') AND EXISTS (SELECT 1 FROM "
+    "outbox WHERE conversation_id = c.id AND kind IN ('reply', 'ticket', 'dm') "
+    "AND state IN ('refused', 'stopped', 'needs_human')) OR EXISTS (SELECT 1 FROM promise "
+    "WHERE conversation_id = c.id AND link_id IS NOT NULL AND kept_at IS NULL))")
+"""Meets what is done although a reply failed, or a solved ticket was not told of."""
 AHEAD = frozenset({SendState.HELD, SendState.QUEUED, SendState.SENDING, SendState.UNKNOWN})
 
 
@@ -46,14 +54,18 @@ class Watch:
     desks: Sequence[NightDesk]
     """Those that share the file."""
     keep_texts: Millis
+    jumps: bool
+    """True where the desks' clock may be set, and an instant says little."""
     touched: dict[str, set[int]] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
     texts: dict[int, str] = field(default_factory=dict)
+    owed: dict[int, int] = field(default_factory=dict)
+    """Messages that nobody has dealt with yet, with their conversations."""
     states: dict[int, str] = field(default_factory=dict)
     drafts: dict[Key, str] = field(default_factory=dict)
     emptied: set[int] = field(default_factory=set)
     forgotten: set[str] = field(default_factory=set)
-    """Messages whose words retention removed."""
+    """Messages of conversations whose words retention removed."""
     writes: int = 0
     ledger_at: int = 0
     heard: int = 0
@@ -78,17 +90,22 @@ class Watch:
     def look(self) -> list[str]:
         """What is wrong with what changed since the last look."""
         touched, self.touched = self.touched, {}
-        said = self.db.rows("SELECT id, conversation_id, action, agent <> '' OR rule <> '' FROM ledger WHERE id > ?",
-                            self.ledger_at)
+        said = self.db.rows(
+            "SELECT l.id, l.conversation_id, l.action, l.agent <> '' OR l.rule <> '', CASE l.action "
+            "WHEN 'sent' THEN (SELECT seen_message_id FROM outbox WHERE id = json_extract(l.detail, '$.entry')) "
+            "WHEN 'undone' THEN (SELECT json_extract(d.detail, '$.newest') FROM ledger AS d WHERE d.uid = l.undoes) "
+            "END FROM ledger AS l WHERE l.id > ?", self.ledger_at)
         problems = [*self._rows_gone(), *self._ledger(touched.get("ledger", set()), [row[0] for row in said])]
         told: dict[int, set[str]] = {}
-        for _, number, action, by in said:
+        upto: dict[int, float] = {}
+        for _, number, action, by, newest in said:
             if by:
                 told.setdefault(number, set()).add(action)
-        numbers = touched.get("conversation", set()) | self._messages(touched.get("message", set()), problems)
+                upto[number] = max(upto.get(number, 0), float("inf") if action in DEALT_WITH else newest or 0)
+        numbers = touched.get("conversation", set()) | self._messages(touched.get("message", set()), upto, problems)
         problems += self._conversations(numbers, told)
+        problems += self._drafts(touched.get("outbox", set()))
         problems += self._sends(touched.get("outbox", set()))
-        problems += self._drafts()
         problems += self._cursor()
         return problems
 
@@ -102,24 +119,35 @@ class Watch:
         self.ledger_at = max([self.ledger_at, *new])
         return [f"ledger row {row} was changed" for row in changed]
 
-    def _messages(self, rows: Iterable[int], problems: list[str]) -> set[int]:
-        """I4b: words stay, as they are or as an earlier text; returns the conversations of these messages."""
+    def _messages(self, rows: Iterable[int], upto: dict[int, float], problems: list[str]) -> set[int]:
+        """I4, I4b: words stay, and are owed until somebody dealt with them; returns the conversations they are in."""
         numbers = set()
         for row in sorted(rows):
-            found = self.db.row("SELECT m.ref, m.text, m.conversation_id, c.emptied FROM message AS m JOIN conversation"
-                                " AS c ON c.id = m.conversation_id WHERE m.id = ?", row)
+            found = self.db.row("SELECT m.ref, m.text, m.conversation_id, c.emptied, m.direction = 'in' "
+                                "AND m.handled_at IS NULL FROM message AS m JOIN conversation AS c "
+                                "ON c.id = m.conversation_id WHERE m.id = ?", row)
             if found is None:
                 continue  # its transaction was rolled back
-            ref, text, number, emptied = found
+            ref, text, number, emptied, owed = found
             numbers.add(number)
-            before = self.texts.get(row, text)
-            self.texts[row] = text
-            if text == "" and emptied:
-                self.forgotten.add(ref)
-            elif before != text and not self.db.value(
-                    "SELECT 1 FROM message_edit WHERE message_id = ? AND text = ?", row, before):
-                problems.append(f"{ref} said {before!r}, says {text!r}, and the earlier text is nowhere")
+            before = self.owed.pop(row, None)
+            if owed:
+                self.owed[row] = number
+            elif before is not None and row > max(upto.get(number, 0), upto.get(before, 0)):
+                problems.append(f"{ref} is owed no more, and nobody dealt with it")
+            self._text(row, ref, text, bool(emptied), problems)
         return numbers
+
+    def _text(self, row: int, ref: str, text: str, emptied: bool, problems: list[str]) -> None:
+        before, self.texts[row] = self.texts.get(row, text), text
+        if emptied:
+            self.forgotten.add(ref)
+        if before == text or (text == "" and emptied):
+            return
+        if not self.db.value("SELECT 1 FROM message_edit WHERE message_id = ? AND text = ?", row, before):
+            problems.append(f"{ref} said {before!r}, says {text!r}, and the earlier text is nowhere")
+        elif before and text == TOMBSTONE:
+            problems.append(f"{ref} said {before!r}, and a tombstone stands in its place")
 
     def _conversations(self, numbers: Iterable[int], told: dict[int, set[str]]) -> list[str]:
         """I4: out of the queue only by somebody's word, and never with words that nobody has dealt with."""
@@ -137,6 +165,8 @@ class Watch:
                 problems.append(f"#{number} went from {before} to {state} by {sorted(told.get(number, set()))}")
             if owed and state in ("done", "waiting"):
                 problems.append(f"#{number} is {state} and holds words that nobody dealt with")
+            if state == "done" and self.db.value(STILL_OPEN, number):
+                problems.append(f"#{number} is done, and its reply did not go or its customer is to be told something")
             if emptied and number not in self.emptied:
                 self.emptied.add(number)
                 now = self.desks[0].clock.now()
@@ -159,6 +189,9 @@ class Watch:
             if entry.out is None:
                 continue
             problems += [f"{entry.client_id} ({entry.state}): {words}" for words in checker.send(self.platform, entry)]
+            held = max(desk.acknowledged.get(row, (0, 0))[1] for desk in self.desks)
+            if entry.client_id in left and not self.jumps and held > self.desks[0].clock.now():
+                problems.append(f"{entry.client_id} left while it was held")
             if entry.client_id in left:
                 before = [e for e in outbox.of_conversation(self.db, entry.conversation_id) if e.id < entry.id
                           and e.state in AHEAD and e.out is not None and e.kind in ("reply", "note")]
@@ -166,7 +199,7 @@ class Watch:
                              if entry.kind in ("reply", "note")]
         return problems
 
-    def _drafts(self) -> list[str]:
+    def _drafts(self, sent: Iterable[int]) -> list[str]:
         """I3: what was acknowledged is there, what was thrown away is not, and nobody else changed it."""
         writes = sum(desk.store._writer.connection.total_changes() for desk in self.desks if desk.store._writer)
         if writes == self.writes and not any(desk.drafted for desk in self.desks):
@@ -185,6 +218,10 @@ class Watch:
             for kept in meant.get(key, []):
                 allowed = {kept.text} if kept.sure else allowed | {kept.text}
                 anything = not kept.known and not kept.sure
+            leaves = any(kept.leaves for kept in meant.get(key, []))
+            if leaves and key not in found and not any(self.db.value(
+                    "SELECT 1 FROM outbox WHERE id = ? AND conversation_id = ?", row, key[0]) for row in sent):
+                problems.append(f"draft {key} left, and is not in the outbox")
             if found.get(key) not in allowed and not anything:
                 problems.append(f"draft {key} is {found.get(key)!r}, not {allowed}")
         self.drafts = found
@@ -217,17 +254,22 @@ class Watch:
         rows = dict(self.db.rows("SELECT id, conversation_id FROM outbox"))
         for desk in self.desks:
             problems += [f"outbox entry {entry} was acknowledged and is not there"
-                         for entry, number in desk.acknowledged.items() if rows.get(entry) != number]
+                         for entry, (number, _) in desk.acknowledged.items() if rows.get(entry) != number]
         return problems
+
+    def by_the_rules(self) -> bool:
+        """True when the desk says of itself that the queue stands by the rules of now."""
+        return settings.get(self.db, "rules") == rules_changed._mark(self.desks[0].desk)
 
     def _deadlines(self) -> list[str]:
         """I9: due times are what the facts and the rules say, and no clock of ours."""
         desk = self.desks[0]
-        if settings.get(self.db, "rules") != rules_changed._mark(desk.desk):
+        if not self.by_the_rules():
             return []  # the disk was full when they were changed: that was told, and the next start makes up for it
         faults, desk.faults = desk.faults, None
         told: list[list[tuple[object, ...]]] = []
-        due = "SELECT id, due_at, soon_at, severity, rank FROM conversation WHERE state <> 'done' ORDER BY id"
+        due = ("SELECT id, due_at, soon_at, severity, iif(due_at IS NULL, 0, rank) FROM conversation "
+               "WHERE state <> 'done' ORDER BY id")
 
         def work(db: Db) -> None:
             told.append(db.rows(due))

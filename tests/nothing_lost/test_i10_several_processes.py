@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from agentdesk.model.clock import ManualClock, SystemClock
+from agentdesk.model.outgoing import SendState
 from agentdesk.store import drafts, integrity, leases, ledger
 from agentdesk.store.db import Store
+from tests.fakes.desk import LittleDesk
+from tests.fakes.platform import Platform
 from tests.nothing_lost.conftest import Child
 
 
@@ -97,3 +100,21 @@ def test_a_lease_runs_out_is_renewed_and_given_back(path: Path) -> None:
     store.write_now(lambda db: leases.drop(db, "x", "a"))
     assert take("c", 20) == "c"
     store.close()
+
+
+async def test_one_process_collects_and_sends_for_a_source_until_it_ends(tmp_path: Path, clock: ManualClock) -> None:
+    platform, living = Platform(clock), set[str]()
+    for ref in ("c1", "c2"):
+        platform.write(ref, "Where is my parcel?")
+    ann, bob = (LittleDesk(tmp_path / "one", clock, platform, agent=agent, living=living) for agent in ("ann", "bob"))
+    await ann.pull()
+    ann.reply("c1", "We are looking")
+    await ann.send()
+    entry = ann.reply("c2", "We are looking here too")
+    for turn in (bob.collector.turn, bob.send):
+        await turn()
+    assert (bob.connector.calls, bob.state(entry)) == ([], SendState.QUEUED)
+    ann.close()
+    await bob.send()
+    assert bob.state(entry) is SendState.SENT
+    bob.close()
