@@ -65,6 +65,8 @@ class Engine:
         self._emptied_at: Millis | None = None
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, tuple[asyncio.Task[None], ...]] = {}
+        self._exchanging = asyncio.Lock()
+        """One after the other: two at once would leave two senders to one source."""
         self._last_chores_at: Millis | None = None
         self.look: Callable[[], Awaitable[None]] | None = None
         """What else is looked at every second while it runs: what other processes changed beside the cache."""
@@ -86,6 +88,10 @@ class Engine:
 
     async def exchange(self, connector: Connector) -> None:
         """Take in a source in the place of the one of the same name, if there is one: it was signed in again."""
+        async with self._exchanging:
+            await self._exchange(connector)
+
+    async def _exchange(self, connector: Connector) -> None:
         before = self.frame.connectors.get(connector.name)
         tasks = self._tasks.pop(connector.name, ())
         for task in tasks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -81,8 +82,14 @@ async def test_what_another_process_began_when_we_were_stopped_is_left_to_it(
     other = loop.create_task(desk.store.write(
         lambda db: outbox.start(db, entry_id, "elsewhere:1:1:x@fake:acme", desk.clock.now(), desk.clock.now())))
     await asyncio.sleep(0)
+    write_now = desk.store.write_now
+
+    def when_taken_back(work: Callable[[Db], object]) -> object:
+        gate.set()
+        return write_now(work)
+
+    monkeypatch.setattr(desk.store, "write_now", when_taken_back)
     start.cancel()
-    gate.set()
     with pytest.raises(asyncio.CancelledError):
         await start
     assert await busy

@@ -429,6 +429,19 @@ def _forget_cursor(db: Db) -> None:
     sources.set_cursor(db, SOURCE, None, 0)
 
 
+async def test_a_source_that_is_signed_in_twice_at_once_is_sent_to_by_one(
+        desk: LittleDesk, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def slow() -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(desk.connector, "close", slow)
+    async with running(desk):
+        await asyncio.gather(*(desk.engine.exchange(FakeConnector(platform, SOURCE, "ann")) for _ in range(2)))
+        names = [task.get_name() for task in asyncio.all_tasks()]
+        assert names.count(f"send {SOURCE}") == names.count(f"collect {SOURCE}") == 1
+
+
 async def test_errors_on_demand_come_to_the_caller(desk: LittleDesk) -> None:
     desk.connector.thread_errors.append(Unavailable("down"))
     with pytest.raises(Unavailable):
