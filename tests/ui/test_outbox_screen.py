@@ -47,7 +47,7 @@ async def test_a_state_says_what_can_be_done_and_names_its_keys_only(world: Worl
     async with app.run_test(size=size) as pilot:
         await ready(app, pilot)
         app.open_screen(OutboxScreen())
-        await until(pilot, lambda: "Customer a" in screen_text(app))
+        await until(pilot, lambda: "Customer a" in screen_text(app) and "? keys" in screen_text(app))
         text = screen_text(app)
         named = {key for key in (CANCEL, EDIT, NOW, SETTLE) if key in text.splitlines()[-1]}
         assert named == keys or (size[0] == 60 and named == keys - {SETTLE})
