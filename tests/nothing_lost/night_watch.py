@@ -34,9 +34,9 @@ OUT = {
 DEALT_WITH = {"answered_elsewhere", "closed_elsewhere", *ledger.DISPOSITIONS} - {"duplicate"}
 """What may have dealt with all of a customer's words; a reply and an undone step only with those before them."""
 STILL_OPEN = (
-    "SELECT 1 FROM conversation AS c WHERE id = ? AND review = 0 "
-    "AND (disposition IN ('answered', 'linked') AND EXISTS (SELECT 1 FROM outbox "
-    "WHERE conversation_id = c.id AND kind IN ('reply', 'ticket', 'dm') AND state IN ('refused', 'stopped', 'needs_human')) OR EXISTS (SELECT 1 FROM promise "
+    "SELECT 1 FROM conversation AS c WHERE id = ? AND review = 0 AND (disposition IN ('answered', 'linked') "
+    "AND EXISTS (SELECT 1 FROM outbox WHERE conversation_id = c.id AND kind IN ('reply', 'ticket', 'dm') "
+    "AND state IN ('refused', 'stopped', 'needs_human')) OR EXISTS (SELECT 1 FROM promise "
     "WHERE conversation_id = c.id AND link_id IS NOT NULL AND kept_at IS NULL))")
 """Meets what is done although a reply failed, or a solved ticket was not told of; what waits for review is in sight."""
 AHEAD = frozenset({SendState.HELD, SendState.QUEUED, SendState.SENDING, SendState.UNKNOWN})
