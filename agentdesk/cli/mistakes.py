@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from agentdesk.bootstrap import Options, config_file, machine_zone, read_config
 from agentdesk.commands.everything import VERB_MODULES
@@ -11,23 +15,46 @@ from agentdesk.commands.keymap import PARENTS, Keymap
 from agentdesk.commands.registry import Registry
 from agentdesk.commands.scripts import with_scripts
 from agentdesk.config.schema import Config
+from agentdesk.config.sound import sound_part
 from agentdesk.config.words import did_you_mean
-from agentdesk.config.yaml import Document, Map, Path_, parse, read_bytes
+from agentdesk.config.yaml import Document, Doubles, Map, Path_, parse, read_bytes
 from agentdesk.errors import ConfigError
 from agentdesk.paths import is_there, places
+from agentdesk.rules.query import problem
 from agentdesk.rules.rulebook import Rulebook
 
 
 def mistakes(options: Options) -> tuple[Config | None, list[str]]:
     """The configuration where it can be read, and all that is wrong with it."""
+    path = config_file(options)
     try:
         config = read_config(options)
     except ConfigError as error:
-        return None, list(error.problems or (str(error),))
-    path = config_file(options)
-    document = parse(read_bytes(path, path.name), path.name) if is_there(path) else _nothing(path.name)
-    return config, [*_rules(config, document), *_theme(options, config, document), *_commands(config, document),
-                    *_keys(config, document)]
+        try:
+            document = _document(path, [])
+        except ConfigError:
+            return None, list(error.problems or (str(error),))
+        return None, [*error.problems, *_beyond(options, _sound(options, document), document)]
+    return config, list(_beyond(options, config, _document(path)))
+
+
+def _document(path: Path, doubles: Doubles | None = None) -> Document:
+    return parse(read_bytes(path, path.name), path.name, doubles) if is_there(path) else _nothing(path.name)
+
+
+def _sound(options: Options, document: Document) -> Config:
+    """What can be read of a configuration with mistakes, with the theme that was asked for elsewhere."""
+    config = sound_part(document.root, config_file(options).parent.absolute(), problem)
+    theme = options.overrides.get("ui.theme") or os.environ.get("AGENTDESK_THEME")
+    return replace(config, ui=replace(config.ui, theme=str(theme))) if theme else config
+
+
+def _beyond(options: Options, config: Config, document: Document) -> Iterator[str]:
+    """What is wrong beyond the form of single values."""
+    yield from _rules(config, document)
+    yield from _theme(options, config, document)
+    yield from _commands(config, document)
+    yield from _keys(config, document)
 
 
 def _nothing(name: str) -> Document:
@@ -39,15 +66,20 @@ def _rules(config: Config, document: Document) -> Iterator[str]:
     try:
         Rulebook.build(config, ZoneInfo(config.agent.zone) if config.agent.zone else machine_zone())
     except ConfigError as error:
-        for problem in error.problems:
-            section, name, reason = problem.split(": ", 2)
+        for text in error.problems:
+            section, name, reason = text.split(": ", 2)
             yield document.problem(_named(document, section, name), reason)
 
 
 def _named(document: Document, section: str, name: str) -> Path_:
     """Where the entry of this name stands in a list."""
-    listed = document.plain.get(section) or ()
-    return section, next((place for place, one in enumerate(listed) if str(one.get("name")) == name), 0)
+    listed = _section(document, section)
+    return section, next((place for place, one in enumerate(listed if isinstance(listed, list) else ())
+                          if isinstance(one, dict) and str(one.get("name")) == name), 0)
+
+
+def _section(document: Document, name: str) -> object:
+    return document.plain.get(name) if isinstance(document.root, Map) else None
 
 
 def _theme(options: Options, config: Config, document: Document) -> Iterator[str]:
@@ -59,8 +91,8 @@ def _theme(options: Options, config: Config, document: Document) -> Iterator[str
     if name not in found:
         known = did_you_mean(name, found) or f"; there are {', '.join(sorted(found))}"
         reason = f'no theme "{name}"{known}'
-        section = document.plain.get("ui") if isinstance(document.root, Map) else None
-        in_file = section is not None and section.get("theme") == name
+        section = _section(document, "ui")
+        in_file = isinstance(section, dict) and section.get("theme") == name
         elsewhere = f"command line or environment: ui.theme: {reason}"
         yield document.problem(("ui", "theme"), reason) if in_file else elsewhere
         return
@@ -90,7 +122,7 @@ def _keys(config: Config, document: Document) -> Iterator[str]:
     from agentdesk.ui import verbs
 
     found, _ = with_scripts(Registry.of((*VERB_MODULES, verbs)), config.commands)
-    for problem in Keymap.build(config.keys, known=found.reads).problems:
-        path: Path_ = ("keys", problem.context, problem.keys) if problem.keys else ("keys", problem.context)
-        near = did_you_mean(problem.context, PARENTS) if not problem.keys else ""
-        yield document.problem(path, problem.text + (near or (f"; {problem.remedy}" if problem.remedy else "")))
+    for one in Keymap.build(config.keys, known=found.reads).problems:
+        path: Path_ = ("keys", one.context, one.keys) if one.keys else ("keys", one.context)
+        near = did_you_mean(one.context, PARENTS) if not one.keys else ""
+        yield document.problem(path, one.text + (near or (f"; {one.remedy}" if one.remedy else "")))

@@ -97,6 +97,8 @@ class Walker:
         self._noted: list[tuple[int, str]] = []
         self.spots: dict[str, str] = {}
         """Where each value that was given came from, by its dotted path."""
+        self.wrong: list[Path_] = []
+        """The paths of the mistakes so far."""
 
     @property
     def problems(self) -> list[str]:
@@ -108,6 +110,7 @@ class Walker:
         where = f"{place(node)}: "
         text = f"{where}{dotted(path)}: {reason}" if path else where + reason
         self._noted.append((node.line or 1_000_000_000, text))
+        self.wrong.append(path)
         return BAD
 
     def walk(self, node: Node, hint: Any, path: Path_) -> Any:

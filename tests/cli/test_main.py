@@ -294,6 +294,38 @@ def test_validate_and_doctor_name_what_a_start_passes_by(run: Run, posts: Path, 
         assert mistake in doctor
 
 
+def test_every_mistake_is_told_at_once_whatever_kind_it_is_of(run: Run, posts: Path, tmp_path: Path) -> None:
+    path = tmp_path / "home" / "config" / "config.yaml"
+    path.write_text(path.read_text() + (
+        "  - {kind: fiel, name: other}\n"
+        "calendars:\n"
+        "  - {name: closed, hours: nonsense}\n"
+        "  - {name: office, hours: ['mon-fri: 08:00-18:00'], holidays: DE-XX}\n"
+        "policies:\n"
+        "  - {when: late}\n"
+        "  - {name: mine, when: mine, first: 1h}\n"
+        "commands: [3, {name: done, run: [true]}]\n"
+        "ui: {theme: drak, ascii: perhaps, asci: true}\n"
+        "keys:\n"
+        "  queue: {Q: fly, x: [1], x: 2}\n"
+        "  queu: {j: down}\n"))
+    answer = run("config", "validate")
+    assert answer.code == Exit.CONFIG
+    for mistake in (
+        'config.yaml:6: sources[1].kind: no connector "fiel"', "config.yaml:8: calendars[0].hours: ",
+        "config.yaml:9: calendars[1]: No public holidays are known for «DE-XX»", "config.yaml:11: policies[0].name: ",
+        "config.yaml:12: policies[1]: A policy cannot go by «mine»", "config.yaml:13: commands[0]: ",
+        'config.yaml:13: commands[1].name: agentdesk has a command "done" already',
+        'config.yaml:14: ui.theme: no theme "drak"', "config.yaml:14: ui.ascii: ",
+        "config.yaml:14: ui.asci: unknown key",
+        "config.yaml:16: keys.queue.Q: there is no command 'fly'", "config.yaml:16: keys.queue.x: a single value",
+        "config.yaml:16: x: the same key", "config.yaml:17: keys.queu: there is no such context",
+    ):
+        assert mistake in answer.err
+    path.write_text("[3]")
+    assert run("config", "validate").err.count("config.yaml:") == 1
+
+
 def test_a_table_cuts_nothing_unseen_and_what_to_do_not_at_all(capsys: pytest.CaptureFixture[str]) -> None:
     output.table([{"name": "n" * 121, "state": "ok", "next": "say so " * 40 + "at the end"}])
     (line,) = capsys.readouterr().out.splitlines()[1:]
