@@ -124,14 +124,16 @@ def _archive(desk: Desk, file: Path, as_json: bool) -> None:
     if conversations.any_stored(desk.store.reader):
         raise Refused("This profile is not empty", "An archive is put back as a whole",
                       "Use another profile: agentdesk --profile restored import --archive FILE")
-    if not file.is_file():
-        raise NotFound(f"There is no file {file}", "", "Name one that agentdesk export wrote")
     try:
         with file.open(encoding="utf-8") as lines:
             counts = desk.store.write_now(lambda db: transfer.load(db, lines))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise NotFound(f"There is no file {file}", "", transfer.ANOTHER) from error
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read", error.strerror or str(error), "Look at its permissions") from error
     except UnicodeDecodeError as error:
         raise UsageError("This is not an export of agentdesk", f"It is not UTF-8: {error.reason}",
-                         "Write one with agentdesk export") from error
+                         transfer.ANOTHER) from error
     if as_json:
         output.as_json(counts)
     else:

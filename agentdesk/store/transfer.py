@@ -13,6 +13,8 @@ from agentdesk.store.migrations import STEPS
 FORMAT = 1
 END = "end"
 """What the last line is called: a copy that was cut off between two lines has none."""
+ANOTHER = "Name a file that was exported from the desk that is to be put back"
+"""No command is named: it would be called in the profile that is still empty."""
 _TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("setting", ("name",)), ("source", ("name",)), ("gap", ("id",)), ("quarantine", ("id",)), ("customer", ("id",)),
     ("identity", ("source", "ref")), ("identity_key", ("key", "source", "ref")), ("conversation", ("id",)),
@@ -89,8 +91,7 @@ def _check_head(line: str) -> None:
     except ValueError:
         head = None
     if not isinstance(head, dict) or head.get("agentdesk") != FORMAT:
-        raise UsageError("This is not an export of agentdesk", "Its first line does not say so",
-                         "Write one with agentdesk export")
+        raise UsageError("This is not an export of agentdesk", "Its first line does not say so", ANOTHER)
     if head.get("schema") != len(STEPS):
         raise UsageError("This export is of another version",
                          f"It is at schema {head.get('schema')}, this program reads {len(STEPS)}",
@@ -101,11 +102,12 @@ def _batches(numbered: Iterator[tuple[int, str]],
              counts: dict[str, int]) -> Iterator[tuple[str, list[str], list[list[Any]]]]:
     """Rows of one table with the same columns together."""
     table, columns, rows = "", list[str](), list[list[Any]]()
-    whole = False
+    wrong = "Its last line, which counts the others, is missing"
     for number, line in numbered:
         name, row = _row(number, line, counts)
         if name == END:
             whole = row == {"rows": sum(counts.values())} and next(numbered, None) is None
+            wrong = "" if whole else "Lines are missing from it, or follow its last one"
             break
         if rows and (name != table or list(row) != columns or len(rows) >= _BATCH):
             yield table, columns, rows
@@ -113,9 +115,9 @@ def _batches(numbered: Iterator[tuple[int, str]],
         table, columns = name, list(row)
         rows.append([_in(value) for value in row.values()])
         counts[name] += 1
-    if not whole:
-        raise UsageError("This export is not whole", "Lines are missing from it, or follow its last one",
-                         "Nothing was imported. Write it again with agentdesk export")
+    if wrong:
+        raise UsageError("This export is not whole", wrong, "Nothing was imported. Export once more from the desk that "
+                         "it is of; the manual says how what is there is put back where that desk is gone")
     if rows:
         yield table, columns, rows
 

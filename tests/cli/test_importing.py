@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +88,32 @@ def test_what_is_no_whole_export_is_not_put_back(run: Run, posts: Path, tmp_path
         answer = run("--profile", "other", "import", "--archive", str(path))
         assert (answer.code, answer.out) == (code, ""), path
         assert "mistake of its own" not in answer.err
+        assert "--profile other" not in answer.err, "that one is empty: an export of it mends nothing"
     assert run("--profile", "other", "import", "--archive", str(whole)).code == Exit.OK
+
+
+def test_an_export_without_its_last_line_is_put_back_once_a_person_added_it(
+    run: Run, posts: Path, tmp_path: Path
+) -> None:
+    run("sync")
+    whole, early, again = (tmp_path / name for name in ("whole.jsonl", "early.jsonl", "again.jsonl"))
+    run("export", str(whole))
+    *lines, _ = whole.read_text().splitlines(keepends=True)
+    early.write_text("".join(lines))
+    assert "counts the others, is missing" in run("--profile", "other", "import", "--archive", str(early)).err
+    early.write_text("".join([*lines, f'{{"end": {{"rows": {len(lines) - 1}}}}}\n']))
+    assert run("--profile", "other", "import", "--archive", str(early)).code == Exit.OK
+    run("--profile", "other", "export", str(again))
+    assert again.read_text() == whole.read_text()
+
+
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="stdin has no name here")
+def test_an_export_is_put_back_out_of_a_pipe(run: Run, posts: Path, tmp_path: Path) -> None:
+    run("sync")
+    run("export", str(tmp_path / "whole.jsonl"))
+    words = [sys.executable, "-m", "agentdesk", "--profile", "other", "import", "--archive", "/dev/stdin"]
+    done = subprocess.run(words, input=(tmp_path / "whole.jsonl").read_bytes(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (Exit.OK, b"")
 
 
 def test_an_export_that_the_disk_does_not_take_whole_leaves_nothing_behind(
