@@ -10,6 +10,7 @@ from agentdesk.config.sources import ChatwootSource
 from agentdesk.connectors.addresses import label, site
 from agentdesk.connectors.login import Ask, SignIn
 from agentdesk.model.clock import Clock
+from agentdesk.model.words import whole_number
 
 if TYPE_CHECKING:
     from agentdesk.connectors.chatwoot.connector import ChatwootConnector
@@ -31,14 +32,14 @@ async def sign_in(ask: Ask, clock: Clock) -> SignIn:
     )
     url = site(given, ("/app/", "/api/"))
     found = _ACCOUNT.search(given)
-    number = found.group(1) if found else ""
-    while not number.isdecimal():
+    number = whole_number(found.group(1)) if found else None
+    while number is None:
         hint = "the number after /app/accounts/ in the browser's address"
-        number = (await ask.text("Account number", hint=hint)).strip()
-        if not number.isdigit():
+        number = whole_number((await ask.text("Account number", hint=hint)).strip())
+        if number is None:
             ask.tell("That is no number")
-    token = await _ask_for_token(ask, url, int(number))
-    return SignIn(name=label(url), settings={"url": url, "account": int(number)}, secret=token)
+    token = await _ask_for_token(ask, url, number)
+    return SignIn(name=label(url), settings={"url": url, "account": number}, secret=token)
 
 
 async def renew(ask: Ask, clock: Clock, config: ChatwootSource) -> str:
