@@ -284,7 +284,11 @@ STEPS: dict[night_people.Step, int] = {
 
 
 def _silent_doubles(platform: FarSide, watch: Watch) -> list[str]:
-    """Replies of these desks beside somebody else's with no word of the customer between, of which nobody was told."""
+    """Replies of these desks beside somebody else's with no word of the customer between, of which nobody was told.
+
+    What began with us (a ticket, a private talk) answers no words there, and in merged ones answers to either of the two
+    stand beside each other: both are left out.
+    """
     problems = []
     agents = {desk.agent for desk in watch.desks}
     look = watch.db.value
