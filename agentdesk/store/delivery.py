@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentdesk.model.clock import DAY, Millis
 from agentdesk.model.outgoing import OutboxEntry, Outgoing, OutKind, Receipt
@@ -17,37 +17,49 @@ OWN_REF = "client:"
 """Begins the ref of an own message whose source did not say its id."""
 
 
-def deliver(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, at: Millis, now: Millis) -> bool:
-    """Carry out that what we sent arrived; True when a colleague's answer crossed it."""
+class Delivered(NamedTuple):
+    """What came of an arrival."""
+
+    changed: list[int]
+    """Conversations that stand elsewhere now, perhaps."""
+    twice: bool = False
+    """True when a colleague's answer crossed ours."""
+
+
+def deliver(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, at: Millis, now: Millis) -> Delivered:
+    """Carry out that what we sent arrived."""
+    here = [entry.conversation_id]
     if out.kind in begun.LINKS:
-        _begin(db, entry, out, receipt, at, now)
-        return False
+        return Delivered(here + _begin(db, entry, out, receipt, at, now))
     message_id = _store(db, entry, out, receipt, at, now, entry.conversation_id)
     is_reply = out.kind is OutKind.REPLY
     ledger.write(db, at=now, agent=entry.agent, action="sent" if is_reply else "noted",
                  conversation_id=entry.conversation_id, source=entry.source, code=out.visibility.value,
                  detail={"entry": entry.id, "message": message_id, "ref": receipt.ref})
     if not is_reply:
-        return False
+        return Delivered(here)
     answered(db, entry.conversation_id, entry.seen_message_id, at)
     tickets.told(db, entry.conversation_id, now, agent=entry.agent, before=entry.created_at)
     twice = crossed(db, entry.conversation_id, message_id, entry.seen_message_id)
     if twice:
         ledger.write(db, at=now, agent=entry.agent, action="answered_twice", conversation_id=entry.conversation_id,
                      source=entry.source, rule="crossed answers", detail={"entry": entry.id})
-    return twice
+    return Delivered(here, twice)
 
 
-def _begin(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, at: Millis, now: Millis) -> None:
-    """What we sent began a conversation: a ticket's text is fetched with its ticket, a private message is ours."""
+def _begin(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, at: Millis, now: Millis) -> list[int]:
+    """What we sent began a conversation: a ticket's text is fetched with its ticket, a private message is ours.
+
+    Returns what is different besides the conversation that it was sent from.
+    """
     other = begun.begin(db, entry, out, receipt, now)
-    requesters.settle(db, [] if other is None else [other], now)
-    if other is None or out.kind is not OutKind.DM:
-        return
-    _store(db, entry, out, receipt, at, now, other)
-    db.run("UPDATE conversation SET last_out_at = max(coalesce(last_out_at, 0), ?1), version = version + 1 "
-           "WHERE id = ?2", at, other)
-    decisions.rerank(db, other)
+    if other is None:
+        return []
+    if out.kind is OutKind.DM:
+        _store(db, entry, out, receipt, at, now, other)
+        db.run("UPDATE conversation SET last_out_at = max(coalesce(last_out_at, 0), ?1), version = version + 1 "
+               "WHERE id = ?2", at, other)
+    return [other, *requesters.settle(db, [other], now)]
 
 
 def _store(db: Db, entry: OutboxEntry, out: Outgoing, receipt: Receipt, at: Millis, now: Millis,

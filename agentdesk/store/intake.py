@@ -333,9 +333,8 @@ class _Intake:
         begun_in = {m.ref: m.conversation_ref for m in self._plan.add}
         for ref, match in self._matches.items():
             if match.certain and match.entry.state in (SendState.UNKNOWN, SendState.NEEDS_HUMAN):
-                outbox.sent(self._db, match.entry.id, Receipt(ref=ref, conversation_ref=begun_in.get(ref, "")),
-                            self._now)
-                self.marked.append(match.entry.conversation_id)
+                receipt = Receipt(ref=ref, conversation_ref=begun_in.get(ref, ""))
+                self.marked += outbox.sent(self._db, match.entry.id, receipt, self._now).changed
         for row in self._rows:
             if row[0] in self._strangers and self._own.sent_in(row[1]) and crossed(self._db, row[1], row[0]):
                 twice[row[1]] = None

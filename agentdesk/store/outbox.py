@@ -27,7 +27,7 @@ from agentdesk.rules import ticket_text
 from agentdesk.store import decisions, drafts, effects, ledger, ranking
 from agentdesk.store.codec import pack, row_hash, unpack
 from agentdesk.store.db import Db
-from agentdesk.store.delivery import deliver
+from agentdesk.store.delivery import Delivered, deliver
 from agentdesk.store.likeness import likeness
 from agentdesk.store.sqlite_errors import reading
 
@@ -170,24 +170,23 @@ def is_sending(db: Db, entry_id: int, sender: str, attempts: int) -> bool:
                     entry_id, sender, attempts) is not None
 
 
-def sent(db: Db, entry_id: int, receipt: Receipt, now: Millis) -> bool:
+def sent(db: Db, entry_id: int, receipt: Receipt, now: Millis) -> Delivered:
     """The source took it: our message is stored and the conversation answered, or what began there is tied to it.
 
-    True when a colleague's answer crossed ours. The caller refreshes the conversation's rank.
+    The caller refreshes the ranks of what changed.
     """
     entry = get(db, entry_id)
     if entry.state is SendState.SENT:
-        return False
+        return Delivered([])
     at = min(receipt.created_at or now, now)
     db.run("UPDATE outbox SET state = 'sent', remote_ref = ?, sent_at = ?, title = '', remedy = '' WHERE id = ?",
            receipt.ref, at, entry_id)
-    twice = False
-    if entry.out is not None:
-        twice = deliver(db, entry, entry.out, receipt, at, now)
-        _mark(db, entry.conversation_id)
-    else:
+    if entry.out is None:
         effects.done(db, entry, now)
-    return twice
+        return Delivered([entry.conversation_id])
+    came = deliver(db, entry, entry.out, receipt, at, now)
+    _mark(db, entry.conversation_id)
+    return came
 
 
 def refused(db: Db, entry_id: int, title: str, remedy: str, now: Millis) -> None:
@@ -317,8 +316,7 @@ def settle(db: Db, entry_id: int, agent: str, now: Millis, rulebook: Rulebook) -
         raise Refused(f"Entry {entry_id} has nothing to settle", f"It is {entry.state.value}", "Look at the outbox")
     ledger.write(db, at=now, agent=agent, action="settled", conversation_id=entry.conversation_id, source=entry.source,
                  code=entry.kind.value, detail={"entry": entry_id, "was": entry.state.value})
-    sent(db, entry_id, Receipt(ref=entry.remote_ref), now)
-    ranking.refresh(db, [entry.conversation_id], rulebook, now)
+    ranking.refresh(db, sent(db, entry_id, Receipt(ref=entry.remote_ref), now).changed, rulebook, now)
     return get(db, entry_id)
 
 

@@ -113,15 +113,15 @@ class Book:
         def work(db: Db) -> tuple[bool, list[Failed]]:
             if outbox.get(db, entry.id).state in (SendState.SENT, SendState.CANCELLED):
                 return False, []
-            twice = outbox.sent(db, entry.id, receipt, now)
+            came = outbox.sent(db, entry.id, receipt, now)
             failed = undelivered.settle(db, entry.source, now)
+            changed = came.changed + [each.conversation_id for each in failed]
             if entry.kind is OutKind.TICKET:
                 note_back(db, self.frame, entry, receipt, now)
                 others = [link.other_id for link in links.of(db, entry.conversation_id) if link.other_id is not None]
-                tickets.follow(db, others, self.frame.rulebook, now)
-            ranking.refresh(db, [entry.conversation_id, *(each.conversation_id for each in failed)],
-                             self.frame.rulebook, now)
-            return twice, failed
+                changed += tickets.follow(db, others, self.frame.rulebook, now).changed
+            ranking.refresh(db, changed, self.frame.rulebook, now)
+            return came.twice, failed
 
         twice, failed = await self._written(work, work)
         self.say(entry, SendState.SENT)

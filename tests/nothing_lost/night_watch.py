@@ -268,8 +268,7 @@ class Watch:
             return []  # the disk was full when they were changed: that was told, and the next start makes up for it
         faults, desk.faults = desk.faults, None
         told: list[list[tuple[object, ...]]] = []
-        due = ("SELECT id, due_at, soon_at, severity, iif(due_at IS NULL, 0, rank) FROM conversation "
-               "WHERE state <> 'done' ORDER BY id")
+        due = "SELECT id, due_at, soon_at, severity, rank FROM conversation WHERE state <> 'done' ORDER BY id"
 
         def work(db: Db) -> None:
             told.append(db.rows(due))

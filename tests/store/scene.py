@@ -102,9 +102,9 @@ class Scene:
         now = self.clock.now()
 
         def work(db: Db) -> bool:
-            twice = outbox.sent(db, entry_id, Receipt(ref=ref, **more), now)
-            ranking.refresh(db, [outbox.get(db, entry_id).conversation_id], self.rulebook, now)
-            return twice
+            came = outbox.sent(db, entry_id, Receipt(ref=ref, **more), now)
+            ranking.refresh(db, came.changed, self.rulebook, now)
+            return came.twice
         return self.store.write_now(work)
 
     def reply(self, number: int, text: str = "Sorry, we look into it", *, ref: str = "", agent: str = "ann") -> int:

@@ -10,7 +10,18 @@ from agentdesk.model.message import Direction, Visibility
 from agentdesk.model.outgoing import Outgoing, OutKind, Receipt
 from agentdesk.model.page import Account
 from agentdesk.model.text import inert_line
-from agentdesk.store import conversations, customers, identities, integrity, ledger, matches, outbox, sources, tickets
+from agentdesk.store import (
+    conversations,
+    customers,
+    identities,
+    integrity,
+    ledger,
+    matches,
+    outbox,
+    ranking,
+    sources,
+    tickets,
+)
 from agentdesk.store.db import Db
 from tests.store.scene import SAM, Scene
 
@@ -48,7 +59,8 @@ def opens(scene: Scene, post: int, ref: str = "5512", **told: str) -> int:
         entry = outbox.freeze(db, post, out, agent="ann", hold_until=now, seen_message_id=1, now=now, source=DESK)
         outbox.due(db, DESK, now)
         assert outbox.start(db, entry, "s1", now, now) is not None
-        outbox.sent(db, entry, Receipt(conversation_ref=ref), now)
+        came = outbox.sent(db, entry, Receipt(conversation_ref=ref), now)
+        ranking.refresh(db, came.changed, scene.rulebook, now)
         found = conversations.by_ref(db, DESK, ref)
         assert found is not None
         return found
@@ -85,6 +97,22 @@ def test_it_is_the_same_when_a_pull_is_faster_than_the_answer(scene: Scene, post
     shows(scene, JANE)
     ticket = opens(scene, post)
     assert same(scene, post, ticket)
+
+
+def test_all_that_is_open_of_somebody_important_stands_so_at_once(scene: Scene, post: int) -> None:
+    other = scene.ask(thread="t2")
+    shows(scene, JANE)
+    found = conversations.by_ref(scene.db, DESK, "5512")
+    assert found is not None
+    person = scene.get(found).customer_id
+    scene.store.write_now(lambda db: customers.put_column(db, person, "vip", True))
+    ticket = opens(scene, post)
+    assert same(scene, post, ticket)
+    assert [scene.get(number).reasons for number in (post, other)] == [("VIP",)] * 2
+    stands = "SELECT severity, reasons, rank FROM conversation ORDER BY id"
+    before = scene.db.rows(stands)
+    scene.store.write_now(lambda db: ranking.refresh_all(db, scene.rulebook, scene.clock.now()))
+    assert before == scene.db.rows(stands)
 
 
 @pytest.mark.parametrize("who", [

@@ -144,6 +144,20 @@ async def test_a_pull_that_shows_the_ticket_settles_it_and_ties_it(platform: Pla
     assert link.other_id == desk.conversation("t1")
 
 
+async def test_who_answers_before_we_hear_that_our_message_arrived_keeps_the_place(desk: LittleDesk, platform: Platform,
+                                                                                   clock: ManualClock) -> None:
+    entry_id = desk.reply("c1", "May we write to you here?", kind=OutKind.DM)
+    desk.connector.faults.append(Fault.CUT_AFTER)
+    await desk.send()
+    platform.write("d1", "Please do")
+    await desk.pull()
+    place = "SELECT state, rank = due_at FROM conversation WHERE ref = 'd1'"
+    assert desk.store.reader.rows(place) == [("open", 1)]
+    await until_settled(desk, [entry_id], clock.advance)
+    assert desk.state(entry_id) is SendState.SENT
+    assert desk.store.reader.rows(place) == [("open", 1)]
+
+
 # following what began -------------------------------------------------------------------------------------------------
 
 
