@@ -91,9 +91,9 @@ def trail(error: BaseException) -> list[str]:
 def report_crash(error: BaseException, profile: str = "default") -> DeskError:
     """Write a crash report without anybody's text in it, and say where it is."""
     about = [f"agentdesk {__version__}", f"python {platform.python_version()} {platform.system()}", ""]
-    folder = places(profile).crash_dir
-    path = folder / f"crash-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.txt"
     try:
+        folder = places(profile).crash_dir
+        path = folder / f"crash-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.txt"
         make_private(folder)
         write_private(path, "\n".join([*about, *trail(error)]).encode())
     except DeskError as problem:

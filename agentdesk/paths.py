@@ -16,6 +16,8 @@ import msgspec
 from agentdesk.errors import ConfigError, Refused, StoreError, StoreFull, StoreReadOnly, UsageError
 
 _PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_CALL = re.compile(r"\bagentdesk (?=(?:config|doctor|export|forget|import|login|outbox|queue|secret|sources|sync)\b)")
+"""Where a sentence names a command that works on a profile."""
 _SHARED = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - named to be refused
 
 
@@ -41,6 +43,11 @@ class Places(msgspec.Struct, frozen=True):
     def themes(self) -> tuple[Path, ...]:
         """The folders to look in for a theme, the person's own first."""
         return tuple(folder for folder in (self.themes_dir, built_in_themes()) if folder.is_dir())
+
+
+def in_profile(words: str, profile: str) -> str:
+    """A sentence whose commands mean this profile when they are typed as they stand."""
+    return words if profile == "default" else _CALL.sub(f"agentdesk --profile {profile} ", words)
 
 
 def places(profile: str = "default", environ: Mapping[str, str] | None = None) -> Places:

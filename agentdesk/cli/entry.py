@@ -13,7 +13,7 @@ from agentdesk.errors import DeskError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself takes longer to import than the shell to show
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 GRACE_S = 1.0
 """Seconds that work in threads has to end by itself."""
@@ -24,12 +24,13 @@ HUNG_UP = 129
 def entry() -> None:
     """Run, and turn every error into words and an exit code; never a traceback with anybody's text in it."""
     _stand()
+    said: dict[str, Any] = {"profile": os.environ.get("AGENTDESK_PROFILE", "default")}
     try:
-        _end(_screen() if len(sys.argv) == 1 else _command())
+        _end(_screen(said["profile"]) if len(sys.argv) == 1 else _command(said))
     except DeskError as error:
         from agentdesk.cli import output
 
-        output.complain(error)
+        output.complain(error, said["profile"])
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -45,8 +46,22 @@ def entry() -> None:
         from agentdesk.cli import output
         from agentdesk.logs import report_crash
 
-        output.complain(report_crash(error))
+        output.complain(_unwritten() or report_crash(error, said["profile"]), said["profile"])
         sys.exit(1)
+
+
+def _unwritten() -> DeskError | None:
+    """What stdout has to say when it does not take what click printed there, as on a full disk."""
+    from agentdesk.cli import output
+
+    try:
+        with output.writing():
+            sys.stdout.flush()
+    except DeskError as error:
+        return error
+    except OSError:  # its reader went away: that is not what ended us
+        output.write_no_more()
+    return None
 
 
 def _stand() -> None:
@@ -100,7 +115,7 @@ def _end(code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _screen() -> int:
+def _screen(profile: str) -> int:
     """Without a word on the command line there is nothing to read: the screen opens without what reads it."""
     from agentdesk.ui.shell import Shell
 
@@ -108,14 +123,14 @@ def _screen() -> int:
     try:
         from agentdesk.cli.screen import open_screen, profile_options
 
-        return open_screen(profile_options(os.environ.get("AGENTDESK_PROFILE", "default")), shell)
+        return open_screen(profile_options(profile), shell)
     except BaseException:
         shell.leave()
         raise
 
 
-def _command() -> int:
-    """Read the command line and do what it says."""
+def _command(said: dict[str, Any]) -> int:
+    """Read the command line and do what it says; ``said`` learns which profile it names."""
     import click
 
     from agentdesk.cli import output
@@ -123,7 +138,7 @@ def _command() -> int:
     from agentdesk.cli.main import ReaderGone, main
 
     try:
-        code = main(standalone_mode=False)
+        code = main(standalone_mode=False, obj=said)
     except click.UsageError as error:
         output.say(f"agentdesk: {error.format_message()}")
         output.say("  next: agentdesk --help, or --help after a command")

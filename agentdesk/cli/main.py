@@ -129,7 +129,7 @@ def main(ctx: click.Context, profile: str, config_path: Path | None, agent: str 
         overrides["ui.theme"] = theme
     if ascii_only:
         overrides["ui.ascii"] = True
-    ctx.obj = {"profile": profile, "config_path": config_path, "overrides": overrides, "safe": safe}
+    ctx.ensure_object(dict).update(profile=profile, config_path=config_path, overrides=overrides, safe=safe)
     if ctx.invoked_subcommand is None:
         from agentdesk.cli.run import open_desk
 

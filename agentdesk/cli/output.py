@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,13 +17,12 @@ import msgspec
 
 from agentdesk.errors import DeskError
 from agentdesk.model.text import inert, inert_line
+from agentdesk.paths import in_profile as in_profile
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the start of a formula."""
 
 
-_CALL = re.compile(r"\bagentdesk (?=(?:config|doctor|export|forget|import|login|outbox|queue|secret|sources|sync)\b)")
-"""Where a sentence names a command that works on a profile."""
 CELL = 120
 """Characters of a table's cell, but for the last one in a line."""
 WHOLE = 2_000
@@ -160,8 +158,3 @@ def complain(error: DeskError, profile: str = "default") -> None:
         say(f"  why: {error.cause}")
     if error.remedy:
         say(f"  next: {in_profile(error.remedy, profile)}")
-
-
-def in_profile(words: str, profile: str) -> str:
-    """A remedy whose commands mean this profile when they are typed as they stand."""
-    return words if profile == "default" else _CALL.sub(f"agentdesk --profile {profile} ", words)

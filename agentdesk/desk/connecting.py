@@ -208,7 +208,8 @@ class Beginning(Trial):
         running = await self.taken_up(config, secret)
         if running:
             return f"{config.full_name} is connected: its first messages are being fetched"
-        return f"{config.full_name} is connected. Next: agentdesk opens the desk, agentdesk doctor tries all sources"
+        call = "agentdesk" if self.desk.profile == "default" else f"agentdesk --profile {self.desk.profile}"
+        return f"{config.full_name} is connected. Next: {call} opens the desk, {call} doctor tries all sources"
 
     async def _signed(self) -> SignIn:
         """Answers that the server has accepted."""

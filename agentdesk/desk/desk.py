@@ -96,6 +96,12 @@ class Desk:
         """How long what was decided or written can be taken back before it leaves."""
         return 0 if self.at_once else self.config.replies.hold
 
+    def typed(self, words: str) -> str:
+        """A sentence whose commands mean this desk when they are typed as they stand."""
+        from agentdesk.paths import in_profile
+
+        return in_profile(words, self.profile)
+
     def now(self) -> int:
         """The present instant."""
         return self.clock.now()

@@ -193,7 +193,7 @@ class DeskApp(CallApp):
             self._exception_event.set()
         if isinstance(error, StoreError):
             self._return_code = error.exit_code
-            told = (error.title, error.cause, error.remedy, "What could be stored is kept.")
+            told = (error.title, error.cause, self.desk.typed(error.remedy), "What could be stored is kept.")
             self._exit_renderables.append(Text("\n".join(clean(words) for words in told if words)))
             self._close_messages_no_wait()
             return

@@ -130,6 +130,31 @@ def test_a_remedy_typed_as_it_stands_means_the_profile_it_was_said_of(run: Run, 
         assert again in run("--profile", "night", "doctor").out
 
 
+@pytest.mark.parametrize("words", [("--profile", "night", "verbs"), ("verbs",)])
+def test_the_report_of_a_crash_is_in_the_profile_it_happened_in(run: Run, tmp_path: Path, words: tuple[str, ...],
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    if len(words) == 1:
+        monkeypatch.setenv("AGENTDESK_PROFILE", "night")
+    monkeypatch.setattr("agentdesk.cli.output.text", broken)
+    monkeypatch.setattr("agentdesk.cli.output.table", broken)
+    answer = run(*words)
+    data = tmp_path / "home" / "data"
+    assert answer.code == Exit.ERROR
+    (report,) = (data / "profiles" / "night" / "crash").iterdir()
+    assert str(report) in answer.err
+    assert not (data / "crash").exists()
+
+
+def test_a_profile_that_cannot_be_one_is_told_in_words_without_a_command_too(run: Run,
+                                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTDESK_PROFILE", "../x")
+    assert "cannot be a profile's name" in run("queue").err
+    assert "Traceback" not in run().err
+
+
 def test_a_promise_is_kept_by_its_number_in_its_own_conversation_only(run: Run, posts: Path) -> None:
     run("sync")
     first, second, _ = map(str, ids(run))

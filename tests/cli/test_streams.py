@@ -39,7 +39,7 @@ def test_a_reader_who_went_away_is_no_error(run: Run, posts: Path, words: list[s
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
-@pytest.mark.parametrize("words", ["verbs", "export"])
+@pytest.mark.parametrize("words", ["verbs", "export", "--help", "--version", "queue --help"])
 def test_a_full_disk_is_told_in_words(run: Run, posts: Path, words: str) -> None:
     run("sync")
     done = shell(f"$desk {words} >/dev/full")

@@ -88,6 +88,14 @@ def anything_written(desk: Desk) -> list[str]:
     return sorted(str(path) for path in path_of(desk).parent.rglob("*") if path.is_file())
 
 
+async def test_what_to_do_next_names_the_profile(clock: ManualClock, server: Server) -> None:
+    desk = open_desk(Options(profile="night"), clock)
+    said = await sign_in(desk, Answers(server.url, TOKEN, "support", "file"), "rt")
+    assert said.endswith("Next: agentdesk --profile night opens the desk, "
+                         "agentdesk --profile night doctor tries all sources")
+    desk.store.close()
+
+
 async def test_a_first_source_begins_a_configuration(desk: Desk, server: Server) -> None:
     person = Answers(server.url + "/Ticket/Display.html?id=3", TOKEN, "support", "file")
     said = await sign_in(desk, person, "rt")

@@ -29,6 +29,7 @@ from agentdesk.ui.screens.outbox import OutboxScreen
 from agentdesk.ui.screens.search import SearchScreen, lit
 from agentdesk.ui.screens.sources import SourcesScreen
 from agentdesk.ui.screens.why import WhyScreen
+from agentdesk.ui.widgets import thread_layout
 from agentdesk.ui.widgets.label import Label
 from agentdesk.ui.widgets.runs import Row, Run
 from tests.desk.conftest import SOURCE, World
@@ -151,6 +152,34 @@ async def test_a_source_in_trouble_says_why_and_what_to_do(world: World) -> None
         world.clock.advance(5 * SECOND)
         app.tick(world.clock.now())
         await until(pilot, lambda: "trying again in 0:07" in screen_text(app))
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 20)])
+async def test_remedies_on_the_screen_name_the_profile_they_are_for(world: World, size: tuple[int, int]) -> None:
+    world.desk.profile = "night"
+    remedy, again = "Sign in again: agentdesk login mastodon acme", "agentdesk --profile night login mastodon acme"
+    number = await world.arrive("a")
+    await answer.send(world.desk, written(world, number, "It arrives today"))
+    entry = find.outbox(world.desk)[0].id
+    now = world.clock.now()
+    dead = "The token is dead"
+    world.desk.store.write_now(lambda db: outbox.refused(db, entry, dead, remedy, now))
+    world.desk.store.write_now(lambda db: sources.note_failure(db, SOURCE, "auth", dead, "", remedy, now))
+    app = app_over(world)
+
+    def stands(words: str) -> bool:
+        return words in " ".join(screen_text(app).replace("▌", " ").split())
+
+    async with app.run_test(size=size) as pilot:
+        for screen, words in ((SourcesScreen(), again), (OutboxScreen(), again),
+                              (FirstStartScreen(), "agentdesk --profile night import posts.jsonl")):
+            await opened(app, pilot, screen)
+            await until(pilot, lambda words=words: stands(words) and stands("Esc back"))
+        app.say("error", "It is off", "agentdesk doctor shows more")
+        await until(pilot, lambda: stands("agentdesk --profile night doctor shows more"))
+    page = thread_layout.Page(width=80, zone=world.desk.zone, now=now, profile=world.desk.profile)
+    rows = thread_layout.pending(find.outbox(world.desk)[0], page)
+    assert again in " ".join(run.text for row in rows for run in row.left)
 
 
 async def test_a_source_that_was_taken_out_of_the_configuration_is_no_trouble(world: World) -> None:

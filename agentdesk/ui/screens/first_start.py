@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agentdesk.ui.screens.listing import ListScreen, heading, paragraph
 from agentdesk.ui.widgets.blocks import Block
-from agentdesk.ui.widgets.runs import BLANK, Row, Run
+from agentdesk.ui.widgets.runs import BLANK, Row, Run, cells
 
 WAYS: tuple[tuple[str, str, str, str], ...] = (
     ("demo", "Look around first", "agentdesk demo",
@@ -47,8 +47,10 @@ class FirstStartScreen(ListScreen):
         gap = () if self.size.height < 24 else (BLANK,)
         found = [Block((*gap, *paragraph(intro, width), *gap), None, False)]
         for value, title, command, words in WAYS[:-1] if self._written else WAYS:
-            rows = [Row((Run("   "), Run(title, "bright", bold=True), Run(f"   {command}", "accent"))),
-                    *paragraph(words, width, "dim"), *gap]
+            call = Run(f"   {self.desk.typed(command)}", "accent")
+            head = (Run("   "), Run(title, "bright", bold=True))
+            rows = [*([Row((*head, call))] if cells((*head, call)) <= self.room else [Row(head), Row((call,))]),
+                    *paragraph(self.desk.typed(words), width, "dim"), *gap]
             found.append(Block(tuple(rows), value))
         return found
 

@@ -112,7 +112,8 @@ class OutboxScreen(ListScreen):
             rows.append(Row((Run("   "), Run(line(it.out.subject or it.out.text, width - 4, pad=False), "text"))))
         if it.title or it.remedy:
             cause = " · ".join(part for part in (it.title, it.remedy) if part)
-            rows.extend(paragraph(cause, width, state.ink if it.state is not SendState.QUEUED else "dim", most=2))
+            ink = state.ink if it.state is not SendState.QUEUED else "dim"
+            rows.extend(paragraph(self.desk.typed(cause), width, ink, most=2))
         tries = f"{it.attempts} tries so far · " if it.attempts > 1 else ""
         to_do = GONE if it.out is None and it.state in OVER else TO_DO.get(it.state, "")
         rows.extend(paragraph(f"{tries}{to_do}", width, "dim", most=2))

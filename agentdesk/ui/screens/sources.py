@@ -115,10 +115,10 @@ class SourcesScreen(ListScreen):
         if wrong:
             rows.extend(paragraph(wrong, self.room, ink, 5, 3))
         if it.remedy:
-            rows.extend(paragraph(f"{glyphs.arrow} {it.remedy}", self.room, "text", 5, 3))
+            rows.extend(paragraph(f"{glyphs.arrow} {self.desk.typed(it.remedy)}", self.room, "text", 5, 3))
         if it.account is not None:
             for warning in it.account.warnings:
-                rows.extend(paragraph(f"{glyphs.warn} {warning}", self.room, "warn", 5, 2))
+                rows.extend(paragraph(f"{glyphs.warn} {self.desk.typed(warning)}", self.room, "warn", 5, 2))
         if it.gaps:
             rows.extend(self._gaps(it, now))
         if it.rejects:

@@ -36,7 +36,7 @@ class WhyScreen(ListScreen):
         try:
             sentences = find.why(self.desk, self.conversation_id)
         except NotFound as error:
-            return [empty(f"{error.title}: the cache lost it. Look with agentdesk doctor.")]
+            return [empty(self.desk.typed(f"{error.title}: the cache lost it. Look with agentdesk doctor."))]
         if not sentences:
             return [empty("Nothing puts it before or behind others: it stands by when it came in.")]
         return [Block((*paragraph(words, min(self.room, 90)), BLANK), index) for index, words in enumerate(sentences)]

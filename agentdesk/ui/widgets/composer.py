@@ -302,7 +302,7 @@ class Composer(Vertical):
             sent = await self.keeper.send()
         except DeskError as error:
             how = ". ".join(part.rstrip(".") for part in (error.cause, error.remedy) if part)
-            self._told = (Note(f"Not sent: {error.title}", how, "late"),)
+            self._told = (Note(f"Not sent: {error.title}", self.desk_app.desk.typed(how), "late"),)
             sent = False
         finally:
             self._sending = self.editor.read_only = False

@@ -129,7 +129,8 @@ class DraftKeeper:
         try:
             at = await answer.save(self.desk, draft)
         except DeskError as error:
-            self.trouble = Note(f"not saved: {error.title}", await self._rescue(draft, error.remedy), "late")
+            where = await self._rescue(draft, self.desk.typed(error.remedy))
+            self.trouble = Note(f"not saved: {error.title}", where, "late")
             return
         self.trouble = None
         now = self.draft

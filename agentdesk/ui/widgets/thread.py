@@ -113,7 +113,7 @@ class ThreadView(Blocks):
         usual = self._messages[0].message.visibility if self._messages else Visibility.PUBLIC
         days = thread_layout.day_cells(self._messages[:1], now, desk.zone)
         return thread_layout.Page(width=max(10, self.size.width), zone=desk.zone, now=now, glyphs=self.palette.glyphs,
-                                  days=days, visibility=usual, moving=self._moving)
+                                  days=days, visibility=usual, moving=self._moving, profile=desk.profile)
 
     def _lay_out(self) -> None:
         """Make all blocks anew."""

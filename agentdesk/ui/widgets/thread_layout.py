@@ -17,6 +17,7 @@ from agentdesk.model.message import Attachment, Direction, Kind, Message, Stored
 from agentdesk.model.outgoing import OutboxEntry, OutKind, SendState, Verb
 from agentdesk.model.quoting import own_words
 from agentdesk.model.text import hides_direction, inert_line
+from agentdesk.paths import in_profile
 from agentdesk.ui.present import MAX_CHARS, MAX_LINES, line, wrap
 from agentdesk.ui.present import width as wide
 from agentdesk.ui.theme import UNICODE, Glyphs
@@ -49,6 +50,8 @@ class Page:
     """What messages here usually are; only another one is named."""
     moving: Mapping[str, str] = field(default_factory=dict)
     """What is on its way to be done to a message, in words, by its ref."""
+    profile: str = "default"
+    """Which desk the commands in a remedy are meant for."""
 
     @property
     def indent(self) -> int:
@@ -326,7 +329,7 @@ def pending(entry: OutboxEntry, page: Page) -> tuple[Row, ...]:
                       "dim", 0))
     rows.extend(_file(Attachment(name=inert_line(each.name), size=each.size, alt=inert_line(each.alt)), page, key, 0)
                 for each in entry.out.uploads)
-    for words in (state.hint, entry.remedy):
+    for words in (state.hint, in_profile(entry.remedy, page.profile)):
         if words:
             rows.extend(_indented(page, key, Run(part, "dim"))
                         for part in fold(words, page.room))
