@@ -164,9 +164,9 @@ async def _source(one: SourceConfig, offline: bool, variables: Mapping[str, str]
     try:
         connector = await make_connector(one, SystemClock(), ask_secret, variables)
     except DeskError as error:
-        return _told([*found, _failed(area, error)])
+        return _told([*found, _failed(one.full_name, error)])
     if not offline:
-        return _answer(area, connector, found)
+        return _answer(one.full_name, connector, found)
     await connector.close()
     return _told([*found, good(area, "its secret can be read" if one.token else "configured")])
 
@@ -176,22 +176,24 @@ async def _told(checks: list[Check]) -> list[Check]:
     return checks
 
 
-async def _answer(area: str, connector: Connector, found: list[Check]) -> list[Check]:
+async def _answer(name: str, connector: Connector, found: list[Check]) -> list[Check]:
     """Whether a source answers, within a time."""
+    area = f"source {name}"
     try:
         async with asyncio.timeout(LIMIT_S):
             account = await connector.verify()
         return [*found, *_tried(area, account, connector)]
     except DeskError as error:
-        return [*found, _failed(area, error)]
+        return [*found, _failed(name, error)]
     except TimeoutError:
         return [*found, bad(area, f"no answer within {LIMIT_S} seconds", "Is the address right, and the network up?")]
     finally:
         await connector.close()
 
 
-def _failed(area: str, error: DeskError) -> Check:
-    return bad(area, f"{error.title}. {error.cause}".strip(), error.remedy)
+def _failed(name: str, error: DeskError) -> Check:
+    title = error.title.removeprefix(f"{name}: ")
+    return bad(f"source {name}", f"{title}. {error.cause}".strip(), error.remedy)
 
 
 def _tried(area: str, account: Account, connector: Connector) -> Iterable[Check]:

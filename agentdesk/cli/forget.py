@@ -63,5 +63,7 @@ def _look(ctx: click.Context, unsent: bool) -> None:
     if found.busy:
         raise Refused("This profile is in use", f"Process {found.busy[0].split(':')[1]} works on it", "Close it first")
     if (found.drafts or found.unsent) and not unsent:
-        raise Refused(f"{found.drafts} drafts and {found.unsent} unsent replies would be lost",
+        lost = [(found.drafts, "draft", "drafts"), (found.unsent, "unsent reply", "unsent replies")]
+        named = " and ".join(f"{number} {one if number == 1 else more}" for number, one, more in lost if number)
+        raise Refused(f"{named} would be lost",
                       "They are nowhere else", "Send or discard them, keep a copy (agentdesk export), or say --unsent")

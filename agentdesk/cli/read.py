@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -29,17 +29,21 @@ def _span(length: Millis | None) -> str:
     return length_words(length) if length is not None else ""
 
 
-def _write(style: str, values: Sequence[object], rows: Sequence[dict[str, object]], empty: str,
-           right: Sequence[str] = ()) -> None:
+def _write(style: str, values: Sequence[object], rows: Sequence[dict[str, object]], empty: str) -> None:
     """One listing in the asked style; an empty one says so on stderr."""
+    _print(style, values, rows)
+    if not values:
+        output.say(empty)
+
+
+def _print(style: str, values: Iterable[object], rows: Iterable[dict[str, object]], right: Sequence[str] = ()) -> None:
+    """Only those of both that the asked style shows are made: a year's load twice takes most of a gigabyte."""
     if style == "json":
         output.as_lines(values)
     elif style == "csv":
-        output.as_csv(rows)
+        output.as_csv(list(rows))
     else:
-        output.table(rows, right=right)
-    if not values:
-        output.say(empty)
+        output.table(list(rows), right=right)
 
 
 @click.command()
@@ -57,10 +61,11 @@ def queue(ctx: click.Context, query: tuple[str, ...], view: str | None, limit: i
             text = _view(desk, view)
         rows = find.window(desk, find.compile_view(desk, text), limit=limit)
         now = desk.now()
-        shown = [_queue_row(desk, row, now) for row in rows]
-        values = [output.plain(row) | {"left_ms": row.due_at - now if row.due_at is not None else None,
-                                       "standing": _standing(row, now)} for row in rows]
-        _write(style, values, shown, f"Nothing in this view: {text}", right=("left",))
+        _print(style, (output.plain(row) | {"left_ms": row.due_at - now if row.due_at is not None else None,
+                                            "standing": _standing(row, now)} for row in rows),
+               (_queue_row(desk, row, now) for row in rows), right=("left",))
+        if not rows:
+            output.say(f"Nothing in this view: {text}")
         if len(rows) == limit:
             output.say(f"The first {limit}; --limit shows more")
 

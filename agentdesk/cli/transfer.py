@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from agentdesk.cli import output
+from agentdesk.cli.exits import Exit
 from agentdesk.cli.session import desk_for, run
 from agentdesk.config.shape import SOURCE_LABEL
 from agentdesk.config.sources import FileSource
@@ -39,7 +40,7 @@ SHOWN = 10
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @click.pass_context
 def import_file(ctx: click.Context, file: Path, source: str, columns: tuple[str, ...], encoding: str, again: bool,
-                archive: bool, as_json: bool) -> None:
+                archive: bool, as_json: bool) -> int:
     """Read a whole JSONL or CSV FILE in; stopped, it goes on where it was."""
     kind, _, label = source.partition(":")
     if source and (kind != FileSource.kind or not re.fullmatch(SOURCE_LABEL.pattern, label)):
@@ -49,7 +50,7 @@ def import_file(ctx: click.Context, file: Path, source: str, columns: tuple[str,
     with desk_for(ctx) as desk:
         if archive:
             _archive(desk, file, as_json)
-            return
+            return Exit.OK
         config = _settings(desk, source, file, _columns(columns), encoding)
         bar = _Bar()
         desk.subscribe(bar.heard)
@@ -64,6 +65,7 @@ def import_file(ctx: click.Context, file: Path, source: str, columns: tuple[str,
             output.text(f"{stored} stored under {job.source}, {rejected} rejected")
             output.say(f"What is older than {HISTORY_HORIZON // DAY} days stands in the view done, not in the queue")
             _say_rejected(desk, job)
+        return Exit.SOURCE if job.rejected and job.rejected == job.lines else Exit.OK
 
 
 def _columns(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -92,7 +94,8 @@ def _say_rejected(desk: Desk, job: ImportJob) -> None:
     for item in sources.quarantined(desk.store.reader, job.source, SHOWN) if job.rejected else ():
         output.say(f"  {item.place}: {item.reason}")
     if job.rejected > SHOWN:
-        output.say(f"  and {job.rejected - SHOWN} more; agentdesk sources --quarantine {job.source} lists them")
+        more = f"  and {job.rejected - SHOWN} more; agentdesk sources --quarantine {job.source} lists them"
+        output.say(output.in_profile(more, desk.profile))
 
 
 class _Bar:

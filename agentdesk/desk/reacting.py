@@ -57,7 +57,11 @@ def message_for(desk: Desk, conversation_id: int, message_id: int = 0, *, ours: 
     last = conversations.last(db, conversation_id, Direction.OUT if ours else Direction.IN, standing=True, ours=ours)
     if last is not None:
         return last
-    raise Refused("There is no reply of ours here" if ours else "The customer has not written here", "")
+    if ours:
+        raise Refused("There is no reply of ours here", "Only what was sent from here can be changed from here",
+                      "Write one with r, or change it on the platform: o copies its address")
+    raise Refused("The customer has not written here", "There is no message to do this to",
+                  "Wait for one, or do it on the platform: o copies its address")
 
 
 def _is_ours(stored: StoredMessage) -> bool:

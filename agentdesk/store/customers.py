@@ -16,12 +16,18 @@ from agentdesk.store.sqlite_errors import reading
 _strings = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
+def missing(customer_id: int) -> NotFound:
+    """Why nobody has this number, and who has which."""
+    return NotFound(f"There is no customer {customer_id}", "Customers that were put together are one, with one number",
+                    "agentdesk customer NUMBER, with a conversation's number, names its customer")
+
+
 def get(db: Db, customer_id: int) -> Customer:
     """One customer with all identities; NotFound when there is none."""
     row = db.row("SELECT name, vip, note, tags, first_seen_at, (SELECT count(*) FROM conversation "
                  "WHERE customer_id = k.id) FROM customer AS k WHERE id = ?", customer_id)
     if row is None:
-        raise NotFound(f"There is no customer {customer_id}")
+        raise missing(customer_id)
     name, vip, note, tags, first_seen_at, number = row
     known = db.rows("SELECT i.source, i.profile, i.seen_at, r.ref IS NOT NULL FROM identity AS i "
                     "LEFT JOIN reaction AS r ON r.source = i.source AND r.kind = 'follow' AND r.ref = i.ref "
@@ -66,7 +72,7 @@ def column(db: Db, customer_id: int, name: Literal["name", "vip", "note", "tags"
     """One column of a customer as it is stored; NotFound when there is none."""
     row = db.row(f"SELECT {name} FROM customer WHERE id = ?", customer_id)
     if row is None:
-        raise NotFound(f"There is no customer {customer_id}")
+        raise missing(customer_id)
     found: str | int = row[0]
     return found
 
@@ -74,4 +80,4 @@ def column(db: Db, customer_id: int, name: Literal["name", "vip", "note", "tags"
 def put_column(db: Db, customer_id: int, column: str, value: str | int) -> None:
     """Write one column of a customer; NotFound when there is none."""
     if not db.run(f"UPDATE customer SET {column} = ? WHERE id = ?", value, customer_id):
-        raise NotFound(f"There is no customer {customer_id}")
+        raise missing(customer_id)

@@ -155,7 +155,7 @@ def _identities(db: Db, customer_id: int) -> tuple[Identity, ...]:
 def _row(db: Db, customer_id: int) -> dict[str, Any]:
     row = db.row(f"SELECT {', '.join(_NAMES)} FROM customer WHERE id = ?", customer_id)
     if row is None:
-        raise NotFound(f"There is no customer {customer_id}")
+        raise customers.missing(customer_id)
     return dict(zip(_NAMES, row, strict=True))
 
 

@@ -20,7 +20,8 @@ def keep(db: Db, promise_id: int, now: Millis) -> int:
     """Say that a promise was kept; returns its conversation."""
     row = db.row("SELECT conversation_id FROM promise WHERE id = ?", promise_id)
     if row is None:
-        raise NotFound(f"There is no promise {promise_id}")
+        raise NotFound(f"There is no promise {promise_id}", "Each has its own number over all conversations",
+                       "agentdesk show NUMBER --json names those of a conversation")
     db.run("UPDATE promise SET kept_at = coalesce(kept_at, ?) WHERE id = ?", now, promise_id)
     return int(row[0])
 

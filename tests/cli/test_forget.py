@@ -61,7 +61,7 @@ def test_what_is_nowhere_else_is_not_lost_by_it(run: Run, posts: Path) -> None:
     store.close()
     answer = run("forget", "--yes", "default")
     assert answer.code == Exit.REFUSED
-    assert "1 unsent" in answer.err
+    assert "1 unsent reply would be lost" in answer.err
     assert path.exists()
     assert run("forget", "--yes", "default", "--unsent").code == Exit.OK
     assert not path.exists()

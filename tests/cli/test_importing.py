@@ -28,9 +28,12 @@ def test_another_encoding_is_named_and_then_read(run: Run, tmp_path: Path) -> No
     path = str(table(tmp_path / "old.csv", "latin-1"))
     first = run("import", path, *COLUMNS)
     assert first.out == "0 messages stored under file:old, 1 line rejected\n"
+    assert first.code == Exit.SOURCE
+    assert run("import", path, *COLUMNS, "--again", "--json").code == Exit.SOURCE
     assert "not UTF-8 at byte 4; say how the file is encoded: encoding: in the configuration, --encoding" in first.err
     again = run("import", path, *COLUMNS, "--encoding", "latin-1", "--again")
     assert again.out == "1 message stored under file:old, 0 lines rejected\n"
+    assert again.code == Exit.OK
     assert [hit["author"] for hit in run("search", "Grüße", "--json").lines] == ["jörg@example.org"]
 
 

@@ -326,6 +326,28 @@ def test_every_mistake_is_told_at_once_whatever_kind_it_is_of(run: Run, posts: P
     assert run("config", "validate").err.count("config.yaml:") == 1
 
 
+def test_what_is_shown_in_no_style_asked_for_is_not_made(run: Run, posts: Path,
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    run("sync")
+
+    def not_asked_for(*_: object) -> None:
+        raise AssertionError("nobody sees it")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("agentdesk.cli.read._queue_row", not_asked_for)
+        assert len(run("queue", "--json").lines) == 3
+    monkeypatch.setattr("agentdesk.cli.output.plain", not_asked_for)
+    assert len(run("queue", "--format", "csv").out.splitlines()) == 4
+    assert len(run("queue").out.splitlines()) == 4
+
+
+def test_doctor_names_a_source_once(run: Run, posts: Path, tmp_path: Path) -> None:
+    posts.unlink()
+    found = next(it for it in run("doctor", "--json").lines if it["area"] == "source file:posts")
+    assert found["level"] == "bad"
+    assert "file:posts" not in found["text"]
+
+
 def test_a_table_cuts_nothing_unseen_and_what_to_do_not_at_all(capsys: pytest.CaptureFixture[str]) -> None:
     output.table([{"name": "n" * 121, "state": "ok", "next": "say so " * 40 + "at the end"}])
     (line,) = capsys.readouterr().out.splitlines()[1:]

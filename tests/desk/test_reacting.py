@@ -156,8 +156,10 @@ async def test_an_edit_is_guarded_like_a_reply_and_undone_while_it_is_held(world
 
 async def test_only_what_left_through_this_desk_can_be_changed(world: World) -> None:
     number = await world.arrive("a")
-    with pytest.raises(Refused, match="no reply of ours"):
+    with pytest.raises(Refused, match="no reply of ours") as none:
         answer.open_draft(world.desk, number, OutKind.EDIT)
+    assert none.value.cause
+    assert none.value.remedy
     theirs = find.thread(world.desk, number)[0]
     with pytest.raises(Refused, match="not one of ours"):
         await reacting.delete(world.desk, number, theirs.id)

@@ -223,8 +223,9 @@ def test_promises_are_clocks_until_they_are_kept(scene: Scene) -> None:
     assert any(c.kind == "promise" and c.due_at == due for c in scene.get(number).clocks)
     assert scene.store.write_now(lambda db: promises.keep(db, promise, 5)) == number
     assert promises.open_of(scene.db, number) == []
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="no promise 99") as none:
         scene.store.write_now(lambda db: promises.keep(db, 99, 5))
+    assert "agentdesk show" in none.value.remedy
 
 
 def test_links_are_seen_from_both_ends(scene: Scene) -> None:

@@ -42,8 +42,10 @@ def test_what_colleagues_should_know_is_kept(scene: Scene) -> None:
     assert (it.note, it.vip, it.tags, it.conversations, it.name) == ("likes tea", True, ("b2b",), 1, "Jane Doe")
     with pytest.raises(NotFound):
         scene.store.write_now(lambda db: customers.put_column(db, 9, "vip", True))
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound) as none:
         customers.get(scene.db, 9)
+    assert none.value.cause
+    assert "agentdesk customer" in none.value.remedy
 
 
 def test_together_and_apart_again(scene: Scene) -> None:
