@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from agentdesk.cli.main import COMMANDS
+from agentdesk.paths import in_profile
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "agentdesk"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -78,3 +81,18 @@ def test_above_the_store_sql_is_written_by_reports_alone() -> None:
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value):
                 elsewhere.append(f"{name(path)}:{node.lineno}")
     assert elsewhere == []
+
+
+def test_every_command_that_a_sentence_names_can_be_said_of_a_profile() -> None:
+    """Typed as it stands it would change another desk."""
+    forgotten = []
+    for path in MODULES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docs = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docs:
+                forgotten += [f"{name(path)}:{node.lineno} {word}"
+                              for word in re.findall(r"\bagentdesk ([a-z]+)\b", node.value)
+                              if word in COMMANDS.keys() - {"demo"}
+                              and in_profile(f"agentdesk {word}", "night") == f"agentdesk {word}"]
+    assert forgotten == []

@@ -62,7 +62,7 @@ def demo(ctx: click.Context, seed: int, speed: float, fresh: bool, headless: boo
 def sync(ctx: click.Context, watch: bool, source: str | None, as_json: bool) -> int:
     """Fetch what is new and send what waits, without a screen."""
     with desk_for(ctx) as desk:
-        desk.subscribe(lambda event: _tell(event, as_json))
+        desk.subscribe(lambda event: _tell(desk, event, as_json))
         if not desk.config.sources and not desk.demo:
             output.say(NO_SOURCES)
             return Exit.OK
@@ -71,7 +71,7 @@ def sync(ctx: click.Context, watch: bool, source: str | None, as_json: bool) -> 
         return run(_collect(desk, options_of(ctx), source))
 
 
-def _tell(event: Event, as_json: bool) -> None:
+def _tell(desk: Desk, event: Event, as_json: bool) -> None:
     """One event, as data or as talk."""
     if as_json:
         output.as_json({"event": type(event).__name__, **output.plain(event)})
@@ -81,7 +81,7 @@ def _tell(event: Event, as_json: bool) -> None:
             count = len(event.conversation_ids)
             output.say(f"{event.source}: {event.messages} new in {count} conversation{'' if count == 1 else 's'}")
         case Notice():
-            output.say(event.text + (f" ({event.remedy})" if event.remedy else ""))
+            output.say(event.text + (f" ({desk.typed(event.remedy)})" if event.remedy else ""))
         case Progress() if event.finished or event.done % 1_000 == 0:
             output.say(f"{event.task}: {event.done}" + (f" of {event.total}" if event.total else ""))
         case _:

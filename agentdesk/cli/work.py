@@ -26,7 +26,7 @@ def _work(ctx: click.Context, line: str, conversations: tuple[str, ...], as_json
         if STDIN in conversations and not chosen:
             return _nothing(as_json)
         before = {entry.id: entry for entry in find.outbox(desk)}
-        heard = _Heard([] if as_json else None)
+        heard = _Heard(desk, [] if as_json else None)
         words, left = run(_call(desk, line, chosen, options_of(ctx), offline, heard))
         mine = [entry for entry in left if before.get(entry.id) != entry
                 and (entry.id not in before or entry.conversation_id in chosen)]
@@ -53,7 +53,8 @@ def _nothing(as_json: bool) -> int:
 class _Heard:
     """What a verb shows, and which conversations look different because of it."""
 
-    def __init__(self, shown: list[str] | None) -> None:
+    def __init__(self, desk: Desk, shown: list[str] | None) -> None:
+        self._desk = desk
         self.shown = shown
         self.touched: set[int] = set()
 
@@ -63,7 +64,7 @@ class _Heard:
             case Changed():
                 self.touched.update(event.conversation_ids)
             case Notice():
-                output.say(event.text + (f" ({event.remedy})" if event.remedy else ""))
+                output.say(event.text + (f" ({self._desk.typed(event.remedy)})" if event.remedy else ""))
 
 
 async def _call(desk: Desk, line: str, selection: tuple[int, ...], options: Options, offline: bool,

@@ -125,7 +125,9 @@ def test_a_remedy_typed_as_it_stands_means_the_profile_it_was_said_of(run: Run, 
     with serving(far.handle) as url:
         (folder / "config.yaml").write_text(
             f'sources:\n  - {{kind: mastodon, name: acme, url: "{url}", token: {{file: {folder / "token"}}}}}\n')
-        assert again in run("--profile", "night", "sync").err
+        told = run("--profile", "night", "sync").err
+        assert again in told
+        assert "agentdesk login" not in told, "what came up on the way means that profile too"
         assert again in run("--profile", "night", "sources").out
         assert again in run("--profile", "night", "doctor").out
 
