@@ -16,8 +16,8 @@ import msgspec
 from agentdesk.errors import ConfigError, Refused, StoreError, StoreFull, StoreReadOnly, UsageError
 
 _PROFILE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_CALL = re.compile(r"\bagentdesk (?=(?:config|customer|doctor|export|forget|import|login|note|outbox|queue|reopen|reply|"
-                   r"secret|show|sources|sync)\b)")
+_CALL = re.compile(r"\bagentdesk (?=(?:config|customer|doctor|export|forget|import|login|note|outbox|queue|reopen|"
+                   r"reply|secret|show|sources|sync)\b)")
 """Where a sentence names a command that works on a profile."""
 _SHARED = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))  # noqa: S108 - named to be refused
 
