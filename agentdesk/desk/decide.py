@@ -40,6 +40,8 @@ class Decision:
     """What one conversation is to become, and what its source is asked to do."""
 
     changes: dict[str, Any] = field(default_factory=dict)
+    action: str = ""
+    """What the ledger calls it, where that depends on what stands there; else the decision's own name."""
     code: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
     actions: list[Action] = field(default_factory=list)
@@ -124,8 +126,8 @@ def _carry_out(db: Db, desk: Desk, conversation_id: int, action: str, decision: 
             detail["told"] = told
         if decision.reactions:
             detail["reactions"] = [[mark.kind.value, mark.ref, mark.on] for mark in decision.reactions]
-    ledger.write(db, at=now, agent=desk.agent, action=action, conversation_id=conversation_id, source=source,
-                 code=decision.code, detail=detail)
+    ledger.write(db, at=now, agent=desk.agent, action=decision.action or action, conversation_id=conversation_id,
+                 source=source, code=decision.code, detail=detail)
 
 
 def newest(desk: Desk) -> str:

@@ -99,11 +99,11 @@ async def _react(desk: Desk, conversation_id: int, verb: Verb, message_id: int) 
         on = not reactions.has(db, it.source, verb, ref)
         act = Action(verb=verb, conversation_ref=it.ref, value="" if on else OFF, message_ref=message.ref,
                      customer_ref=message.author.ref)
-        return Decision(code="" if on else OFF, actions=[act], reactions=[Reaction(verb, ref, on)],
+        return Decision(action=_DONE[verb, on], code="" if on else OFF, actions=[act],
+                        reactions=[Reaction(verb, ref, on)],
                         detail={"message": stored.id, "ref": ref, "who": message.author.handle or message.author.name})
 
-    was = reactions.has(desk.store.reader, it.source, verb, ref)
-    await decide(desk, [conversation_id], _DONE[verb, not was], judge)
+    await decide(desk, [conversation_id], verb.value, judge)
     return _SAID[verb, on].format(name=message.author.name or message.author.handle or "them")
 
 

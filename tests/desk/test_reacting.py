@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -64,6 +65,12 @@ async def test_a_like_goes_to_the_last_message_and_shows_at_once(world: World) -
     await deliver(world)
     assert done(world)[1:] == [(Verb.LIKE, first.message.ref, ""), (Verb.LIKE, last.message.ref, "off")]
     assert [it.action for it in find.ledger(world.desk, number) if it.agent] == ["liked", "liked", "unliked"]
+
+
+async def test_the_ledger_names_what_two_likes_at_once_did(world: World) -> None:
+    number = await world.arrive("a")
+    await asyncio.gather(reacting.like(world.desk, number), reacting.like(world.desk, number))
+    assert sorted(it.action for it in find.ledger(world.desk, number) if it.agent) == ["liked", "unliked"]
 
 
 async def test_following_is_seen_with_the_customer(world: World) -> None:
