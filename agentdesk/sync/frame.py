@@ -102,6 +102,7 @@ class Frame:
             self.leases.pop(name, None)
             return other
         until = now + LEASE
+        self.leases.setdefault(name, 0)  # who is cancelled while it is taken gives it up too
         holder = await self.store.write(lambda db: leases.take(db, name, self.holder, until, now, self.alive))
         if holder == self.holder:
             self.leases[name] = until

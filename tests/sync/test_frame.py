@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from typing import Any
+
+import pytest
 
 from agentdesk.errors import StoreFull, Unavailable
 from agentdesk.model.clock import SECOND, ManualClock
@@ -101,3 +105,22 @@ async def test_an_answer_that_crossed_ours_is_told_and_written_down(desk: Little
     await desk.engine.refresh("c1", "fake:acme")
     assert sum("Answered twice" in text for text in desk.notices()) == 1
     assert desk.store.reader.value("SELECT count(*) FROM ledger WHERE action = 'answered_twice'") == 1
+
+
+async def test_a_lease_that_is_taken_while_we_are_cancelled_is_given_up_too(
+        desk: LittleDesk, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    it, take, began, gate = desk.engine.frame, leases.take, threading.Event(), threading.Event()
+
+    def slow(*args: Any) -> str:
+        began.set()
+        gate.wait(20)
+        return take(*args)
+
+    monkeypatch.setattr(leases, "take", slow)
+    owning = asyncio.create_task(it.own("collect:x"))
+    await asyncio.to_thread(began.wait, 20)
+    owning.cancel()
+    await asyncio.gather(owning, return_exceptions=True)
+    gate.set()
+    it.drop()
+    assert leases.holder(desk.store.reader, "collect:x", clock.now()) == ""
