@@ -237,11 +237,11 @@ class DraftKeeper:
             return False
         if self.attaching:
             raise Refused("A file is still being read", "", "Send it when the file stands above the text")
+        seen = inbox.seen(self.desk, [draft.conversation_id])  # before the news: what comes in between is not seen
         if news := self.news():
             if NEWS not in accepted or news > self._news_told:
                 self.accepted, self._news_told = accepted | {NEWS}, news
                 return False
-            seen = inbox.seen(self.desk, [draft.conversation_id])
             draft = msgspec.structs.replace(draft, seen_message_id=seen[draft.conversation_id])
         self._sending = True
         try:
