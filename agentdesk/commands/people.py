@@ -23,6 +23,10 @@ async def customer_note(ctx: Context, note: str = "") -> str | None:
     """Write what colleagues should know about this customer; it never leaves the desk."""
     person = _person(ctx)
     text = note or await ctx.front.ask(f"Note about {person.name}", default=person.note)
+    while not note and text is not None and (now := _person(ctx)).note not in (person.note, text):
+        person = now
+        text = await ctx.front.ask(f"It says by now: {person.note or 'nothing'}. Note about {person.name}",
+                                   default=text)
     return await people.set_note(ctx.desk, _person(ctx).id, text) if text is not None else None
 
 
