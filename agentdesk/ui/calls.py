@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from traceback import walk_tb
+from types import CodeType
 from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
@@ -53,6 +55,8 @@ class CallApp(LookApp):
         self._main: MainScreen | None = None
         self._held: list[events.Key | events.Paste] | None = None
         """What was typed or pasted while a verb begins; None while none does."""
+        self._mistakes: dict[tuple[CodeType, int], str] = {}
+        """Where agentdesk made mistakes, and where their reports lie."""
 
     def get_default_screen(self) -> Screen[Any]:
         """The main screen."""
@@ -191,11 +195,23 @@ class CallApp(LookApp):
             except DeskError as error:
                 self._complain(error)
             except Exception as error:
-                where = self._on_crash(error) if self._on_crash is not None else ""
-                self.say("error", f"That went wrong inside agentdesk ({type(error).__name__})",
-                         where)
+                self.went_wrong(error)
 
         return self.run_worker(guarded(), group="verbs", exit_on_error=False)
+
+    def went_wrong(self, error: Exception, *, asked: bool = True) -> str:
+        """Say that agentdesk made a mistake, in the words returned; what nobody ``asked`` for is told of once only.
+
+        One report is written of a mistake, however often it is made.
+        """
+        words = f"That went wrong inside agentdesk ({type(error).__name__})"
+        place = [(frame.f_code, number) for frame, number in walk_tb(error.__traceback__)][-1]
+        new = place not in self._mistakes
+        if new:
+            self._mistakes[place] = self._on_crash(error) if self._on_crash is not None else ""
+        if new or asked:
+            self.say("error", words, self._mistakes[place])
+        return words
 
     def _answer(self, sentence: str | None, remedy: str = "") -> None:
         if sentence:

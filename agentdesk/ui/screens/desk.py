@@ -114,15 +114,12 @@ class MainScreen(PaneScreen):
 
     def _judge(self, ids: Iterable[int] = ()) -> None:
         """Judge a slow view anew; what ``ids`` name looks different."""
-        self.run_worker(self._judged(self._slow, tuple(ids)), group="judge", exclusive=True, exit_on_error=False)
+        query, ids = self._slow, tuple(ids)
+        self._look(lambda: self._judged(query, ids), "judge")
 
     async def _judged(self, query: str, ids: tuple[int, ...]) -> None:
         model = self.queue.model
-        try:
-            judged = await find.bounded(self.desk_app.desk, model.source.compile(query))
-        except DeskError as error:
-            self.desk_app.say("error", error.title, error.remedy)
-            return
+        judged = await find.bounded(self.desk_app.desk, model.source.compile(query))
         if self._slow != query:
             return
         if model.query == query and model.judged is not None:
@@ -312,16 +309,11 @@ class MainScreen(PaneScreen):
             self._counts_due = True
             return
         self._counts_due, self._counted_at = False, self._ticks
-        self.run_worker(cast(Callable[[], Awaitable[None]], self._count), group="counts", exclusive=True,
-                        exit_on_error=False)
+        self._look(self._count, "counts")
 
     async def _count(self) -> None:
         desk = self.desk_app.desk
-        try:
-            counts = await find.counts(desk)
-        except DeskError as error:
-            self.desk_app.say("error", error.title, error.remedy)
-            return
+        counts = await find.counts(desk)
         self.status.put(counts=counts)
         if counts.late > self._late and self.desk_app.settings.bell:
             self.app.bell()
@@ -329,10 +321,19 @@ class MainScreen(PaneScreen):
         where = self.queue.model.where
         if where is None:
             return
-        try:
-            total = await find.count(desk, where)
-        except DeskError as error:
-            self.desk_app.say("error", error.title, error.remedy)
-            return
+        total = await find.count(desk, where)
         most = 20_000 if self.queue.model.judged is None else find.BOUND
         self.views.put(total=f"{total:,}" + ("+" if total >= most else ""))
+
+    def _look(self, look: Callable[[], Awaitable[None]], group: str) -> None:
+        """Look at the store beside the screen's own work, the newest of a group only; what goes wrong ends nothing."""
+
+        async def guarded() -> None:
+            try:
+                await look()
+            except DeskError as error:
+                self.desk_app.say("error", error.title, error.remedy)
+            except Exception as error:
+                self.desk_app.went_wrong(error, asked=False)
+
+        self.run_worker(cast(Callable[[], Awaitable[None]], guarded), group=group, exclusive=True, exit_on_error=False)

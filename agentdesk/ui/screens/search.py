@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Hashable
 
@@ -102,8 +101,8 @@ class SearchScreen(ListScreen):
             found = await find.search(self.desk, words, limit=STEP, before=before)
         except DeskError as error:
             found, self._trouble = [], str(error)
-        except asyncio.CancelledError:
-            raise
+        except Exception as error:
+            found, self._trouble = [], self.desk_app.went_wrong(error)
         else:
             self._trouble = ""
         if words != self._words:
