@@ -68,6 +68,9 @@ class HeadlessFront:
         elif screen != "composer":
             raise Refused(f"{screen} is for the screen only", "", "Open the desk: agentdesk")
 
+    def write_below(self, conversation_id: int, text: str) -> bool:
+        return False
+
     async def copy(self, text: str) -> str:
         self._print(text)
         return ""

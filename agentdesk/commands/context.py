@@ -55,6 +55,10 @@ class Front(Protocol):
         """Open a screen by name: conversation, composer, outbox, ledger, sources, drafts, help, search, canned, why."""
         ...
 
+    def write_below(self, conversation_id: int, text: str) -> bool:
+        """Put text below the reply that is being written to a conversation; False when none is."""
+        ...
+
     async def copy(self, text: str) -> str:
         """Put text where the person can paste it from; says in words how."""
         ...

@@ -16,6 +16,7 @@ from agentdesk.errors import Refused
 if TYPE_CHECKING:
     from agentdesk.config.schema import CommandConfig
 
+IN_REPLY = "Put into the reply; read it before you send it"
 SCOPES: dict[str, Scope] = {"one": "one", "selection": "many", "none": "none"}
 
 
@@ -53,8 +54,10 @@ def _runner(command: CommandConfig) -> Run:
 
 async def _into_draft(ctx: Context, text: str) -> str:
     """Put what it printed into the reply, below what stands there already; a person still sends it."""
+    if ctx.front.write_below(ctx.one, text):
+        return IN_REPLY
     draft = answer.open_draft(ctx.desk, ctx.one)
     joined = f"{draft.text.rstrip()}\n\n{text}" if draft.text.strip() else text
     await answer.save(ctx.desk, msgspec.structs.replace(draft, text=joined))
     await ctx.front.show("composer", conversation_id=ctx.one, kind=draft.kind.value)
-    return "Put into the reply; read it before you send it"
+    return IN_REPLY

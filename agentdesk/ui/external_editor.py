@@ -35,40 +35,52 @@ def command(configured: str = "") -> list[str]:
     return words
 
 
-async def edit(app: App[Any], text: str, configured: str, saved: Callable[[str], None],
-               profile: str = "default") -> str:
-    """The text as the editor left it, cleaned; Refused when the editor could not be started.
+class OwnEditor:
+    """A text in the agent's own editor; it lies among the files of ``profile`` meanwhile.
 
-    It lies among the files of ``profile`` meanwhile. ``saved`` hears of what is saved in between: a line that breaks
-    must not take an hour's work along.
+    ``saved`` hears of what is saved before the editor ends: a line that breaks must not take an hour's work along.
     """
-    words = command(configured)
-    folder = places(profile).runtime_dir
-    make_private(folder)
-    handle, name = tempfile.mkstemp(prefix="reply-", suffix=".txt", dir=folder)
-    path = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        watching = asyncio.get_running_loop().create_task(_watch(path, text, saved))
+
+    def __init__(self, text: str, saved: Callable[[str], None], profile: str = "default") -> None:
+        self._text = text
+        self._saved = saved
+        self._profile = profile
+        self._path: Path | None = None
+        """Where the text lies, while it is there."""
+
+    async def edit(self, app: App[Any], configured: str) -> str:
+        """The text as the editor left it, cleaned; Refused when the editor could not be started."""
+        words = command(configured)
+        folder = places(self._profile).runtime_dir
+        make_private(folder)
+        handle, name = tempfile.mkstemp(prefix="reply-", suffix=".txt", dir=folder)
+        path = Path(name)
         try:
-            await _run(app, [*words, name])
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(self._text)
+            self._path = path
+            watching = asyncio.get_running_loop().create_task(self._watch())
+            try:
+                await _run(app, [*words, name])
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+            return await asyncio.to_thread(_read, path)
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
-        return await asyncio.to_thread(_read, path)
-    finally:
-        await asyncio.to_thread(path.unlink, missing_ok=True)
+            self._path = None
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            await self.look()
 
-async def _watch(path: Path, text: str, saved: Callable[[str], None]) -> None:
-    """Tell what the editor saves; a file that is not there, or is empty, is being written just now."""
-    while True:
-        await asyncio.sleep(WATCH_S)
-        found = await asyncio.to_thread(_now, path)
-        if found and found != text:
-            text = found
-            saved(found)
+    async def look(self) -> None:
+        """Tell what the editor has saved; a file that is not there, or is empty, is being written just now."""
+        found = await asyncio.to_thread(_now, self._path) if self._path is not None else ""
+        if found and found != self._text:
+            self._text = found
+            self._saved(found)
 
 
 def _now(path: Path) -> str:

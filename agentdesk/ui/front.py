@@ -89,6 +89,16 @@ class ScreenFront:
         if self.where in BESIDE and self.app.screen is main and main.context == "composer":
             raise Refused("You are writing something else by now", "This is kept as a draft", "D lists it")
 
+    def write_below(self, conversation_id: int, text: str) -> bool:
+        """Below what stands in the composer, when that is the reply to this conversation; the cursor stays."""
+        main = self.app.main
+        draft = main.composer.draft if main.writing else None
+        if draft is None or (draft.conversation_id, draft.kind) != (conversation_id, OutKind.REPLY):
+            return False
+        main.composer.refuse_while_sending()
+        main.composer.editor.put_below(text)
+        return True
+
     async def copy(self, text: str) -> str:
         """Put text into the clipboard of the terminal the person sits at."""
         data = text.encode("utf-8", "replace")

@@ -363,10 +363,14 @@ async def discard_draft(ctx: Context) -> str | None:
     """Throw the draft under the cursor away, after asking."""
     from agentdesk.desk import answer
 
-    draft = getattr(app_of(ctx).screen, "draft", None)
+    app = app_of(ctx)
+    draft = getattr(app.screen, "draft", None)
     if draft is None:
         raise Refused("There is no draft under the cursor", "", "Move it onto one")
     if not await ctx.front.confirm("Throw this draft away?", f"{len(draft.text)} characters to {draft.name}"):
         return None
-    await answer.discard(ctx.desk, draft)
+    if app.main.writing and app.main.composer.still(draft):
+        await app.main.composer.throw_away()
+    else:
+        await answer.discard(ctx.desk, draft)
     return "Thrown away"

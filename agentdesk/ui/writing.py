@@ -141,7 +141,7 @@ async def move_text(composer: Composer, old: Draft | None) -> None:
 
 async def edit_outside(composer: Composer) -> None:
     """Write in the agent's own editor; the clocks go on meanwhile."""
-    from agentdesk.ui.external_editor import edit
+    from agentdesk.ui.external_editor import OwnEditor
 
     await composer.flush()
     draft = composer.draft
@@ -156,9 +156,12 @@ async def edit_outside(composer: Composer) -> None:
             composer.change(text=composer.editor.text)
 
     desk = composer.desk_app.desk
+    own = OwnEditor(draft.text, saved, desk.profile)
+    composer.look_outside = own.look
     try:
-        saved(await edit(composer.app, draft.text, desk.config.ui.editor, saved, desk.profile))
+        saved(await own.edit(composer.app, desk.config.ui.editor))
     finally:
+        composer.look_outside = None
         composer.take_keys()
 
 

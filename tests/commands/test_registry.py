@@ -82,6 +82,9 @@ class Person:
     async def show(self, screen: str, **args: object) -> None:
         raise AssertionError(screen)
 
+    def write_below(self, conversation_id: int, text: str) -> bool:
+        return False
+
     async def copy(self, text: str) -> str:
         raise AssertionError(text)
 

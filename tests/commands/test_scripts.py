@@ -30,6 +30,9 @@ class Front:
     async def show(self, screen: str, **args: object) -> None:
         self.shown.append((screen, args))
 
+    def write_below(self, conversation_id: int, text: str) -> bool:
+        return False
+
     async def confirm(self, title: str, detail: str = "") -> bool:
         return False
 

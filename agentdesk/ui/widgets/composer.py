@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, cast
 
 from textual import on
@@ -60,6 +61,8 @@ class Composer(Vertical):
         self._notes: tuple[Note, ...] = ()
         self._told: tuple[Note, ...] = ()
         """What happened since the last key, besides the guards: a paste was cleaned, sending was refused."""
+        self.look_outside: Callable[[], Awaitable[None]] | None = None
+        """Takes over what the agent's own editor has saved, while that is at work."""
         self._timer: Timer | None = None
         self._sending = False
         self._keeper: DraftKeeper | None = None
@@ -138,14 +141,15 @@ class Composer(Vertical):
         """Store what is open, to the last key, and return it; Refused when that fails: it stays on the screen."""
         keeper = self.keeper
         while True:
-            self._refuse_while_sending()
+            self.refuse_while_sending()
             await self.flush()
             if not keeper.unsaved:
                 return self.draft
             if keeper.trouble is not None:
                 raise Refused("The draft stays open", keeper.trouble.text, keeper.trouble.how)
 
-    def _refuse_while_sending(self) -> None:
+    def refuse_while_sending(self) -> None:
+        """What is on its way is not changed any more."""
         if self._sending:
             raise Refused("This is being sent", "The cache takes long to store it", "Wait a moment")
 
@@ -171,7 +175,7 @@ class Composer(Vertical):
         """Throw the draft away, after asking."""
         from agentdesk.ui.screens.dialogs import confirm
 
-        self._refuse_while_sending()
+        self.refuse_while_sending()
         draft = self.draft
         if draft is None:
             return
@@ -179,8 +183,14 @@ class Composer(Vertical):
         if size and not await confirm(self.app, "Throw this draft away?", f"{size} characters are lost"):
             self.take_keys()
             return
-        await self.keeper.discard()
-        self._close(draft, sent=False)
+        await self.throw_away()
+
+    async def throw_away(self) -> None:
+        """Throw away what is open, asked elsewhere or not at all."""
+        self.refuse_while_sending()
+        if (draft := self.draft) is not None:
+            await self.keeper.discard()
+            self._close(draft, sent=False)
 
     # -- typing and storing ----------------------------------------------------------------------------------------
 
@@ -227,6 +237,8 @@ class Composer(Vertical):
         if self.draft is None:
             return
         await self.editor.heed_keys()
+        if self.look_outside is not None:
+            await self.look_outside()
         self._take_up()
         await self.keeper.store()
         if self.keeper.trouble is not None and self._timer is None:
@@ -317,7 +329,7 @@ class Composer(Vertical):
 
     def switch_visibility(self) -> None:
         """Take the next of the visibilities that a reply here may have."""
-        self._refuse_while_sending()
+        self.refuse_while_sending()
         draft = self.draft
         if draft is None:
             return

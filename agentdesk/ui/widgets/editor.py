@@ -142,6 +142,15 @@ class Editor(TextArea):
         self.replace(text, start, end, maintain_selection_offset=False)
         self.history.checkpoint()
 
+    def put_below(self, text: str) -> None:
+        """Add a paragraph at the end, the cursor staying where it is; one undo step of its own."""
+        here = self.selection
+        self.history.checkpoint()
+        self.insert(f"\n\n{text}" if self.text.strip() else text, self.document.end)
+        self.history.checkpoint()
+        if self.text != text:
+            self.selection = here
+
 
 def cleaned_words(raw: str) -> str:
     """What ``inert()`` changes in a text, in words; empty when only line ends and tabs."""
