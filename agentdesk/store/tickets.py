@@ -144,7 +144,8 @@ def watched(db: Db, source: str, after: int, limit: int) -> list[tuple[int, str]
 
 def _solved(db: Db, tie: _Tie, rulebook: Rulebook, now: Millis) -> None:
     db.run("UPDATE link SET solved_at = ? WHERE id = ?", now, tie.link_id)
-    db.run("UPDATE conversation SET review = 0, version = version + 1 WHERE id = ?", tie.ticket_id)
+    db.run("UPDATE conversation SET review = review AND EXISTS (SELECT 1 FROM promise WHERE conversation_id = ?1 "
+           "AND kept_at IS NULL), version = version + 1 WHERE id = ?1", tie.ticket_id)
     detail: dict[str, Any] = {"ticket": tie.ticket_id, "label": tie.label, "status": tie.status}
     (case,) = ranking.cases(db, [tie.post_id])
     due_at = rulebook.tell_by(case.facts, case.text, now)

@@ -236,6 +236,14 @@ def test_whatever_happens_a_solved_ticket_is_told_or_decided(steps: list[str], t
 # -- what its source closed ----------------------------------------------------------------------------------------
 
 
+def test_a_promise_on_a_ticket_that_was_closed_there_stays_in_sight(linked: Linked, scene: Scene) -> None:
+    due_at = scene.clock.now() + HOUR
+    scene.store.write_now(lambda db: promises.make(db, linked.ticket, "ann", "call", due_at, scene.clock.now()))
+    linked.tell(closed=True, status="resolved")
+    assert linked.words, "the post carries what became of the ticket"
+    assert (scene.get(linked.ticket).state, in_review(scene)) == (State.DONE, [linked.ticket])
+
+
 def in_review(scene: Scene) -> list[int]:
     where = search.where(parse("review state:done"), agent="ann", now=scene.clock.now())
     return [row.id for row in conversations.window(scene.db, where)]
