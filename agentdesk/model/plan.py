@@ -23,7 +23,7 @@ class HeldMessage(msgspec.Struct, frozen=True, kw_only=True):
     indirect: bool = False
     pending: bool = False
     emptied: bool = False
-    """Its text was removed on purpose, after the time set for keeping it."""
+    """The texts of its conversation were removed on purpose, after the time set for keeping them."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

@@ -249,5 +249,25 @@ SCHEMA_4 = """
 ALTER TABLE message ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
 """
 
-STEPS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4)
+SCHEMA_5 = """
+-- emptied: 1 once its texts were removed; more than that is when the oldest text was written that came since
+CREATE INDEX conversation_late ON conversation (emptied) WHERE emptied > 1;
+CREATE TRIGGER late_message AFTER INSERT ON message WHEN new.text || new.raw || new.attachments <> '' BEGIN
+  UPDATE conversation SET emptied = max(2, min(new.created_at, iif(emptied = 1, new.created_at, emptied)))
+  WHERE id = new.conversation_id AND emptied > 0;
+END;
+CREATE TRIGGER late_text AFTER UPDATE OF conversation_id, text ON message
+WHEN new.text || new.raw || new.attachments <> '' BEGIN
+  UPDATE conversation SET emptied = max(2, min(new.created_at, iif(emptied = 1, new.created_at, emptied)))
+  WHERE id = new.conversation_id AND emptied > 0;
+END;
+CREATE TRIGGER late_reply AFTER INSERT ON outbox
+WHEN new.kind <> 'action' AND new.state NOT IN ('sent', 'cancelled') BEGIN
+  UPDATE conversation SET emptied = max(2, min(new.created_at, iif(emptied = 1, new.created_at, emptied)))
+  WHERE id = new.conversation_id AND emptied > 0;
+END;
+UPDATE conversation SET emptied = 2 WHERE emptied = 1;
+"""
+
+STEPS: tuple[str, ...] = (SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5)
 """Step n brings a file from version n to n + 1."""

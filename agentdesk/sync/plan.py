@@ -85,7 +85,7 @@ class _Work:
             self.approved.append(message.ref)
         if gone and not held.deleted:
             self.delete.append(message.ref)
-        if (message.deleted and held.text) or held.emptied:
+        if (message.deleted and held.text) or (held.emptied and not held.text):
             return  # a tombstone never replaces words, and words that were to leave do not come back
         stale = (message.edited_at or 0) < (held.edited_at or 0) <= self.now + PLAUSIBLE
         if message.text and message.text != held.text and (not stale or not held.text):

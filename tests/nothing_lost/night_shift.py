@@ -251,8 +251,14 @@ async def chores(shift: NightShift, desk: NightDesk) -> None:
     await desk.engine.housekeeping(now)
     await desk.engine.recover(now)
     await desk.engine.empty_old(now)
-    asleep = desk.store.reader.rows("SELECT id FROM conversation WHERE state = 'snoozed' AND snoozed_until <= ?", now)
-    shift.demand([f"#{number} sleeps on" for number, in asleep], desk)
+    look = desk.store.reader.rows
+    asleep = look("SELECT id FROM conversation WHERE state = 'snoozed' AND snoozed_until <= ?", now)
+    kept = look(
+        "SELECT m.ref FROM message AS m JOIN conversation AS c ON c.id = m.conversation_id WHERE m.text <> '' "
+        "AND c.state = 'done' AND NOT (c.has_draft OR c.unsent OR c.review) AND max(c.disposed_at, m.created_at) < ? "
+        "AND NOT EXISTS (SELECT 1 FROM promise WHERE conversation_id = c.id AND kept_at IS NULL)",
+        now - shift.keep_texts) if shift.keep_texts else []
+    shift.demand([*(f"#{number} sleeps on" for number, in asleep), *(f"{ref} is kept on" for ref, in kept)], desk)
 
 
 async def refresh(shift: NightShift, desk: NightDesk) -> None:
@@ -284,7 +290,7 @@ STEPS: dict[night_people.Step, int] = {
 
 
 def _silent_doubles(platform: FarSide, watch: Watch) -> list[str]:
-    """Replies of these desks beside somebody else's with no word of the customer between, of which nobody was told.
+    """Replies of these desks beside somebody else's, no word of the customer between, of which nobody was told.
 
     What began with us (a ticket, a private talk) answers no words there, and in merged ones answers to either of the two
     stand beside each other: both are left out.

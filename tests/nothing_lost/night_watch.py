@@ -65,7 +65,7 @@ class Watch:
     drafts: dict[Key, str] = field(default_factory=dict)
     emptied: set[int] = field(default_factory=set)
     forgotten: set[str] = field(default_factory=set)
-    """Messages of conversations whose words retention removed."""
+    """Messages whose words retention removed."""
     writes: int = 0
     ledger_at: int = 0
     heard: int = 0
@@ -121,28 +121,29 @@ class Watch:
 
     def _messages(self, rows: Iterable[int], upto: dict[int, float], problems: list[str]) -> set[int]:
         """I4, I4b: words stay, and are owed until somebody dealt with them; returns the conversations they are in."""
-        numbers = set()
+        numbers, now = set(), self.desks[0].clock.now()
         for row in sorted(rows):
-            found = self.db.row("SELECT m.ref, m.text, m.conversation_id, c.emptied, m.direction = 'in' "
-                                "AND m.handled_at IS NULL FROM message AS m JOIN conversation AS c "
-                                "ON c.id = m.conversation_id WHERE m.id = ?", row)
+            found = self.db.row("SELECT m.ref, m.text, m.conversation_id, c.emptied AND m.created_at < ?, "
+                                "m.direction = 'in' AND m.handled_at IS NULL FROM message AS m JOIN conversation AS c "
+                                "ON c.id = m.conversation_id WHERE m.id = ?", now - self.keep_texts, row)
             if found is None:
                 continue  # its transaction was rolled back
-            ref, text, number, emptied, owed = found
+            ref, text, number, may_go, owed = found
             numbers.add(number)
             before = self.owed.pop(row, None)
             if owed:
                 self.owed[row] = number
             elif before is not None and row > max(upto.get(number, 0), upto.get(before, 0)):
                 problems.append(f"{ref} is owed no more, and nobody dealt with it")
-            self._text(row, ref, text, bool(emptied), problems)
+            self._text(row, ref, text, bool(may_go), problems)
         return numbers
 
-    def _text(self, row: int, ref: str, text: str, emptied: bool, problems: list[str]) -> None:
+    def _text(self, row: int, ref: str, text: str, may_go: bool, problems: list[str]) -> None:
         before, self.texts[row] = self.texts.get(row, text), text
-        if emptied:
+        if before == text:
+            return
+        if text == "" and may_go:
             self.forgotten.add(ref)
-        if before == text or (text == "" and emptied):
             return
         if not self.db.value("SELECT 1 FROM message_edit WHERE message_id = ? AND text = ?", row, before):
             problems.append(f"{ref} said {before!r}, says {text!r}, and the earlier text is nowhere")
