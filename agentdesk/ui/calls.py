@@ -142,7 +142,8 @@ class CallApp(LookApp):
 
     async def carry_out(self, line: str, conversation_id: int) -> None:
         """Carry out a call on one conversation, whatever is selected, and say what came of it."""
-        ctx = Context(desk=self.desk, front=self.front, where="conversation", selection=(conversation_id,))
+        front = ScreenFront(self.front.app, "conversation")
+        ctx = Context(desk=self.desk, front=front, where=front.where, selection=(conversation_id,))
         try:
             self._answer(await self.registry.run(ctx, line))
         except DeskError as error:

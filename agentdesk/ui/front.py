@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agentdesk.commands.context import Choice, Level
+from agentdesk.commands.keymap import TEXT
 from agentdesk.errors import Refused
 from agentdesk.model.outgoing import OutKind
 from agentdesk.ui.terminal import COPY_LIMIT, osc52
@@ -27,6 +29,8 @@ SCREENS = {
     "why": ("agentdesk.ui.screens.why", "WhyScreen"),
 }
 """Screens by the name verbs call them; each is imported when it is first shown."""
+LOOK_S = 0.1
+"""How often a question that waits looks whether it may be asked."""
 BESIDE = ("queue", "conversation", "customer")
 """Contexts of the main screen in which nothing is being written."""
 
@@ -45,19 +49,29 @@ class ScreenFront:
         """One line of text."""
         from agentdesk.ui.screens import dialogs
 
+        await self._wait_for_turn()
         return await dialogs.ask(self.app, title, default=default, hint=hint, check=check, complete=complete)
 
     async def choose(self, title: str, choices: Sequence[Choice]) -> str | None:
         """One of several."""
         from agentdesk.ui.screens import dialogs
 
+        await self._wait_for_turn()
         return await dialogs.choose(self.app, title, choices)
 
     async def confirm(self, title: str, detail: str = "") -> bool:
         """Yes or no."""
         from agentdesk.ui.screens import dialogs
 
+        await self._wait_for_turn()
         return await dialogs.confirm(self.app, title, detail)
+
+    async def _wait_for_turn(self) -> None:
+        """A question that comes late waits: letters meant for a text that was begun since must not answer it."""
+        if self.where in BESIDE and self.app.key_context in TEXT:
+            self.tell("info", "A question waits until you have written this")
+            while self.app.key_context in TEXT:  # noqa: ASYNC110 - nobody tells of every move of the keys
+                await asyncio.sleep(LOOK_S)
 
     def tell(self, level: Level, text: str, remedy: str = "") -> None:
         """Say something in the last line."""

@@ -13,6 +13,7 @@ from agentdesk.errors import DeskError, NotFound, Refused, UsageError
 from agentdesk.model.message import Direction, Visibility
 from agentdesk.model.outgoing import Draft, OutKind, Upload
 from agentdesk.replies.template import Canned
+from agentdesk.ui.front import ScreenFront
 from agentdesk.ui.screens import dialogs
 from agentdesk.ui.widgets.when import size
 
@@ -182,7 +183,8 @@ async def _say_in_public(app: DeskApp, conversation_id: int) -> None:
         text = answer.fill(app.desk, told, conversation_id, {})
     except DeskError:  # words that cannot be filled in are not offered
         return
-    if await dialogs.confirm(app, "Say in public that you have written in private?", text):
+    front = ScreenFront(app, "conversation")
+    if await front.confirm("Say in public that you have written in private?", text):
         await app.main.compose_reply(conversation_id, OutKind.REPLY, canned=SENT_DM)
 
 

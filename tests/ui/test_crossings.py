@@ -11,7 +11,7 @@ import pytest
 from agentdesk.commands.registry import Registry
 from agentdesk.commands.scripts import with_scripts
 from agentdesk.config.schema import CommandConfig
-from agentdesk.desk import find, people, script
+from agentdesk.desk import escalate, find, people, script
 from agentdesk.desk.desk import Desk
 from agentdesk.model.message import StoredMessage
 from agentdesk.model.outgoing import OutKind
@@ -20,12 +20,15 @@ from agentdesk.store import intake
 from agentdesk.sync.plan import plan
 from agentdesk.ui import external_editor
 from agentdesk.ui.app import DeskApp
-from agentdesk.ui.screens.dialogs import Ask, Confirm
+from agentdesk.ui.screens.dialogs import Ask, Choose, Confirm
 from agentdesk.ui.screens.drafts import DraftsScreen
 from agentdesk.ui.screens.search import SearchScreen
 from tests.desk.conftest import SOURCE, World
+from tests.desk.test_escalate import Two, two
 from tests.ui.over_desk import app_over, ready, screen_text, typed, until
 from tests.ui.test_composer import foot, writing
+
+__all__ = ["two"]
 
 
 async def test_a_draft_that_is_thrown_away_in_the_list_is_not_left_in_the_composer(world: World) -> None:
@@ -199,3 +202,38 @@ async def test_what_the_own_editor_saved_just_before_the_end_is_kept(
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text)
+
+
+async def test_a_question_that_comes_late_takes_no_letters_from_a_reply(
+        two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, search = asyncio.Event(), escalate.search
+    number = await two.world.arrive("a")
+    other = await two.world.arrive("b")
+    two.rt.write("5512", "Refund please")
+
+    async def slow(desk: Desk, source: str, words: str) -> Any:
+        await gate.wait()
+        return await search(desk, source, words)
+
+    monkeypatch.setattr(escalate, "search", slow)
+    app = app_over(two.world)
+    async with app.run_test(size=(140, 36)) as pilot:
+        await ready(app, pilot)
+        await pilot.press("&")
+        await until(pilot, lambda: isinstance(app.screen, Choose) and app.screen.is_mounted)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Ask) and app.screen.is_mounted)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.main)
+        await app.main.compose_reply(other, OutKind.REPLY)
+        await typed(pilot, "Dear")
+        gate.set()
+        await until(pilot, lambda: "A question waits" in screen_text(app) or isinstance(app.screen, Choose))
+        await typed(pilot, " you")
+        composer = app.main.composer
+        assert composer.editor.text == "Dear you"
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, Choose) and app.screen.is_mounted)
+        assert not composer.is_open
+        await pilot.press("enter")
+        await until(pilot, lambda: find.links(two.desk, number))
