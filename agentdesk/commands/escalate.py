@@ -13,6 +13,7 @@ from agentdesk.model.outgoing import Draft
 
 SEARCH, LINK, OPEN = "?", "#", "+"
 """What a choice begins with: another search, a ticket that there is, a help desk for a new one."""
+WAITS = "the ticket waits until it is signed in again"
 
 
 @verb(name="escalate", title="Escalate …", contexts=LIST, scope="one", online=True)
@@ -81,13 +82,18 @@ async def _where(ctx: Context) -> str | None:
     """A help desk for a new ticket, or a ticket that there is; the only help desk when there is nothing to choose."""
     able = escalate.targets(ctx.desk, ctx.one)
     there = escalate.known(ctx.desk, ctx.one)
+    refused = {one.name for one in find.sources(ctx.desk) if one.state == "auth"}
     if len(able) == 1 and not there:
+        if able[0] in refused:
+            ctx.front.tell("warning", f"{able[0]} refuses our sign-in", WAITS)
         return OPEN + able[0]
     choices = [Choice(OPEN + name, f"Open a ticket at {name}", ", ".join(escalate.places(ctx.desk, name)[:4]))
-               for name in able]
+               for name in able if name not in refused]
     choices += [_choice(one) for one in there]
     choices += [Choice(SEARCH + name, f"Look for a ticket at {name} …", "by number, name, mail or subject")
-                for name in escalate.searchable(ctx.desk)]
+                for name in escalate.searchable(ctx.desk) if name not in refused]
+    choices += [Choice(OPEN + name, f"Open a ticket at {name}", f"its sign-in is refused: {WAITS}")
+                for name in able if name in refused]
     if not choices:
         raise Refused("No help desk here opens tickets", "None is connected that can",
                       "Add one to the configuration: agentdesk login")

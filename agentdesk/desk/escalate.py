@@ -124,6 +124,11 @@ def check(desk: Desk, draft: Draft) -> tuple[guards.Warning, ...]:
     if said.source not in able:
         found.append(guards.Warning("to", f"To: {said.source or 'nobody'} opens no tickets",
                                     "One of: " + (", ".join(able) or "none is connected")))
+    usual = desk.caps(said.source).open_places if said.source in able else ()
+    if usual and not said.place:
+        shown = ", ".join(usual[:PLACES])
+        found.append(guards.Warning("place", f"{said.source} must be told where the ticket goes",
+                                    f"Write one of {shown} after Place:"))
     if not said.subject:
         found.append(guards.Warning("subject", "The ticket has no subject", "Write one after Subject:"))
     if not said.text:

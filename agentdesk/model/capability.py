@@ -65,6 +65,8 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     max_upload_bytes: int | None = None
     max_alt: int | None = None
     """Longest description of a file, in characters."""
+    open_places: tuple[str, ...] = ()
+    """The places of which a new ticket must name one; empty where one is usual."""
     statuses: tuple[str, ...] = ()
     closed_status: str = ""
     """The status a conversation gets when it is done; empty where there is none."""

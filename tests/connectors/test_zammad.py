@@ -588,6 +588,17 @@ async def test_a_customer_without_mail_is_known_by_the_handle(world: ZammadWorld
         await world.connector.send(ticket(client_id="t3", customer_mail=""))
 
 
+async def test_where_nothing_says_which_group_gets_a_ticket_its_place_must_be_named(world: ZammadWorld) -> None:
+    await world.connector.verify()
+    assert world.connector.caps.open_places == ()
+    unsaid = world.connect(ticket_group="")
+    await unsaid.verify()
+    assert unsaid.caps.open_places == ("Sales::Billing", "Users")
+    watched = world.connect(groups=("Sales::Billing",), ticket_group="")
+    await watched.verify()
+    assert watched.caps.open_places == ()
+
+
 async def test_where_a_ticket_goes_must_be_known(world: ZammadWorld) -> None:
     with pytest.raises(Rejected) as caught:
         await world.connector.send(ticket(place="Nosuch"))

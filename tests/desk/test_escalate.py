@@ -182,6 +182,44 @@ async def test_without_a_help_desk_it_says_so(world: World) -> None:
         escalate.propose(world.desk, number)
 
 
+async def test_a_help_desk_that_refuses_the_sign_in_is_offered_last_and_says_so(two: Two) -> None:
+    number = await two.world.arrive("a")
+    refused = Platform(two.clock)
+    other = FakeConnector(refused, "aa:first", "ann")
+    other.caps = two.helper.caps
+    two.connect(other)
+
+    def refuses(name: str) -> None:
+        two.desk.store.write_now(lambda db: sources.note_failure(db, name, "auth", "Refused", "", "", two.clock.now()))
+
+    _, front = await two.run("escalate", number, None)
+    assert next(iter(front.choices[0])).value == "+aa:first"
+    refuses("aa:first")
+    _, front = await two.run("escalate", number, None)
+    assert front.choices[0][0].value == f"+{RT}"
+    last = front.choices[0][-1]
+    assert (last.value, last.detail) == (
+        "+aa:first", "its sign-in is refused: the ticket waits until it is signed in again")
+    assert "?aa:first" not in [choice.value for choice in front.choices[0]]
+
+
+async def test_the_only_help_desk_says_that_it_refuses_the_sign_in(two: Two) -> None:
+    number = await two.world.arrive("a")
+    two.desk.store.write_now(lambda db: sources.note_failure(db, RT, "auth", "Refused", "", "", two.clock.now()))
+    _, front = await two.run("escalate", number)
+    assert f"{RT} refuses our sign-in" in front.told
+    assert front.shown[0][0] == "composer"
+
+
+async def test_a_ticket_without_a_place_warns_where_one_must_be_named(two: Two) -> None:
+    number = await two.world.arrive("a")
+    two.helper.caps = msgspec.structs.replace(two.helper.caps, open_places=("Depot", "Returns"))
+    (warning,) = (await answer.send(two.desk, escalate.propose(two.desk, number, RT))).warnings
+    assert (warning.code, warning.text) == ("place", f"{RT} must be told where the ticket goes")
+    assert warning.how == "Write one of Depot, Returns after Place:"
+    assert (await answer.send(two.desk, escalate.propose(two.desk, number, RT, place="Depot"))).entry_ids
+
+
 async def test_a_note_is_left_here_where_notes_are_kept(two: Two) -> None:
     await two.opened()
     await two.send()

@@ -246,7 +246,8 @@ class ZammadConnector(HttpConnector):
         closed = next((s for s in speaker.states.values() if s.name == self._config.closed_status), None)
         if closed is None or not closed.closed:
             warnings.append(f"there is no closing state {self._config.closed_status}: check closed_status:")
-        self.caps = msgspec.structs.replace(self.caps, statuses=tuple(str(inert_line(name)) for name in names_of))
+        self.caps = msgspec.structs.replace(self.caps, statuses=tuple(str(inert_line(name)) for name in names_of),
+                                            open_places=self._writer.must_name())
         return warnings
 
     async def _check_search(self) -> list[str]:

@@ -98,6 +98,13 @@ class Writer:
             body["tags"] = ",".join(filter(None, tags))
         return body
 
+    def must_name(self) -> tuple[str, ...]:
+        """The groups of which a new ticket must name one; empty where one is meant without."""
+        active = sorted(group.name for group in self._speaker.groups.values() if group.active)
+        if self._config.ticket_group or self._config.groups or len(active) < 2:
+            return ()
+        return tuple(str(inert_line(name)) for name in active)
+
     def _group(self, place: str) -> int:
         """The group by name; without one the first that is watched."""
         active = {group.id: group.name for group in self._speaker.groups.values() if group.active}
