@@ -64,7 +64,7 @@ TITLES: dict[str, dict[str, str]] = {"list": {"g": "go to"}}
 
 BAR: dict[str, tuple[str, ...]] = {
     "queue": ("reply", "claim", "done", "snooze", "escalate", "why", "find", "command", "keys"),
-    "conversation": ("reply", "note", "claim", "done", "snooze", "escalate", "next", "pane", "back", "keys"),
+    "conversation": ("reply", "claim", "done", "pane", "note", "snooze", "escalate", "next", "back", "keys"),
     "customer": ("reply", "pane", "back", "find", "command", "keys"),
     "composer": ("send", "canned", "visibility", "discard", "attach", "edit-outside", "postpone"),
     "outbox": ("outbox-cancel", "outbox-edit", "outbox-send-now", "outbox-settle", "back", "keys"),

@@ -61,7 +61,7 @@ class Glyphs(msgspec.Struct, frozen=True, kw_only=True):
 
 UNICODE = Glyphs()
 ASCII = Glyphs(bar=">", critical="!!", high="!", normal=".", praise="<3", draft="d", mine="*", other="o", unsent="^",
-               selected="x", up="+", trouble="~", down="-", paused="||", dot="-", ellipsis="..", rule="-", check="v",
+               selected="x", up="+", trouble="~", down="-", paused="|", dot="-", ellipsis="~", rule="-", check="v",
                cross="x", arrow="->", warn="!", file="@", incident="#", reply="`-", heard="h")
 
 

@@ -523,7 +523,7 @@ async def test_the_way_back_stands_in_the_key_bar_of_every_size(world: World, si
     await customers(world, 3)
     async with running(world, size) as (app, pilot):
         await pilot.press("enter")
-        await until(pilot, lambda: bar(app).startswith(" r reply  n note"))
+        await until(pilot, lambda: bar(app).startswith(" r reply  c claim  d done  Tab pane"))
         assert "Esc back" in bar(app)
         assert "? keys" in bar(app)
 

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from agentdesk.model.clock import DAY, HOUR
 from agentdesk.model.conversation import State
-from agentdesk.ui.theme import UNICODE
+from agentdesk.ui.theme import ASCII, UNICODE, Glyphs
 from agentdesk.ui.widgets.queue_model import KEPT, WINDOW, QueueModel, key_of
 from agentdesk.ui.widgets.queue_row import countdown
 from tests.ui.fakes import NOON, FakeRows, row
@@ -276,4 +276,17 @@ def test_what_is_done_says_when_it_was_in_whole_words(ago: int, said: str) -> No
     at = 1_771_588_800_000  # Fri 20 Feb 2026 12:00 UTC
     text, _ = countdown(msgspec.structs.replace(row(1), state=State.DONE, last_in_at=at - ago), at,
                         FakeRows().closed, ZoneInfo("UTC"), UNICODE)
+    assert text.strip() == said
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+@pytest.mark.parametrize(("ahead", "said"), [
+    (3 * HOUR, "15:00"), (20 * HOUR, "Fri 08:00"), (2 * DAY + 2 * HOUR, "Sat 14:00"), (8 * DAY, "9 Jan")])
+def test_when_hours_begin_again_is_written_as_every_other_time(glyphs: Glyphs, ahead: int, said: str) -> None:
+    noon = 1_767_268_800_000  # Thu 1 Jan 2026 12:00 UTC
+    waits = msgspec.structs.replace(row(1), due_at=noon + 9 * DAY, soon_at=noon + 8 * DAY, calendar="office")
+    text, _ = countdown(waits, noon, lambda calendar, now: noon + ahead, ZoneInfo("UTC"), glyphs)
+    assert text.strip().removeprefix(glyphs.paused).strip() == said
+    snoozed = msgspec.structs.replace(row(1), state=State.SNOOZED, snoozed_until=noon + ahead)
+    text, _ = countdown(snoozed, noon, lambda calendar, now: None, ZoneInfo("UTC"), glyphs)
     assert text.strip() == said

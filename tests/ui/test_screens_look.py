@@ -75,6 +75,7 @@ LOOKS: dict[str, tuple[tuple[int, int], tuple[str, ...], Settings]] = {
     "desk-ascii-80": (NARROW, ("j",), Settings(ascii=True)),
     "conversation-120": (WIDE, ("j", "enter"), Settings()),
     "conversation-80": (NARROW, ("j", "enter"), Settings()),
+    "conversation-60": (TINY, ("j", "enter"), Settings()),
     "customer-80": (NARROW, ("j", "j", "j", "j", "j", "enter", "tab"), Settings()),
     "composer-120": (WIDE, ("r", "H", "i"), Settings()),
     "composer-80": (NARROW, ("r", "H", "i"), Settings()),

@@ -13,7 +13,7 @@ from agentdesk.model.conversation import QueueRow, Severity, State
 from agentdesk.rules.sla import left, seconds_shown
 from agentdesk.ui.present import line, width
 from agentdesk.ui.theme import Glyphs, Palette
-from agentdesk.ui.widgets.when import MONTHS, WEEKDAYS, day, local, moment
+from agentdesk.ui.widgets.when import MONTHS, WEEKDAYS, clock_time, day, local, moment
 
 COUNTDOWN_AT = 4
 """The column in which the countdown begins; only cursor, mark and severity stand left of it."""
@@ -51,7 +51,9 @@ def _countdown(row: QueueRow, now: Millis, closed: Closed, zone: ZoneInfo, glyph
         return aligned(row.due_at, now), "late"
     opens = closed(row.calendar, now) if row.calendar else None
     if opens is not None:
-        return f"{glyphs.paused} {opening(opens, now, zone)}", "dim"
+        when = opening(opens, now, zone)
+        gap = " " if len(glyphs.paused) + 1 + len(when) <= COUNTDOWN_CELLS else ""
+        return f"{glyphs.paused}{gap}{when}", "dim"
     if row.soon_at is not None and now >= row.soon_at:
         return aligned(row.due_at, now), "soon"
     return aligned(row.due_at, now), "praise" if row.severity is Severity.PRAISE else "ok"
@@ -63,12 +65,12 @@ def aligned(due_at: Millis, now: Millis) -> str:
 
 
 def opening(at: Millis, now: Millis, zone: ZoneInfo) -> str:
-    """When something begins again: ``14:30`` today, ``Mon 8:00`` this week, ``3 Dec`` later."""
+    """When something begins again: ``14:30`` today, ``Mon 08:00`` this week, ``3 Dec`` later."""
     when = local(at, zone)
     if when.date() == local(now, zone).date():
-        return f"{when.hour}:{when.minute:02d}"
+        return clock_time(at, zone)
     if at - now < 7 * DAY:
-        return f"{WEEKDAYS[when.weekday()]} {when.hour}:{when.minute:02d}"
+        return f"{WEEKDAYS[when.weekday()]} {clock_time(at, zone)}"
     return f"{when.day} {MONTHS[when.month - 1]}"
 
 

@@ -101,7 +101,7 @@ class ViewBar(Lines):
         there = {key for key, _, _ in shown}
         keys = [key for key, _ in self.views if key and key not in there]
         glyphs = self.palette.glyphs
-        dash = glyphs.ellipsis if len(glyphs.ellipsis) == 1 else glyphs.rule
+        dash = glyphs.rule if glyphs.ellipsis.isascii() else glyphs.ellipsis
         return " ".join(keys) if len(keys) < 3 else f"{keys[0]}{dash}{keys[-1]}"
 
     def on_click(self, event: events.Click) -> None:
