@@ -195,7 +195,8 @@ def _put_back(db: Db, desk: Desk, conversation_id: int, detail: dict[str, Any], 
         since |= _group("state")
         kept.append(_WROTE.format(conversation_id))
     decisions.write(db, conversation_id, {n: v for n, v in before.items() if n not in since})
-    tickets.untold(db, detail.get("told", []))
+    if "state" not in since or current["state"] != State.DONE:
+        tickets.untold(db, detail.get("told", []))
     source = conversations.source_of(db, conversation_id)
     for kind, ref, on in detail.get("reactions", []):
         reactions.put(db, source, Reaction(Verb(kind), ref, not on), conversation_id, desk.agent, now)

@@ -10,7 +10,7 @@ from agentdesk.errors import Refused
 from agentdesk.model.clock import Millis
 from agentdesk.model.ledger import LedgerEntry
 from agentdesk.model.outgoing import SendState
-from agentdesk.store import links, outbox
+from agentdesk.store import links, outbox, tickets
 from agentdesk.store.codec import pack
 from agentdesk.store.db import Db
 
@@ -81,9 +81,12 @@ def put_back(db: Db, row: LedgerEntry, agent: str, now: Millis) -> Undone:
     ticket, label = int(row.detail["ticket"]), row.detail["label"]
     changed = [row.conversation_id or 0, ticket]
     if row.action == UNLINKED:
-        if put(db, msgspec.convert(row.detail["tie"], Tie)):
-            return Undone(changed, [])
-        return Undone([], [f"{label} is tied to this again already"])
+        tie = msgspec.convert(row.detail["tie"], Tie)
+        if not put(db, tie):
+            return Undone([], [f"{label} is tied to this again already"])
+        if tie.promises and tickets.is_solved(db, ticket):
+            tickets.come_back(db, tie.conversation_id, ticket, now)
+        return Undone(changed, [])
     there = db.value("SELECT 1 FROM link WHERE id = ? AND conversation_id = ? AND made_at = ? AND agent = ?",
                      row.detail["link"], row.conversation_id, row.at, row.agent)
     kept = _note_back(db, row.detail.get("note"), label)

@@ -153,16 +153,26 @@ def _solved(db: Db, tie: _Tie, rulebook: Rulebook, now: Millis) -> None:
         detail["promise"] = db.insert(
             "INSERT INTO promise (conversation_id, agent, words, made_at, due_at, link_id) VALUES (?, ?, ?, ?, ?, ?)",
             tie.post_id, "", f"tell the customer: {tie.label} is {tie.status or 'solved'}", now, due_at, tie.link_id)
-    before = decisions.snapshot(db, tie.post_id)
     ledger.write(db, at=now, agent="", action="ticket_solved", conversation_id=tie.post_id, source=tie.source,
                  rule=RULE, detail=detail)
+    come_back(db, tie.post_id, tie.ticket_id, now)
+
+
+def is_solved(db: Db, ticket_id: int) -> bool:
+    """True while a ticket is closed, here or there."""
+    return bool(db.value("SELECT state = 'done' OR remote_closed <> 0 FROM conversation WHERE id = ?", ticket_id))
+
+
+def come_back(db: Db, post_id: int, ticket_id: int, now: Millis) -> None:
+    """Open a post whose customer is to be told of a solved ticket."""
+    before = decisions.snapshot(db, post_id)
     if before["state"] == "open":
         return
-    decisions.write(db, tie.post_id, {"state": "open", "snoozed_until": None, "disposition": None,
-                                      "disposition_code": "", "disposed_at": None})
-    ledger.write(db, at=now, agent="", action="reopened", conversation_id=tie.post_id, rule=RULE,
+    decisions.write(db, post_id, {"state": "open", "snoozed_until": None, "disposition": None, "disposition_code": "",
+                                  "disposed_at": None})
+    ledger.write(db, at=now, agent="", action="reopened", conversation_id=post_id, rule=RULE,
                  detail={"was": before["state"], "disposition": before["disposition"],
-                         "code": before["disposition_code"], "ticket": tie.ticket_id})
+                         "code": before["disposition_code"], "ticket": ticket_id})
 
 
 def _open_again(db: Db, tie: _Tie, now: Millis) -> None:

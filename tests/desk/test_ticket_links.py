@@ -116,6 +116,33 @@ async def test_a_ticket_that_was_solved_meanwhile_brings_its_post_back(two: Two)
     assert [p.words for p in find.promises(two.desk, number)] == ["tell the customer: rt#5512 is solved"]
 
 
+async def test_a_clock_that_runs_again_brings_its_post_back(two: Two) -> None:
+    number, ticket = await tied(two)
+    await inbox.dispose(two.desk, [ticket], Disposition.ANSWERED)
+    await escalate.unlink(two.desk, number, ticket)
+    two.desk.agent = "bo"
+    await inbox.dispose(two.desk, [number], Disposition.ANSWERED)
+    two.desk.agent = "ann"
+    await decide.undo(two.desk)
+    assert find.conversation(two.desk, number).state is State.OPEN, "who was to be told something is in sight"
+    (row,) = [entry for entry in find.ledger(two.desk, number) if entry.action == "reopened"]
+    assert (row.rule, row.detail["was"]) == ("ticket solved", "done")
+
+
+async def test_a_clock_stays_away_where_somebody_else_has_decided_since(two: Two) -> None:
+    number, ticket = await tied(two)
+    await inbox.dispose(two.desk, [ticket], Disposition.ANSWERED)
+    await inbox.dispose(two.desk, [number], Disposition.ANSWERED)
+    assert find.promises(two.desk, number) == []
+    two.desk.agent = "bo"
+    two.clock.advance(MINUTE)
+    await inbox.dispose(two.desk, [number], Disposition.PRAISE)
+    two.desk.agent = "ann"
+    await decide.undo(two.desk)
+    assert find.conversation(two.desk, number).disposition is Disposition.PRAISE
+    assert find.promises(two.desk, number) == []
+
+
 async def test_somebody_elses_tie_and_a_tie_made_anew_are_left_alone(two: Two) -> None:
     number, ticket = await tied(two)
     two.clock.advance(HOUR)

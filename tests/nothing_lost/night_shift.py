@@ -292,7 +292,7 @@ STEPS: dict[night_people.Step, int] = {
 def _silent_doubles(platform: FarSide, watch: Watch) -> list[str]:
     """Replies of these desks beside somebody else's, no word of the customer between, of which nobody was told.
 
-    What began with us (a ticket, a private talk) answers no words there, and in merged ones answers to either of the two
+    What began with us (a ticket, a private talk) answers no words there, and in merged ones answers to either of both
     stand beside each other: both are left out.
     """
     problems = []
