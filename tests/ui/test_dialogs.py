@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from agentdesk.commands.context import Choice
 from agentdesk.ui.app import DeskApp
 from agentdesk.ui.screens import dialogs
-from agentdesk.ui.screens.dialogs import Ask, Choose, Confirm, narrowed
+from agentdesk.ui.screens.dialogs import Ask, AskSecret, Choose, Confirm, narrowed
 from agentdesk.ui.widgets.field import Field
 from tests.desk.conftest import World
 from tests.ui.over_desk import app_over, ready, screen_text, typed, until
@@ -53,6 +53,23 @@ async def test_a_line_is_asked_for_and_judged_while_it_is_typed(world: World) ->
         assert not answer.done()
         await pilot.press("backspace", "4", "enter")
         assert await asyncio.wait_for(answer, 30) == "4"
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 20)])
+@pytest.mark.parametrize("secret", [False, True])
+async def test_a_hint_is_shown_whole_however_narrow_the_screen(world: World, size: tuple[int, int],
+                                                               secret: bool) -> None:
+    app = app_over(world)
+    hint = "where the account is, such as mastodon.social or @acme@social.example"
+    async with app.run_test(size=size) as pilot:
+        question = dialogs.secret(app, "Server", hint=hint) if secret else dialogs.ask(app, "Server", hint=hint)
+        answer = await asked(app, pilot, question, AskSecret if secret else Ask)
+        await until(pilot, lambda: hint in " ".join(screen_text(app).split()))
+        await until(pilot, lambda: "Enter accept" in screen_text(app).splitlines()[-1])
+        await typed(pilot, "acme")
+        await pilot.press("enter")
+        given = await asyncio.wait_for(answer, 30)
+        assert (given.reveal() if hasattr(given, "reveal") else given) == "acme"
 
 
 async def test_the_answer_begins_with_what_is_known(world: World) -> None:

@@ -15,7 +15,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from agentdesk.commands.context import Choice
-from agentdesk.ui.present import line
+from agentdesk.ui.present import line, width
 from agentdesk.ui.screens.base import PassingScreen
 from agentdesk.ui.widgets.blocks import Block, Blocks
 from agentdesk.ui.widgets.field import Field, HiddenField
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LEAVING = ("escape", "ctrl+c", "ctrl+g")
 BESIDE = 16
 """Cells for what stands beside the choices; with fewer it would be stubs, and is left out."""
+LEAD = 6
+"""Cells of a field that are not its hint's: the prompt, the cursor and the margins."""
 MOST = 12
 """Choices in sight at once."""
 
@@ -81,6 +83,16 @@ class Sheet(PassingScreen, ModalScreen[Any], inherit_bindings=False):
         """The app, by its own type."""
         return cast("DeskApp", self.app)
 
+    def asking(self, hint: str) -> tuple[Label, str]:
+        """The title, and the hint for the field; one that is too long for that stands whole below the title."""
+        title = ruled(self.title_row, self.app.size.width, self.desk_app.palette, "popup", "base")
+        hint = line(hint, 200, pad=False)
+        room = self.app.size.width - LEAD
+        if width(hint) <= room:
+            return Label((title,), ground="popup"), hint
+        below = (Row((Run(f" {part}", "dim"),)) for part in fold(hint, room + LEAD - 2, 4))
+        return Label((title, *below), ground="popup"), ""
+
     def on_mount(self) -> None:
         """The field has the keys from the first one on."""
         for field in self.query(Field):
@@ -112,9 +124,9 @@ class Ask(Sheet):
     def compose(self) -> ComposeResult:
         """Title, field, and what is wrong."""
         with Vertical():
-            yield Label((ruled(self.title_row, self.app.size.width, self.desk_app.palette, "popup", "base"),),
-                        ground="popup")
-            yield Field(self._default, prompt=">", hint=line(self._hint, 200, pad=False))
+            head, hint = self.asking(self._hint)
+            yield head
+            yield Field(self._default, prompt=">", hint=hint)
             yield Label((self._keys(),), ground="popup", id="under")
 
     @on(Field.Changed)
@@ -177,9 +189,9 @@ class AskSecret(Sheet):
     def compose(self) -> ComposeResult:
         """Title, field, keys."""
         with Vertical():
-            yield Label((ruled(self.title_row, self.app.size.width, self.desk_app.palette, "popup", "base"),),
-                        ground="popup")
-            yield HiddenField(prompt=">", hint=line(self._hint, 200, pad=False))
+            head, hint = self.asking(self._hint)
+            yield head
+            yield HiddenField(prompt=">", hint=hint)
             copying = (("^Y", "copy the address"),) if self._copies else ()
             yield Label((keys(("Enter", "accept"), *copying, ("Esc", "leave it")),), ground="popup", id="under")
 
