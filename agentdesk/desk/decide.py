@@ -62,12 +62,15 @@ _CALLED = {"state": "The state", "claim_agent": "The claim", "assignee": "The ow
            "review": "The review"}
 _CHANGED = "{} was changed by somebody since and stays as it is"
 _WROTE = "#{} stays in the queue: the customer wrote again"
+_FAILED = "#{} stays in the queue: what was to be sent did not go"
+_UNTOLD = "#{} stays in the queue: the customer is to be told of a solved ticket"
 _SAYS = {Verb.CLAIM: "claim_agent", Verb.RELEASE: "claim_agent", Verb.ASSIGN: "assignee", Verb.STATUS: "status",
          Verb.PRIORITY: "priority", Verb.TAGS: "tags"}
 """The column that each action told its source of."""
 
 _FINAL = {Verb.APPROVE: "the approval", Verb.REJECT: "the rejection"}
 """What nothing takes back once its source has it."""
+_STUCK = (SendState.REFUSED, SendState.STOPPED, SendState.NEEDS_HUMAN)
 Judge = Callable[[Db, Conversation], Decision | None]
 """Looks at a conversation and says what to do with it; None leaves it alone."""
 
@@ -191,9 +194,9 @@ def _put_back(db: Db, desk: Desk, conversation_id: int, detail: dict[str, Any], 
     before = dict(detail.get("before", {}))
     since = _changed_since(current, detail.get("after", {}))
     kept = [_CHANGED.format(_CALLED.get(name, name)) for name in since if name in _CALLED]
-    if "state" not in since and _buries(db, conversation_id, before, detail):
+    if "state" not in since and (why := _buries(db, conversation_id, before, detail)):
         since |= _group("state")
-        kept.append(_WROTE.format(conversation_id))
+        kept.append(why.format(conversation_id))
     decisions.write(db, conversation_id, {n: v for n, v in before.items() if n not in since})
     if "state" not in since or current["state"] != State.DONE:
         tickets.untold(db, detail.get("told", []))
@@ -237,11 +240,18 @@ def _tags(stored: str) -> set[str]:
     return set(json.loads(stored))
 
 
-def _buries(db: Db, conversation_id: int, before: dict[str, Any], detail: dict[str, Any]) -> bool:
-    """True when putting it back would take out of the queue what came in after the decision."""
-    if before.get("state", State.OPEN) == State.OPEN or "newest" not in detail:
-        return False
-    return conversations.has_unanswered_after(db, conversation_id, detail["newest"])
+def _buries(db: Db, conversation_id: int, before: dict[str, Any], detail: dict[str, Any]) -> str:
+    """What putting it back would take out of the queue that came after the decision, as a sentence; empty for none."""
+    state = before.get("state", State.OPEN)
+    if state != State.OPEN and "newest" in detail and conversations.has_unanswered_after(
+            db, conversation_id, detail["newest"]):
+        return _WROTE
+    if state != State.DONE:
+        return ""
+    if any(entry.kind in outbox.CALLED and entry.state in _STUCK
+           for entry in outbox.of_conversation(db, conversation_id)):
+        return _FAILED
+    return _UNTOLD if tickets.untold_links(db, conversation_id) else ""
 
 
 def _inverse(action: Action, before: dict[str, Any], current: dict[str, Any]) -> Action | None:

@@ -129,6 +129,19 @@ async def test_a_clock_that_runs_again_brings_its_post_back(two: Two) -> None:
     assert (row.rule, row.detail["was"]) == ("ticket solved", "done")
 
 
+async def test_undoing_a_reopening_does_not_bury_a_clock_that_began_since(two: Two) -> None:
+    number, ticket = await tied(two)
+    await inbox.dispose(two.desk, [number], Disposition.LINKED)
+    await inbox.reopen(two.desk, [number])
+    two.desk.agent = "bo"
+    await inbox.dispose(two.desk, [ticket], Disposition.ANSWERED)
+    two.desk.agent = "ann"
+    told = heard(two)
+    await decide.undo(two.desk)
+    assert find.conversation(two.desk, number).state is State.OPEN
+    assert told == [f"#{number} stays in the queue: the customer is to be told of a solved ticket"]
+
+
 async def test_a_clock_stays_away_where_somebody_else_has_decided_since(two: Two) -> None:
     number, ticket = await tied(two)
     await inbox.dispose(two.desk, [ticket], Disposition.ANSWERED)

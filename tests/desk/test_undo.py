@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from agentdesk.desk import decide, find, inbox
+from msgspec.structs import replace
+
+from agentdesk.desk import answer, decide, find, inbox
 from agentdesk.model.clock import HOUR, MINUTE
 from agentdesk.model.conversation import Disposition, State
 from agentdesk.model.events import Notice
 from agentdesk.model.outgoing import SendState, Verb
 from tests.desk.conftest import World
+from tests.fakes.platform import Fault
 
 
 def notices(world: World) -> list[str]:
@@ -60,6 +63,21 @@ async def test_undoing_a_reopening_puts_it_back_where_nothing_came_in(world: Wor
     await decide.undo(world.desk)
     it = find.conversation(world.desk, number)
     assert (it.state, it.disposition, it.burst) == (State.DONE, Disposition.PRAISE, 0)
+
+
+async def test_undoing_a_reopening_does_not_bury_a_reply_that_did_not_go(world: World) -> None:
+    number = await world.arrive("a")
+    await inbox.dispose(world.desk, [number], Disposition.PRAISE)
+    await inbox.reopen(world.desk, [number])
+    draft = replace(answer.open_draft(world.desk, number), text="Thank you for the kind words")
+    await answer.send(world.desk, draft, hold=0)
+    world.connector.faults.append(Fault.REFUSED)
+    await later(world)
+    told = notices(world)
+    await decide.undo(world.desk)
+    it = find.conversation(world.desk, number)
+    assert (it.state, it.disposition) == (State.OPEN, None)
+    assert told == [f"#{number} stays in the queue: what was to be sent did not go"]
 
 
 async def test_undo_does_not_take_back_what_a_colleague_decided_since(world: World) -> None:
