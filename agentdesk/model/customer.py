@@ -30,6 +30,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[Inert, ...] = ()
     """Addresses of pages that the platform has proven to be this person's."""
     blocked: bool = False
+    remarks: tuple[Inert, ...] = ()
+    """What the platform says of this account that whoever answers should know, in words."""
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):

@@ -283,6 +283,16 @@ async def test_a_customers_profile(world: MastodonWorld) -> None:
         await world.connector.customer("404")
 
 
+async def test_what_moderators_did_and_where_somebody_went_is_told(world: MastodonWorld) -> None:
+    assert (await world.connector.customer(world.jane.id)).remarks == ()
+    world.jane.more = {"moved": None, "limited": False}
+    assert (await world.connector.customer(world.jane.id)).remarks == ()
+    new = world.far.person("jane", "new.example")
+    world.jane.more = {"limited": True, "suspended": True, "moved": world.far.account(new)}
+    assert (await world.connector.customer(world.jane.id)).remarks == (
+        "suspended there: an answer may not arrive", "limited by moderators", "uses @jane@new.example now")
+
+
 async def test_history_and_search_bring_whole_conversations(world: MastodonWorld) -> None:
     first = world.says("parcel 4411 is lost")
     world.clock.advance(HOUR)

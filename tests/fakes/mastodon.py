@@ -46,6 +46,8 @@ class Person:
     note: str = ""
     fields: list[dict[str, Any]] = field(default_factory=list)
     followers: int = 12
+    more: dict[str, Any] = field(default_factory=dict)
+    """What the server says of it besides."""
 
     @property
     def acct(self) -> str:
@@ -387,7 +389,7 @@ class FakeMastodon:
                 "note": one.note, "url": one.url, "bot": False, "locked": False, "fields": one.fields,
                 "created_at": "2025-01-01T00:00:00.000Z", "followers_count": one.followers, "following_count": 3,
                 "statuses_count": sum(post.author == one.id for post in self.posts.values()), "last_status_at": None,
-                **shapes.account(one.url, mastodon=self.mastodon)}
+                **shapes.account(one.url, mastodon=self.mastodon), **one.more}
 
     def _account(self, ref: str, **_: Any) -> Reply:
         one = self.people.get(ref)

@@ -95,11 +95,21 @@ def test_earlier_conversations_and_links_can_be_chosen_and_nothing_else() -> Non
     assert keys == [12, 3]
 
 
+@pytest.mark.parametrize("width", [30, 60, 80])
+def test_what_the_platform_says_of_an_account_is_shown(width: int) -> None:
+    profile = Profile(ref="1", handle=Inert("@jane@social.example"), remarks=(
+        Inert("limited by moderators"), Inert("uses @jane@new.example now")))
+    person = msgspec.structs.replace(JANE, identities=(Identity(source="mastodon:acme", seen_at=NOW, profile=profile),))
+    text = " ".join(words(Known(person, 9), Page(width=width, zone=ZoneInfo("UTC"), now=NOW)).split())
+    assert "limited by moderators uses @jane@new.example now" in text
+
+
 @given(st.integers(12, 60), st.text(max_size=80))
 def test_rows_fit_any_width_and_any_text(width: int, text: str) -> None:
     safe = inert_line(text)
     person = msgspec.structs.replace(JANE, name=safe, note=text, tags=(safe,), identities=(
-        Identity(source="x:y", seen_at=0, profile=Profile(ref="1", handle=safe, contacts=(safe,), lang=safe)),))
+        Identity(source="x:y", seen_at=0, profile=Profile(ref="1", handle=safe, contacts=(safe,), lang=safe,
+                                                               remarks=(safe,))),))
     known = Known(person, 9, [brief(3, preview=safe, disposition_code=safe)],
                   [Link(id=1, conversation_id=9, kind=safe, url=safe),
                    Link(id=2, conversation_id=9, kind="t", other_id=4, name=safe, status=safe)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from agentdesk.connectors.foreign import ref, text_and_raw, web_url
 from agentdesk.connectors.html import html_to_text
@@ -118,7 +119,17 @@ class Speaker:
             bio=inert("\n".join(line for line in lines if line.strip()), limit=10_000), links=tuple(links),
             followers=account.followers_count, following=account.following_count, posts=account.statuses_count,
             created_at=instant(account.created_at), verified="domain" if links else "none", bot=account.bot,
+            remarks=tuple(self._remarks(account)),
         )
+
+    def _remarks(self, account: Account) -> Iterator[Inert]:
+        """What moderators did to an account, and whether its owner is elsewhere now."""
+        if account.suspended:
+            yield inert_line("suspended there: an answer may not arrive")
+        if account.limited:
+            yield inert_line("limited by moderators")
+        if account.moved is not None and (now := self.handle(account.moved.acct)):
+            yield inert_line(f"uses {now} now")
 
     def handle(self, acct: str) -> Inert:
         """The whole handle, with the server's own domain where it leaves that out."""

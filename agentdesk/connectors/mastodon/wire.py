@@ -20,6 +20,12 @@ class Field(msgspec.Struct, frozen=True):
     verified_at: str = ""
 
 
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """The account that somebody uses now."""
+
+    acct: str = ""
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody: https://docs.joinmastodon.org/entities/Account/."""
 
@@ -31,6 +37,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
     bot: bool = False
     locked: bool = False
+    limited: bool = False
+    """Moderators of our server hide it from those who do not follow it."""
+    suspended: bool = False
+    moved: Moved | None = None
     created_at: str = ""
     followers_count: int | None = None
     following_count: int | None = None

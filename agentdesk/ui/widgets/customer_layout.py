@@ -124,6 +124,8 @@ def _identity(identity: Identity, page: Page) -> list[Row]:
         marks.insert(0, kind)
     if marks:
         rows.extend(_text(", ".join(marks), page, "warn" if profile.blocked else "dim", 2, 2))
+    for remark in profile.remarks[:4]:
+        rows.extend(_text(remark, page, "warn", 2, 2))
     return rows
 
 
