@@ -78,7 +78,7 @@ class OwnEditor:
     async def look(self) -> None:
         """Tell what the editor has saved; a file that is not there, or is empty, is being written just now."""
         found = await asyncio.to_thread(_now, self._path) if self._path is not None else ""
-        if found and found != self._text:
+        if found and found != self._text and self._path is not None:
             self._text = found
             self._saved(found)
 

@@ -151,7 +151,8 @@ async def edit_outside(composer: Composer) -> None:
 
     def saved(text: str) -> None:
         """What the own editor has saved is the draft from now on."""
-        if composer.draft is not None and composer.draft.text != text:
+        now = composer.still(draft)
+        if now is not None and now.text != text:
             composer.editor.select_all()
             composer.editor.put(text)
             composer.change(text=composer.editor.text)

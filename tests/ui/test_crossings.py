@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -237,3 +238,37 @@ async def test_a_question_that_comes_late_takes_no_letters_from_a_reply(
         assert not composer.is_open
         await pilot.press("enter")
         await until(pilot, lambda: find.links(two.desk, number))
+
+
+async def test_what_was_read_of_the_own_editor_before_its_end_does_not_replace_the_end(
+        world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, read, gate = external_editor._now, threading.Event(), threading.Event()
+    begun, end = asyncio.Event(), asyncio.Event()
+
+    def slow(path: Path) -> str:
+        found = now(path)
+        read.set()
+        gate.wait(20)
+        return found
+
+    async def run(app: object, words: list[str]) -> None:
+        _write(Path(words[-1]), "Begun, and more\n")
+        begun.set()
+        await end.wait()
+        _write(Path(words[-1]), "Begun, and ended\n")
+
+    monkeypatch.setenv("EDITOR", "some editor --wait")
+    monkeypatch.setattr(external_editor, "_run", run)
+    monkeypatch.setattr(external_editor, "_now", slow)
+    monkeypatch.setattr(external_editor, "WATCH_S", 600)
+    async with writing(world) as (_, pilot, composer, _):
+        await typed(pilot, "Begun")
+        await pilot.press("ctrl+e")
+        await until(pilot, begun.is_set)
+        storing = asyncio.create_task(composer.flush())
+        await until(pilot, read.is_set)
+        end.set()
+        await until(pilot, lambda: composer.editor.text == "Begun, and ended")
+        gate.set()
+        await storing
+        assert composer.editor.text == "Begun, and ended"
