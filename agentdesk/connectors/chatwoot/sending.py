@@ -8,7 +8,6 @@ elsewhere (``external_created_at``): its millionths of a second are ours, so tha
 from __future__ import annotations
 
 import hashlib
-import uuid
 from typing import Any
 from urllib.parse import quote
 
@@ -20,14 +19,14 @@ from agentdesk.connectors.chatwoot.client import ChatwootClient
 from agentdesk.connectors.chatwoot.liquid import escaped
 from agentdesk.connectors.chatwoot.speak import Speaker, heard
 from agentdesk.connectors.chatwoot.wire import Word, instant
-from agentdesk.connectors.files import contents
+from agentdesk.connectors.files import FormPart, contents, file_part
+from agentdesk.connectors.files import form as as_form
 from agentdesk.connectors.items import one
 from agentdesk.connectors.matching import LOOK_BACK, same_text
 from agentdesk.errors import Ambiguous, Gone, Rejected, TooLong, WindowClosed
 from agentdesk.model.clock import SECOND, Clock
 from agentdesk.model.message import Direction
 from agentdesk.model.outgoing import Absent, Found, Outgoing, OutKind, Receipt, Unsure
-from agentdesk.model.text import inert_line
 
 LAG_S = 60
 """A request whose line broke may still be worked on; before this an absent reply proves nothing."""
@@ -154,21 +153,12 @@ class Sender:
         """What is to be written and its files, which lie under the name ``files``, as a form."""
         if len(out.uploads) > MAX_FILES:
             raise Rejected(f"{self.name}: {len(out.uploads)} files are too many", remedy=f"Send at most {MAX_FILES}")
-        boundary = f"agentdesk{uuid.uuid5(uuid.NAMESPACE_URL, out.client_id).hex}"
-        parts: list[bytes] = []
-        for name, value in data.items():
-            for field, text in _fields(name, value):
-                head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n'
-                parts.append(f"{head}{text}\r\n".encode("utf-8", "replace"))
+        parts = [FormPart(field, text.encode("utf-8", "replace"))
+                 for name, value in data.items() for field, text in _fields(name, value)]
         for upload in out.uploads:
-            content = await contents(upload, self.name)
-            file = quote(upload.name, safe=" !#$&+-.^_`|~()[]{}=@,;'")
-            mime = inert_line(upload.mime, limit=100) or "application/octet-stream"
-            parts.append(
-                f'--{boundary}\r\nContent-Disposition: form-data; name="{files}"; filename="{file}"\r\n'
-                f"Content-Type: {mime}\r\n\r\n".encode() + content + b"\r\n"
-            )
-        return b"".join(parts) + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+            part = file_part(files, upload, await contents(upload, self.name))
+            parts.append(part._replace(name=quote(upload.name, safe=" !#$&+-.^_`|~()[]{}=@,;'")))
+        return as_form(parts)
 
 
 def key(client_id: str) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-
-from agentdesk.connectors.files import contents
+from agentdesk.connectors.files import FormPart, contents, file_part, form
 from agentdesk.connectors.mastodon.client import MastodonClient, path
 from agentdesk.connectors.mastodon.wire import raw_id
 from agentdesk.errors import BadAnswer, Gone, Rejected, Unavailable
@@ -28,7 +26,8 @@ async def bring_up(client: MastodonClient, clock: Clock, uploads: tuple[Upload, 
 
 
 async def _one(client: MastodonClient, clock: Clock, upload: Upload, data: bytes) -> str:
-    body, kind = multipart(upload, data)
+    said = [FormPart("description", upload.alt.encode())] if upload.alt else []
+    body, kind = form([*said, file_part("file", upload, data)])
     try:
         answer = await client.write("POST", "/api/v2/media", content=body, kind=kind)
     except Gone:  # servers that know the older call alone
@@ -50,19 +49,6 @@ async def _ready(client: MastodonClient, clock: Clock, number: str, upload: Uplo
         await clock.sleep(seconds * SECOND)
     raise Unavailable(f"{client.name}: the server still works on {upload.name}", "Nothing was posted yet",
                       "It is tried again by itself", retry_after=30)
-
-
-def multipart(upload: Upload, data: bytes) -> tuple[bytes, str]:
-    """A file and its description as a form (RFC 7578), and the form's type."""
-    edge = uuid.uuid4().hex
-    name = "".join("_" if char in '"\\\r\n' or ord(char) < 32 else char for char in upload.name) or "file"
-    mime = upload.mime if upload.mime.isascii() and upload.mime.isprintable() else "application/octet-stream"
-    parts = []
-    if upload.alt:
-        parts.append(f'--{edge}\r\nContent-Disposition: form-data; name="description"\r\n\r\n{upload.alt}\r\n'.encode())
-    parts.append(f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
-                 f"Content-Type: {mime}\r\n\r\n".encode())
-    return b"".join([*parts, data, f"\r\n--{edge}--\r\n".encode()]), f"multipart/form-data; boundary={edge}"
 
 
 def _check(name: str, upload: Upload, caps: Caps) -> None:

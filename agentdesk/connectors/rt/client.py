@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 from agentdesk.config.sources import RtSource
 from agentdesk.connectors.answers import Answer
+from agentdesk.connectors.files import FormPart
 from agentdesk.connectors.http import Http, Walk
-from agentdesk.connectors.rt.files import File, form
+from agentdesk.connectors.rt.files import form
 from agentdesk.connectors.rt.wire import (
     TICKET_COLUMNS,
     TRANSACTION_COLUMNS,
@@ -184,7 +185,7 @@ class RtClient:
         answer = await self.http.request("PUT", path, json=dict(data), headers=headers, safe=True, accept=(412,))
         return answer.status != 412, answer.words()
 
-    async def post(self, path: str, data: Mapping[str, Any], files: Sequence[File] = ()) -> Answer:
+    async def post(self, path: str, data: Mapping[str, Any], files: Sequence[FormPart] = ()) -> Answer:
         """Add a reply, note or ticket; its answer is read by the caller. 403 and 400 carry RT's reason."""
         if files:
             content, kind = form(data, files)
