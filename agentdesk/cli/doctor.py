@@ -28,7 +28,7 @@ from agentdesk.desk.telling import able, identity, limits
 from agentdesk.errors import DeskError, NotFound, Refused, UsageError
 from agentdesk.model.clock import SystemClock
 from agentdesk.model.page import Account
-from agentdesk.paths import begin_private, is_there, places
+from agentdesk.paths import begin_private, in_profile, is_there, places
 from agentdesk.replies.packs import check as check_packs
 from agentdesk.replies.packs import load as load_packs
 from agentdesk.secrets import withdraw
@@ -78,7 +78,7 @@ def doctor(ctx: click.Context, offline: bool, rescue: Path | None, aside: bool, 
         return _rescue(options, rescue, aside)
     if aside:
         raise UsageError("Nothing is put aside before it was rescued", "", "Say --rescue FILE as well")
-    checks = [msgspec.structs.replace(it, remedy=output.in_profile(it.remedy, options.profile))
+    checks = [msgspec.structs.replace(it, remedy=in_profile(it.remedy, options.profile))
               for it in _all(options, offline)]
     if as_json:
         output.as_lines(checks)

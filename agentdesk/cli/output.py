@@ -17,7 +17,7 @@ import msgspec
 
 from agentdesk.errors import DeskError
 from agentdesk.model.text import inert, inert_line
-from agentdesk.paths import in_profile as in_profile
+from agentdesk.paths import in_profile
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the start of a formula."""

@@ -239,7 +239,7 @@ def sources(ctx: click.Context, quarantine: str, gappy: str, looked: str, style:
         found = find.sources(desk)
         rows: list[dict[str, object]] = [
             {"source": s.name, "state": s.state if s.configured else "not configured", "again": _again(desk, s),
-             "trouble": s.title, "why": s.cause, "next": output.in_profile(s.remedy, desk.profile),
+             "trouble": s.title, "why": s.cause, "next": desk.typed(s.remedy),
              "last ok": say(s.last_ok_at, desk.now(), desk.zone) if s.last_ok_at else "never",
              "lag": _span(find.lag(desk, s.name)), "gaps": s.gaps or "", "set aside": s.rejects or "",
              "connector": s.package or "built in",

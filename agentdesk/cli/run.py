@@ -110,7 +110,7 @@ async def _round(desk: Desk, name: str) -> bool:
         output.say(f"{name}: paused, left alone; p among the sources of the desk lets it go on")
         return True
     if result.error is not None:
-        said = output.in_profile(str(result.error), desk.profile)
+        said = desk.typed(str(result.error))
         output.say(said if said.startswith(f"{name}:") else f"{name}: {said}")
         return False
     by = f" (collected by {result.elsewhere})" if result.elsewhere else ""

@@ -98,12 +98,12 @@ def _ask_first(desk: Desk, shell: Shell) -> dict[str, str]:
 async def _begin(desk: Desk, options: Options, given: dict[str, str]) -> None:
     """After the first paint: connect the sources, then collect and send until the screen closes."""
 
-    async def ask(source: str) -> str:
-        return given.pop(source)
-
     import asyncio
 
     from agentdesk.desk import rules_changed
+
+    async def ask(source: str) -> str:
+        return given.pop(source)
 
     await connect(desk, options, ask=ask)
     try:

@@ -215,4 +215,4 @@ def say_unsettled(desk: Desk, entries: Sequence[OutboxEntry]) -> None:
         it = entry if entry.title else sources.get(entry.source, entry)
         what = entry.action.verb.value.replace("_", " ") if entry.action is not None else entry.kind.value
         output.say(f"#{entry.conversation_id} {entry.name}: {what} {state}" + (f": {it.title}" if it.title else "")
-                   + (f" ({output.in_profile(it.remedy, desk.profile)})" if it.remedy else ""))
+                   + (f" ({desk.typed(it.remedy)})" if it.remedy else ""))

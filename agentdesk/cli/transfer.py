@@ -95,7 +95,7 @@ def _say_rejected(desk: Desk, job: ImportJob) -> None:
         output.say(f"  {item.place}: {item.reason}")
     if job.rejected > SHOWN:
         more = f"  and {job.rejected - SHOWN} more; agentdesk sources --quarantine {job.source} lists them"
-        output.say(output.in_profile(more, desk.profile))
+        output.say(desk.typed(more))
 
 
 class _Bar:

@@ -7,7 +7,7 @@ from pathlib import Path
 from agentdesk.config.checks import check
 from agentdesk.config.schema import Config
 from agentdesk.config.values import Validator
-from agentdesk.config.walk import BAD, Walker
+from agentdesk.config.walk import Walker
 from agentdesk.config.yaml import List, Map, Node, Path_
 
 
@@ -18,7 +18,7 @@ def sound_part(root: Node, base: Path, query_problem: Validator | None = None) -
         walker = Walker(query_problem, base)
         config = walker.walk(left, Config, ())
         check(left, walker)
-        if config is not BAD and not walker.wrong:
+        if not walker.wrong:
             return config if isinstance(config, Config) else Config()
         left = _without(left, {_there(left, path) for path in walker.wrong}, ())
     return Config()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, cast
 
 from agentdesk.errors import NotFound, Refused
+from agentdesk.paths import in_profile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,8 +99,6 @@ class Desk:
 
     def typed(self, words: str) -> str:
         """A sentence whose commands mean this desk when they are typed as they stand."""
-        from agentdesk.paths import in_profile
-
         return in_profile(words, self.profile)
 
     def now(self) -> int:

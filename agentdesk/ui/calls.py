@@ -224,7 +224,7 @@ class CallApp(LookApp):
     def say(self, level: Level, text: str, remedy: str = "", *, countdown: Millis = 0) -> None:
         """Say something in the last line."""
         (self.key_bar or self.main.keys).say(level, self.desk.typed(text), self.desk.typed(remedy),
-                                                  countdown=countdown)
+                                            countdown=countdown)
 
     def title_of(self, call: str) -> str:
         """What a call does, in words."""

@@ -326,7 +326,7 @@ class Reader:
             gathered.newest = highest(gathered.newest, (word.id, at))
 
     def _add(self, gathered: Gathered, talk: Talk, words: Sequence[Word], new: Sequence[Word]) -> None:
-        """Put a conversation and its new messages into the gathered."""
+        """Add a conversation and its new messages to what is gathered."""
         messages, bad = self._speaker.messages(new, talk)
         gathered.rejects += self._fresh(bad, gathered)
         gathered.messages.update((message.ref, message) for message in messages)
